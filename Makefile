@@ -54,7 +54,7 @@ bench-peers: ## the peers' own environments (needs a Fortran compiler)
 lint: $(TEST) ## ruff and pyright
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: $(TEST) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

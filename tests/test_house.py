@@ -30,7 +30,7 @@ def faults(name: str, text: str) -> list[str]:
     found += house.future_faults(text)
     where = folder(name)
     if where:
-        found += house.order_faults(text, where)
+        found += house.order_faults(text, name)
     if where != "run":
         found += house.print_faults(text)
     if where != "laws":

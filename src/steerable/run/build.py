@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,14 +12,31 @@ from torch import nn
 
 from steerable.data import ImageData, InputError, Splits, frdeep, npz_folder, rotated_digits
 from steerable.data.errors import did_you_mean
+from steerable.groups.group import Group
+from steerable.groups.naming import parse_group
 from steerable.run.config import DataConfig, ModelConfig
 
 
-def lensing(root: str | None = None, **options: Any) -> Splits:
-    """Read a folder that `steerable simulate lensing` wrote."""
-    from steerable.tasks.lensing.data import read_splits
+def lensing(root: str | None = None) -> Splits:
+    """Read the residual images of a folder that `steerable simulate lensing` wrote.
 
-    return read_splits(root, **options)
+    Raises:
+        InputError: what the reader of the lensing task refuses.
+    """
+    from steerable.tasks.lensing import CLASSES, load
+
+    if root is None:
+        raise InputError(
+            f"lensing: data.root is {root}; expected a folder. Make one with `steerable simulate lensing --out DIR`."
+        )
+    parts = {}
+    for part in ("train", "validation", "test"):
+        try:
+            found = load(Path(root) / part)
+        except (FileNotFoundError, ValueError) as e:
+            raise InputError(f"lensing: {e}. Make it with `steerable simulate lensing --out {root}`.") from None
+        parts[part] = ImageData(found.inputs(), found.label, CLASSES, f"{root} ({part})")
+    return Splits(parts["train"], parts["validation"], parts["test"])
 
 
 READERS: dict[str, Callable[..., Splits]] = {
@@ -62,22 +79,16 @@ def check_options(section: str, name: str, function: Callable[..., Any], options
             )
 
 
-def parse_group(text: str | None) -> Any:
-    """Turn ``C(8)``, ``D(4)``, ``SO2`` or ``O2`` into a group; None stays None.
+def read_group(text: str | None) -> Group | None:
+    """Turn ``C8``, ``C(8)``, ``D4``, ``SO2``, ``O2`` or a product such as ``C2xD3`` into a group; None stays None.
 
     Raises:
         InputError: another text.
     """
-    if text is None:
-        return None
-    from steerable import groups
-
-    found = re.fullmatch(r"\s*(C|D)\(?(\d+)\)?\s*|\s*(SO2|O2)(?:\(\))?\s*", text)
-    if not found or (found[2] and int(found[2]) < 1):
-        raise InputError(
-            f"model.group is '{text}'; expected C(n), D(n), SO2 or O2 with n at least 1, such as C(8), or null."
-        )
-    return getattr(groups, found[1])(int(found[2])) if found[1] else getattr(groups, found[3])()
+    try:
+        return None if text is None else parse_group(text)
+    except ValueError as e:
+        raise InputError(f"model.group is '{text}'; {str(e).split('; ')[-1]}, or null for a plain network.") from None
 
 
 def build_model(config: ModelConfig, in_channels: int, num_classes: int) -> nn.Module:
@@ -86,18 +97,16 @@ def build_model(config: ModelConfig, in_channels: int, num_classes: int) -> nn.M
     Raises:
         InputError: an unknown name or group, options that the network does not take.
     """
-    import steerable
+    from steerable.models import create_model, list_models
 
-    names = list(steerable.list_models())
+    names = list(list_models())
     if config.name not in names:
         raise InputError(
             f"model.name is '{config.name}'; expected one of {', '.join(names)}.{did_you_mean(config.name, names)}"
         )
-    extra = {} if config.group is None else {"group": parse_group(config.group)}
+    extra = {} if config.group is None else {"group": read_group(config.group)}
     try:
-        return steerable.create_model(
-            config.name, in_channels=in_channels, num_classes=num_classes, **extra, **config.options
-        )
+        return create_model(config.name, in_channels=in_channels, num_classes=num_classes, **extra, **config.options)
     except (TypeError, ValueError, KeyError) as e:
         raise InputError(
             f"model '{config.name}' with group {config.group} and options {config.options}: {e}"
