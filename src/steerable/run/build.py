@@ -75,7 +75,8 @@ def check_options(section: str, name: str, function: Callable[..., Any], options
     for key in options:
         if key not in known:
             raise InputError(
-                f"{section}.options.{key}: '{name}' has no such option; expected one of {known}.{did_you_mean(key, known)}"
+                f"{section}.options.{key}: '{name}' has no such option; expected one of {known}."
+                f"{did_you_mean(key, known)}"
             )
 
 

@@ -74,7 +74,7 @@ class TrainConfig:
                 raise InputError(f"train.{name} is {getattr(self, name)}; expected at least 1.")
         if not self.lr > 0 or not self.weight_decay >= 0:
             raise InputError(
-                f"train.lr is {self.lr} and train.weight_decay {self.weight_decay}; expected lr above 0, decay 0 or more."
+                f"train.lr is {self.lr}, train.weight_decay {self.weight_decay}; expected lr above 0, decay 0 or more."
             )
 
 

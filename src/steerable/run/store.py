@@ -59,7 +59,7 @@ def describe(
         "parameters": parameter_count(model),
         "types": types(model),
         "fingerprint": fingerprint(model),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
     }
 
 

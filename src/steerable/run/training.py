@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import signal
 import time
 import warnings
 from pathlib import Path
@@ -103,15 +104,22 @@ def train_classifier(
             num_sanity_val_steps=0,
             log_every_n_steps=10**9,
         )
-        trainer.fit(
-            module,
-            loader(data.train, train.batch_size, seed),
-            loader(data.val, 256, None),
-            ckpt_path=resume,
-            weights_only=True,
-        )
-    if trainer.interrupted:
-        raise KeyboardInterrupt(f"Go on with: steerable fit --resume {folder / CHECKPOINT}")
+        handler = signal.getsignal(signal.SIGINT)
+        try:
+            trainer.fit(
+                module,
+                loader(data.train, train.batch_size, seed),
+                loader(data.val, 256, None),
+                ckpt_path=resume,
+                weights_only=True,
+            )
+        except SystemExit as e:
+            # the trainer turns Ctrl-C into an exit and makes the process deaf to the next one
+            signal.signal(signal.SIGINT, handler)
+            if isinstance(e.__context__, KeyboardInterrupt):
+                how = f"Go on with: steerable fit --resume {folder / CHECKPOINT}"
+                raise KeyboardInterrupt(how if (folder / CHECKPOINT).exists() else "Nothing was written.") from None
+            raise
     state = torch.load(folder / BEST, map_location="cpu", weights_only=True)
     model.cpu().load_state_dict({k.removeprefix("model."): v for k, v in state["state_dict"].items()})
     figures = {k: float(v) for k, v in read_best(folder, state["epoch"]).items()}
