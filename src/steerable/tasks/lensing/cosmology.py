@@ -26,9 +26,7 @@ def _comoving_distance(z: float, hubble: float, omega_m: float) -> float:
     return float(_SPEED_OF_LIGHT / hubble * 0.5 * z * np.sum(weights / expansion))
 
 
-def angular_diameter_distance(
-    z: float, *, z_from: float = 0.0, hubble: float = 70.0, omega_m: float = 0.3
-) -> float:
+def angular_diameter_distance(z: float, *, z_from: float = 0.0, hubble: float = 70.0, omega_m: float = 0.3) -> float:
     """Angular-diameter distance in Mpc of redshift `z` seen from redshift `z_from`.
 
     Args:

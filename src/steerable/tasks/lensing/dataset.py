@@ -204,7 +204,9 @@ def _manifest(path: Path) -> dict[str, Any]:
     found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
     if found != _FORMAT:
         raise ValueError(f"{path} has format {found!r}; expected {_FORMAT!r}: simulate the data again")
-    missing = [key for key in ("file", "sha256", "split", "seed", "images", "settings", "classes") if key not in manifest]
+    missing = [
+        key for key in ("file", "sha256", "split", "seed", "images", "settings", "classes") if key not in manifest
+    ]
     if missing:
         raise ValueError(f"{path} lacks the key {missing[0]!r}; simulate the data again")
     return manifest

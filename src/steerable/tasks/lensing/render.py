@@ -17,7 +17,16 @@ from steerable.tasks.lensing.profiles import (
 from steerable.tasks.lensing.scene import Scene
 from steerable.tasks.lensing.settings import LensSettings
 
-__all__ = ["blur", "clump_deflection", "draw_noise", "noise_level", "pixel_grid", "psf_matrix", "render", "smooth_image"]
+__all__ = [
+    "blur",
+    "clump_deflection",
+    "draw_noise",
+    "noise_level",
+    "pixel_grid",
+    "psf_matrix",
+    "render",
+    "smooth_image",
+]
 
 
 def pixel_grid(settings: LensSettings, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
@@ -58,7 +67,11 @@ def blur(image: Tensor, psf: Tensor) -> Tensor:
 
 
 def smooth_image(
-    macro: Tensor, x: Tensor, y: Tensor, deflection: tuple[Tensor, Tensor] | None = None, mass_inside: Tensor | None = None
+    macro: Tensor,
+    x: Tensor,
+    y: Tensor,
+    deflection: tuple[Tensor, Tensor] | None = None,
+    mass_inside: Tensor | None = None,
 ) -> Tensor:
     """Surface brightness [B, n, n], before the point-spread function, of a smooth lens plus given deflections.
 
@@ -100,7 +113,9 @@ def clump_deflection(scene: Scene, settings: LensSettings, x: Tensor, y: Tensor)
             total_x, total_y = total_x + dx.sum(0), total_y + dy.sum(0)
         if float(scene.vortex_mass[i]) > 0.0:
             points = settings.vortex_points
-            steps = torch.linspace(-1.0, 1.0, points, dtype=torch.float64, device=x.device) * scene.vortex_half_length[i]
+            steps = (
+                torch.linspace(-1.0, 1.0, points, dtype=torch.float64, device=x.device) * scene.vortex_half_length[i]
+            )
             px = (steps * torch.cos(scene.vortex_angle[i])).to(x)[:, None, None]
             py = (steps * torch.sin(scene.vortex_angle[i])).to(x)[:, None, None]
             dx, dy = point_deflection(x - px, y - py, (scene.vortex_mass[i] / points).to(x))
@@ -134,5 +149,5 @@ def draw_noise(scene: Scene, settings: LensSettings, dtype: torch.dtype = torch.
         torch.randn(n, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         for seed in scene.seed.tolist()
     ]
-    quarters = int(math.floor(scene.turn / 90.0 + 1e-9)) % 4
+    quarters = math.floor(scene.turn / 90.0 + 1e-9) % 4
     return torch.rot90(torch.stack(rows), quarters, (-2, -1)).to(dtype)
