@@ -62,14 +62,20 @@ class LensData:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.type == "Tensor"}
 
 
-def observe(scene: Scene, settings: LensSettings, *, noise: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+def observe(
+    scene: Scene, settings: LensSettings, *, noise: bool = True, sigma: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """(image, residual, sigma) of the scenes: [B, n, n], [B, n, n], [B], float32.
 
-    With `noise=False` the image is noise-free while sigma is the same: use it to compare turned scenes, because white
-    noise has no exact turn by less than 90 degrees.
+    Args:
+        scene: what to look at.
+        settings: grid, point-spread function and signal to noise.
+        noise: without it the image is noise-free while sigma is the same: use that to compare turned scenes, because
+            white noise has no exact turn by less than 90 degrees.
+        sigma: [B] noise levels to use instead of peak / peak_snr: those of the upright scenes, for turned ones.
     """
     image = render(scene, settings)
-    sigma = noise_level(image, settings)
+    sigma = noise_level(image, settings) if sigma is None else sigma
     if noise:
         image = image + sigma[:, None, None] * draw_noise(scene, settings)
     return image, smooth_residual(image, sigma, scene.macro, settings), sigma
