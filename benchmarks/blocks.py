@@ -12,16 +12,15 @@ SEED = 0
 
 
 class Residual(nn.Module):
-    """``act2(x + norm2(conv2(act1(norm1(conv1(x))))))`` from six layers; [B, C, H, W] -> [B, C, H, W]."""
+    """``act(x + body(x))``; [B, C, H, W] -> [B, C, H, W]. A chain as body lets both sides fold their batch norms."""
 
-    def __init__(self, conv1: nn.Module, norm1: nn.Module, act1: nn.Module, conv2: nn.Module, norm2: nn.Module, act2: nn.Module) -> None:
+    def __init__(self, body: nn.Module, act: nn.Module) -> None:
         super().__init__()
-        self.conv1, self.norm1, self.act1 = conv1, norm1, act1
-        self.conv2, self.norm2, self.act2 = conv2, norm2, act2
+        self.body, self.act = body, act
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the block to ``x`` [B, C, H, W]."""
-        return self.act2(x + self.norm2(self.conv2(self.act1(self.norm1(self.conv1(x))))))
+        return self.act(x + self.body(x))
 
 
 def plain_block(channels: int, kernel_size: int = 3) -> Residual:
@@ -30,7 +29,10 @@ def plain_block(channels: int, kernel_size: int = 3) -> Residual:
     def conv() -> nn.Module:
         return nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2, bias=False)
 
-    return Residual(conv(), nn.BatchNorm2d(channels), nn.ReLU(), conv(), nn.BatchNorm2d(channels), nn.ReLU())
+    def norm() -> nn.Module:
+        return nn.BatchNorm2d(channels)
+
+    return Residual(nn.Sequential(conv(), norm(), nn.ReLU(), conv(), norm()), nn.ReLU())
 
 
 def steerable_block(fields: int, order: int = 8, kernel_size: int = 3) -> Residual:
@@ -42,7 +44,10 @@ def steerable_block(fields: int, order: int = 8, kernel_size: int = 3) -> Residu
     def conv() -> nn.Module:
         return st.nn.Conv2d(t, t, kernel_size=kernel_size, padding=kernel_size // 2, bias=False)
 
-    return Residual(conv(), st.nn.BatchNorm(t), st.nn.ReLU(t), conv(), st.nn.BatchNorm(t), st.nn.ReLU(t))
+    def norm() -> nn.Module:
+        return st.nn.BatchNorm(t)
+
+    return Residual(st.nn.Sequential(conv(), norm(), st.nn.ReLU(t), conv(), norm()), st.nn.ReLU(t))
 
 
 def images(batch: int, channels: int, side: int = 32, dtype: torch.dtype = torch.float32) -> Tensor:

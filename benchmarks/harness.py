@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.timing import Budget, Summary, Thunk, sampled, interleave, interleave_cold, settle, verdict
+from benchmarks.timing import Budget, Summary, Thunk, interleave, interleave_cold, sampled, settle, verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,12 +42,14 @@ class Entry:
 
     def measure(self, budget: Budget) -> Summary:
         """Measure the entry within ``budget``."""
-        raise NotImplementedError(f"{type(self).__name__} {self.name!r}: expected a measure() method; derive from Timed, Cold, Fresh or Value")
+        raise NotImplementedError(
+            f"{type(self).__name__} {self.name!r}: expected a measure() method; derive from Timed, Cold, Fresh or Value"
+        )
 
 
 @dataclass(frozen=True)
 class Timed(Entry):
-    """Warm code in one process: ``setup() -> state``, then ``run(state)`` and ``reference(state)`` return what is timed.
+    """Warm code in one process: ``setup() -> state``; ``run(state)`` and ``reference(state)`` return what is timed.
 
     ``reference`` is called twice, so that the control has modules and memory of its own.
     """
@@ -64,7 +66,7 @@ class Timed(Entry):
 
 @dataclass(frozen=True)
 class Cold(Timed):
-    """As ``Timed``, but every sample is the first call in a forked child. ``setup`` runs in the parent: imports only."""
+    """As ``Timed``, but every sample is the first call in a forked child; ``setup`` runs in the parent."""
 
     def measure(self, budget: Budget) -> Summary:
         """Time first calls, interleaved, each in its own forked child."""
@@ -75,15 +77,19 @@ class Cold(Timed):
 @dataclass(frozen=True)
 class Fresh(Entry):
     """Two programs in new interpreters. The program's last printed line is the sample; with ``clock_process`` the
-    sample is the processor time (milliseconds, user and system) of the interpreter itself."""
+    sample is the processor time (milliseconds, user and system) of the interpreter itself; ``variables`` are added to
+    the environment of both."""
 
     run: str = field(kw_only=True)
     reference: str = field(kw_only=True)
     clock_process: bool = field(default=False, kw_only=True)
+    variables: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def measure(self, budget: Budget) -> Summary:
         """Run A, B, A' in new interpreters, ``budget.fresh_rounds`` times, in all orders."""
-        return measure_fresh(sys.executable, self.reference, self.run, self.goal, budget, self.clock_process)
+        return measure_fresh(
+            sys.executable, self.reference, self.run, self.goal, budget, self.clock_process, self.variables
+        )
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ class Value(Entry):
 
 
 def environment() -> dict[str, str]:
-    """The variables of a measured interpreter: one thread, the library and the benchmarks importable, nothing compiled to disk.
+    """The variables of a measured interpreter: one thread, the library and the benchmarks importable.
 
     The byte-code caches of the sources are left on: a user's second import has them too.
     """
@@ -107,26 +113,48 @@ def environment() -> dict[str, str]:
     return {**os.environ, **threads, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def run_program(python: str, program: str, clock_process: bool) -> float:
+# glibc gives every block above 64 KiB its own mapping, so that what is resident is what is alive. Left alone, the heap
+# fragments by the luck of its addresses: the same plain program then differs by 30 % from one start to the next.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "65536"}
+
+
+def run_program(python: str, program: str, clock_process: bool, variables: Mapping[str, str] | None = None) -> float:
     """Run ``program`` in a new interpreter. Returns its last printed number, or its processor time in milliseconds.
 
     Raises RuntimeError with the end of its standard error if it fails.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([python, "-c", program], capture_output=True, text=True, env=environment(), cwd=ROOT, check=False)
+    done = subprocess.run(
+        [python, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**environment(), **(variables or {})},
+        cwd=ROOT,
+        check=False,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode != 0:
-        raise RuntimeError(f"the measured program failed with exit status {done.returncode}: {done.stderr.strip()[-600:]}")
+        raise RuntimeError(
+            f"the measured program failed with exit status {done.returncode}: {done.stderr.strip()[-600:]}"
+        )
     if clock_process:
         return 1e3 * (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
     return float(done.stdout.strip().splitlines()[-1])
 
 
 def measure_fresh(
-    python: str, reference: str, run: str, goal: float | None, budget: Budget, clock_process: bool
+    python: str,
+    reference: str,
+    run: str,
+    goal: float | None,
+    budget: Budget,
+    clock_process: bool,
+    variables: Mapping[str, str],
 ) -> Summary:
     """Rounds of A, B, A', each in a new interpreter; one round first, untimed, to fill the file cache."""
-    samplers = [lambda p=program: run_program(python, p, clock_process) for program in (reference, run, reference)]
+    samplers = [
+        lambda p=program: run_program(python, p, clock_process, variables) for program in (reference, run, reference)
+    ]
     samplers[0](), samplers[1]()
     rounds = Budget(min_rounds=budget.fresh_rounds, max_rounds=budget.fresh_rounds)
     return settle(0.0, goal, budget, lambda seconds: sampled(samplers, seconds, rounds))
@@ -161,7 +189,7 @@ def measure(entry: Entry, budget: Budget) -> Outcome:
     try:
         result = entry.measure(budget)
         summary, word = result.as_dict(), verdict(result, entry.goal)
-    except Exception as problem:  # noqa: BLE001  (one broken entry must not end a run of fifty)
+    except Exception as problem:
         error = f"{type(problem).__name__}: {problem}".replace("\n", " ")[:600]
     seconds = time.perf_counter() - start
     return Outcome(entry.name, entry.figure, entry.goal, entry.notes, word, summary, None, error, seconds)

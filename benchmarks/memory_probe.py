@@ -17,7 +17,9 @@ def resident(field: str = "VmRSS") -> float:
             if line.startswith(field + ":"):
                 return int(line.split()[1]) / 1024
     except OSError as error:
-        raise RuntimeError(f"resident: expected /proc/self/status to be readable ({error}); this entry needs Linux") from error
+        raise RuntimeError(
+            f"resident: expected /proc/self/status to be readable ({error}); this entry needs Linux"
+        ) from error
     raise RuntimeError(f"resident: /proc/self/status has no line {field!r}; expected VmRSS or VmHWM")
 
 

@@ -60,7 +60,9 @@ def conditions(command: str, budget: Budget) -> dict[str, object]:
 
 def _number(value: float) -> str:
     """Three significant digits, without an exponent where that stays readable."""
-    return f"{value:.1e}" if value != 0 and abs(value) < 1e-3 else f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+    return (
+        f"{value:.1e}" if value != 0 and abs(value) < 1e-3 else f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+    )
 
 
 def _interval(summary: dict[str, float] | None) -> str:
@@ -93,17 +95,20 @@ def row(outcome: Outcome) -> str:
 
 def markdown(outcomes: Sequence[Outcome], facts: dict[str, object]) -> str:
     """The whole report as markdown: conditions, table, notes, failures."""
-    counts = {word: sum(o.verdict == word for o in outcomes) for word in ("met", "missed", "undecided", "measured", "failed")}
+    counts = {
+        word: sum(o.verdict == word for o in outcomes) for word in ("met", "missed", "undecided", "measured", "failed")
+    }
     lines = [
         "# Benchmarks",
         "",
-        f"{facts['date']}; {facts['processor']}; Python {facts['python']}, torch {facts['torch']}; commit {facts['commit']}; "
-        f"{facts['threads']} thread; {facts['clock']} time. `{facts['command']}`",
+        f"{facts['date']}; {facts['processor']}; Python {facts['python']}, torch {facts['torch']}; "
+        f"commit {facts['commit']}; {facts['threads']} thread; {facts['clock']} time. `{facts['command']}`",
         "",
-        "Ratio: ours over the plain reference, both measured in one run, median over rounds with a 95 % bootstrap interval. "
-        "A/A: the reference over itself. Met: the interval reaches the goal and A/A lies within 3 %; undecided: A/A does "
-        "not, or the interval straddles the goal. Peer: escnn 1.0.11 over its own plain reference, in its own environment; "
-        "ours / peer is the ratio of the two ratios. Reference: milliseconds (memory: MB).",
+        "Ratio: ours over the plain reference, both measured in one run, median over rounds with a 95 % bootstrap "
+        "interval. A/A: the reference over itself. Met: the whole interval lies at or below the goal and A/A within "
+        "3 %; missed: it lies above; undecided: it straddles the goal, or A/A is off. Peer: escnn 1.0.11 over its own "
+        "plain reference, in its own environment; ours / peer is the ratio of the two ratios. Reference: milliseconds "
+        "(memory: MB).",
         "",
         ", ".join(f"{number} {word}" for word, number in counts.items() if number) + ".",
         "",

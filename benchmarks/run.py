@@ -32,7 +32,7 @@ def peers_python() -> Path | None:
 
 
 def _answer(command: list[str]) -> dict[str, Any]:
-    """Run a measuring process and return the JSON that it prints after ``MARK``. Raises RuntimeError if it prints none."""
+    """Run a measuring process and return the JSON that it prints after ``MARK``; RuntimeError if it prints none."""
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=ROOT, check=False)
     for line in reversed(done.stdout.splitlines()):
         if line.startswith(MARK):
@@ -44,7 +44,9 @@ def measure_apart(entry: Entry, budget: Budget, peers: Path | None) -> Outcome:
     """Measure ``entry`` in a process of its own and its peer, if any, in another."""
     settings = json.dumps(dataclasses.asdict(budget))
     try:
-        outcome = Outcome(**_answer([sys.executable, "-m", "benchmarks.run", "--one", entry.name, "--budget", settings]))
+        outcome = Outcome(
+            **_answer([sys.executable, "-m", "benchmarks.run", "--one", entry.name, "--budget", settings])
+        )
     except RuntimeError as error:
         outcome = Outcome(entry.name, entry.figure, entry.goal, entry.notes, "failed", None, None, str(error), 0.0)
     if peers is None or entry.peer is None:
@@ -57,7 +59,7 @@ def measure_apart(entry: Entry, budget: Budget, peers: Path | None) -> Outcome:
 
 
 def choose(entries: dict[str, Entry], patterns: Sequence[str] | None) -> list[Entry]:
-    """The entries whose name or group of names matches a pattern (``build``, ``build/*``, ``*c8*``); all without a pattern.
+    """The entries whose name or group matches a pattern (``build``, ``build/*``, ``*c8*``); all without a pattern.
 
     Raises SystemExit with the list of names if a pattern matches nothing.
     """

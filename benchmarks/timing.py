@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import gc
 import itertools
+import json
 import os
-import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ import numpy as np
 
 Thunk = Callable[[], object]
 Clock = Callable[[], float]
-# Processor time of the whole process is the default: other people on the machine do not enter it, and hidden threads do.
+# Processor time of the whole process is the default: other programs do not enter it, and hidden threads do.
 CLOCKS: dict[str, Clock] = {"cpu": time.process_time, "wall": time.perf_counter}
 ORDERS = tuple(itertools.permutations(range(3)))
 AA_TOLERANCE = 0.03
@@ -92,9 +92,16 @@ def summarise(rounds: Sequence[tuple[float, float, float]]) -> Summary:
     ratio, low, high = bootstrap_median((table[:, 1] / reference).tolist())
     control, control_low, control_high = bootstrap_median((table[:, 2] / table[:, 0]).tolist(), seed=1)
     return Summary(
-        ratio, low, high, control, control_low, control_high,
-        float(np.median(reference)), float(np.median(table[:, 1])), len(table),
-    )  # fmt: skip
+        ratio,
+        low,
+        high,
+        control,
+        control_low,
+        control_high,
+        float(np.median(reference)),
+        float(np.median(table[:, 1])),
+        len(table),
+    )
 
 
 def verdict(summary: Summary, goal: float | None) -> str:
@@ -135,7 +142,7 @@ def _calls_per_block(thunk: Thunk, clock: Clock, target: float) -> tuple[int, fl
 
 
 def _block(thunk: Thunk, calls: int, once: float, clock: Clock) -> float:
-    """Milliseconds of one call, from ``calls`` calls in a row after one untimed call (left out where calls are slow)."""
+    """Milliseconds of one call, from ``calls`` in a row after one untimed call (left out where calls are slow)."""
     if once < 0.02:
         thunk()
     start = clock()
@@ -147,7 +154,7 @@ def _block(thunk: Thunk, calls: int, once: float, clock: Clock) -> float:
 def interleave(
     reference: Thunk, candidate: Thunk, control: Thunk, *, goal: float | None = None, budget: Budget | None = None
 ) -> Summary:
-    """Time A, B, A' in one process and summarise. Set the number of threads before calling; the collector is off within."""
+    """Time A, B, A' in one process and summarise. The caller sets the threads; the collector is off within."""
     budget = budget or Budget()
     clock = CLOCKS[budget.clock]
     thunks = (reference, candidate, control)
@@ -177,7 +184,7 @@ def interleave(
 
 
 def in_child(task: Callable[[], Any]) -> Any:
-    """Run ``task`` in a forked child and return its result: everything cached by the task dies with the child.
+    """Run ``task`` in a forked child and return its result (plain JSON): what the task caches dies with the child.
 
     Raises RuntimeError with the child's own message if it fails.
     """
@@ -186,10 +193,10 @@ def in_child(task: Callable[[], Any]) -> Any:
     if pid == 0:
         try:
             payload: tuple[bool, Any] = (True, task())
-        except BaseException as error:  # noqa: BLE001  (the parent re-raises it as a message)
+        except BaseException as error:
             payload = (False, f"{type(error).__name__}: {error}")
         with os.fdopen(write, "wb") as pipe:
-            pickle.dump(payload, pipe)
+            pipe.write(json.dumps(payload).encode())
         os._exit(0)
     os.close(write)
     with os.fdopen(read, "rb") as pipe:
@@ -197,7 +204,7 @@ def in_child(task: Callable[[], Any]) -> Any:
     os.waitpid(pid, 0)
     if not data:
         raise RuntimeError(f"in_child: the forked child {pid} died without an answer, perhaps for want of memory")
-    fine, value = pickle.loads(data)
+    fine, value = json.loads(data)
     if not fine:
         raise RuntimeError(f"in_child: the measured code failed with {value}")
     return value
@@ -206,7 +213,7 @@ def in_child(task: Callable[[], Any]) -> Any:
 def interleave_cold(
     reference: Thunk, candidate: Thunk, *, goal: float | None = None, budget: Budget | None = None
 ) -> Summary:
-    """Like ``interleave``, but every sample is the *first* call in a newly forked child: what a user's first build costs."""
+    """Like ``interleave``, but every sample is the *first* call in a newly forked child: what a first build costs."""
     budget = budget or Budget()
     clock = CLOCKS[budget.clock]
 
@@ -219,9 +226,14 @@ def interleave_cold(
 
         return float(in_child(timed))
 
-    return settle(budget.seconds, goal, budget, lambda seconds: sampled(
-        (lambda: sample(reference), lambda: sample(candidate), lambda: sample(reference)), seconds, budget
-    ))  # fmt: skip
+    return settle(
+        budget.seconds,
+        goal,
+        budget,
+        lambda seconds: sampled(
+            (lambda: sample(reference), lambda: sample(candidate), lambda: sample(reference)), seconds, budget
+        ),
+    )
 
 
 def sampled(samplers: Sequence[Callable[[], float]], seconds: float, budget: Budget) -> Iterator[tuple]:

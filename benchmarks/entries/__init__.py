@@ -15,6 +15,8 @@ def all_entries() -> dict[str, Entry]:
     for group in GROUPS:
         for entry in import_module(f"benchmarks.entries.{group}").ENTRIES:
             if entry.name in found:
-                raise ValueError(f"two benchmark entries are named {entry.name!r}: rename the one in entries/{group}.py")
+                raise ValueError(
+                    f"two benchmark entries are named {entry.name!r}: rename the one in entries/{group}.py"
+                )
             found[entry.name] = entry
     return found

@@ -72,19 +72,30 @@ def _layers() -> list[Entry]:
     for label, fields, channels, sizes in LAYERS:
         for k in sizes:
             name = f"{label}_{fields}f_k{k}"
-            found.append(Timed(
-                f"build/{name}", f"build Conv2d {TITLES[label]}, {fields} fields ({channels} ch), k{k}",
-                goal=_goal(channels), peer=f"build_{name}", setup=lambda: None,
-                run=_layer(label, fields, k, with_type=False), reference=_plain(channels, k),
-            ))  # fmt: skip
+            found.append(
+                Timed(
+                    f"build/{name}",
+                    f"build Conv2d {TITLES[label]}, {fields} fields ({channels} ch), k{k}",
+                    goal=_goal(channels),
+                    peer=f"build_{name}",
+                    setup=lambda: None,
+                    run=_layer(label, fields, k, with_type=False),
+                    reference=_plain(channels, k),
+                )
+            )
     for label, fields, channels, k in COLD:
-        found.append(Cold(
-            f"build/cold_{label}_{fields}f_k{k}",
-            f"first build in a process, group included: {TITLES[label]}, {fields} fields ({channels} ch), k{k}",
-            goal=_goal(channels), peer=f"cold_{label}_{fields}f_k{k}", setup=_import,
-            run=_layer(label, fields, k, with_type=True), reference=_plain(channels, k),
-            notes="every sample in a new child of a process that has only imported the library; the peer's disk cache is warm",
-        ))  # fmt: skip
+        found.append(
+            Cold(
+                f"build/cold_{label}_{fields}f_k{k}",
+                f"first build in a process, group included: {TITLES[label]}, {fields} fields ({channels} ch), k{k}",
+                goal=_goal(channels),
+                peer=f"cold_{label}_{fields}f_k{k}",
+                setup=_import,
+                run=_layer(label, fields, k, with_type=True),
+                reference=_plain(channels, k),
+                notes="each sample in a new child that inherits the imports only; the peer's disk cache is warm",
+            )
+        )
     return found
 
 
@@ -102,7 +113,12 @@ def _wide(plain: bool) -> Callable[[Any], Thunk]:
 ENTRIES = (
     *_layers(),
     Timed(
-        "build/wrn16_4", "build WRN-16-4 C8 / plain twin, same channels (64/128/256)",
-        goal=1.5, peer="build_wrn16_4", setup=lambda: None, run=_wide(plain=False), reference=_wide(plain=True),
+        "build/wrn16_4",
+        "build WRN-16-4 C8 / plain twin, same channels (64/128/256)",
+        goal=1.5,
+        peer="build_wrn16_4",
+        setup=lambda: None,
+        run=_wide(plain=False),
+        reference=_wide(plain=True),
     ),
-)  # fmt: skip
+)

@@ -28,20 +28,26 @@ def _step(make: Callable[[], nn.Module], batch: int, *, compiled: bool = True) -
 
 def _entry(batch: int, goal: float) -> Timed:
     return Timed(
-        f"compiled/step_c8_8f_b{batch}", f"training step, block C8 8 fields, both compiled (fullgraph), batch {batch}",
-        goal=goal, setup=lambda: None,
-        run=_step(lambda: steerable_block(FIELDS), batch), reference=_step(lambda: plain_block(CHANNELS), batch),
+        f"compiled/step_c8_8f_b{batch}",
+        f"training step, block C8 8 fields, both compiled (fullgraph), batch {batch}",
+        goal=goal,
+        setup=lambda: None,
+        run=_step(lambda: steerable_block(FIELDS), batch),
+        reference=_step(lambda: plain_block(CHANNELS), batch),
         notes="the peer cannot be compiled",
-    )  # fmt: skip
+    )
 
 
 def _over_eager(batch: int) -> Timed:
     return Timed(
-        f"compiled/over_eager_b{batch}", f"the same step, ours compiled / ours eager, batch {batch}",
-        goal=None, setup=lambda: None,
-        run=_step(lambda: steerable_block(FIELDS), batch), reference=_step(lambda: steerable_block(FIELDS), batch, compiled=False),
+        f"compiled/over_eager_b{batch}",
+        f"the same step, ours compiled / ours eager, batch {batch}",
+        goal=None,
+        setup=lambda: None,
+        run=_step(lambda: steerable_block(FIELDS), batch),
+        reference=_step(lambda: steerable_block(FIELDS), batch, compiled=False),
         notes="no goal: a speed-up from compiling is promised nowhere",
-    )  # fmt: skip
+    )
 
 
 ENTRIES = (_entry(1, 1.30), _entry(16, 1.15), _over_eager(1), _over_eager(16))

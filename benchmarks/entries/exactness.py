@@ -74,22 +74,34 @@ def _saved_layer(evaluate: bool) -> float:
 ENTRIES: tuple[Entry, ...] = (
     *(
         Value(
-            f"exactness/conv_{name.lower()}", f"lattice rotation by 90 degrees, {name} conv k5, float64, relative error",
-            goal=1e-12, peer="lattice_c4" if name == "C4" else None, compute=lambda name=name: _conv_error(name),
+            f"exactness/conv_{name.lower()}",
+            f"lattice rotation by 90 degrees, {name} conv k5, float64, relative",
+            goal=1e-12,
+            peer="lattice_c4" if name == "C4" else None,
+            compute=lambda name=name: _conv_error(name),
         )
         for name in ("C4", "C8", "D4", "SO2")
     ),
     Value("exactness/block_c8", "the same, residual block C8 k5 in training mode", goal=1e-12, compute=_block_error),
     Value(
-        "exactness/state_dict_train", "state dict / parameters, bytes, C8 16 fields k5, training mode", goal=1.1,
-        peer="state_dict_train", compute=lambda: _saved_layer(evaluate=False),
+        "exactness/state_dict_train",
+        "state dict / parameters, bytes, C8 16 fields k5, training mode",
+        goal=1.1,
+        peer="state_dict_train",
+        compute=lambda: _saved_layer(evaluate=False),
     ),
     Value(
-        "exactness/state_dict_eval", "state dict / parameters, bytes, C8 16 fields k5, eval mode", goal=1.1,
-        peer="state_dict_eval", compute=lambda: _saved_layer(evaluate=True),
+        "exactness/state_dict_eval",
+        "state dict / parameters, bytes, C8 16 fields k5, eval mode",
+        goal=1.1,
+        peer="state_dict_eval",
+        compute=lambda: _saved_layer(evaluate=True),
     ),
     Value(
-        "exactness/state_dict_block", "state dict / parameters, bytes, residual block C8 8 fields", goal=1.1,
-        compute=lambda: saved_over_parameters(steerable_block(8)), notes="running statistics of batch norm included",
+        "exactness/state_dict_block",
+        "state dict / parameters, bytes, residual block C8 8 fields",
+        goal=1.1,
+        compute=lambda: saved_over_parameters(steerable_block(8)),
+        notes="running statistics of batch norm included",
     ),
-)  # fmt: skip
+)

@@ -21,12 +21,20 @@ def _inside() -> float:
 
 ENTRIES = (
     Fresh(
-        "imports/process", "`import steerable` / `import torch`, whole process",
-        goal=1.05, peer="import", reference="import torch", run="import steerable", clock_process=True,
+        "imports/process",
+        "`import steerable` / `import torch`, whole process",
+        goal=1.05,
+        peer="import",
+        reference="import torch",
+        run="import steerable",
+        clock_process=True,
         notes="processor time of a new interpreter from start to exit",
     ),
     Value(
-        "imports/inside", "`import torch, steerable` / `import torch`, within one process",
-        goal=1.05, compute=_inside, notes="median of seven new interpreters; the same import of torch is in both parts",
+        "imports/inside",
+        "`import torch, steerable` / `import torch`, within one process",
+        goal=1.05,
+        compute=_inside,
+        notes="median of seven new interpreters; the same import of torch is in both parts",
     ),
-)  # fmt: skip
+)

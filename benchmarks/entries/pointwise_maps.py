@@ -62,19 +62,30 @@ def _entries() -> list[Entry]:
         channels = FIELDS * {"c8": 8, "d8": 16}[label]
         for batch in (1, 8):
             pass_name = "fwd_bwd" if backward else "fwd"
-            words = "forward and backward" if backward else "forward"
-            found.append(Timed(
-                f"pointwise_maps/{label}_{pass_name}_b{batch}",
-                f"1x1 convolution in the Fourier basis / dense, {label.upper()} {FIELDS} fields ({channels} ch), {SIDE}x{SIDE}, batch {batch}, {words}",
-                goal=goal, setup=lambda: None, run=_ours(label, batch, False, backward), reference=_dense(channels, batch, backward),
-            ))  # fmt: skip
+            words = "fwd+bwd" if backward else "forward"
+            found.append(
+                Timed(
+                    f"pointwise_maps/{label}_{pass_name}_b{batch}",
+                    f"1x1 conv, Fourier basis / dense, {label.upper()}, {channels} ch, batch {batch}, {words}",
+                    goal=goal,
+                    setup=lambda: None,
+                    run=_ours(label, batch, False, backward),
+                    reference=_dense(channels, batch, backward),
+                )
+            )
     for label in ("c8", "d8"):
         channels = FIELDS * {"c8": 8, "d8": 16}[label]
-        found.append(Timed(
-            f"pointwise_maps/{label}_regular_fwd_b1", f"1x1 convolution of regular fields / dense, {label.upper()} {FIELDS} fields, batch 1, forward",
-            goal=None, setup=lambda: None, run=_ours(label, 1, True, False), reference=_dense(channels, 1, False),
-            notes="no goal: the transforms on both sides cost about what Schur saves for C8",
-        ))  # fmt: skip
+        found.append(
+            Timed(
+                f"pointwise_maps/{label}_regular_fwd_b1",
+                f"1x1 conv of regular fields / dense, {label.upper()}, {channels} ch, batch 1, forward",
+                goal=None,
+                setup=lambda: None,
+                run=_ours(label, 1, True, False),
+                reference=_dense(channels, 1, False),
+                notes="no goal: the transforms on both sides cost about what Schur saves for C8",
+            )
+        )
     return found
 
 

@@ -32,9 +32,12 @@ def _entry(fields: int, batch: int, goal: float | None) -> Timed:
     return Timed(
         f"step/c8_{fields}f_b{batch}",
         f"training step, residual block C8 {fields} fields ({8 * fields} ch) k3, 32x32, batch {batch}",
-        goal=goal, peer=f"step_c8_{fields}f_b{batch}", setup=lambda: None,
-        run=_ours(fields, batch), reference=_theirs(fields, batch),
-    )  # fmt: skip
+        goal=goal,
+        peer=f"step_c8_{fields}f_b{batch}",
+        setup=lambda: None,
+        run=_ours(fields, batch),
+        reference=_theirs(fields, batch),
+    )
 
 
 ENTRIES = (_entry(8, 16, 1.03), _entry(8, 1, 1.10), _entry(16, 16, 1.03), _entry(16, 1, 1.10))

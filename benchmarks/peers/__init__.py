@@ -1,1 +1,1 @@
-"""What runs inside ``.venv-peers``: the same measurements for the libraries we compare with. Nothing here imports steerable."""
+"""What runs inside ``.venv-peers``: the same measurements for our peers. Nothing here imports steerable."""

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.blocks import SEED, Residual, forward_backward, forward_only, images, plain_block, training_step
-from benchmarks.harness import measure_fresh
+from benchmarks.harness import ALLOCATOR, measure_fresh
 from benchmarks.timing import Budget, Summary, interleave, interleave_cold
 
 MARK = "BENCH-JSON "
@@ -40,14 +40,16 @@ class Wrapped(nn.Module):
 
 
 def _c8_type(fields: int) -> Any:
-    from escnn import gspaces, nn as enn
+    from escnn import gspaces
+    from escnn import nn as enn
 
     act = gspaces.rot2dOnR2(8)
     return enn.FieldType(act, fields * [act.regular_repr])
 
 
 def _field_type(label: str, fields: int) -> Any:
-    from escnn import gspaces, nn as enn
+    from escnn import gspaces
+    from escnn import nn as enn
 
     if label == "c8":
         return _c8_type(fields)
@@ -67,7 +69,8 @@ def block(fields: int, kernel_size: int = 3) -> nn.Module:
     def conv() -> nn.Module:
         return enn.R2Conv(t, t, kernel_size, padding=kernel_size // 2, bias=False)
 
-    return Wrapped(Residual(conv(), enn.InnerBatchNorm(t), enn.ReLU(t), conv(), enn.InnerBatchNorm(t), enn.ReLU(t)), t)
+    body = enn.SequentialModule(conv(), enn.InnerBatchNorm(t), enn.ReLU(t), conv(), enn.InnerBatchNorm(t))
+    return Wrapped(Residual(body, enn.ReLU(t)), t)
 
 
 def build(label: str, fields: int, channels: int, k: int, *, cold: bool) -> Measured:
@@ -137,24 +140,35 @@ def _regular(layer: str) -> Callable[[Any], tuple[nn.Module, Any]]:
 
 def _export_chain(budget: Budget) -> Summary:
     """Exported conv7-norm-ReLU-conv5-norm-ReLU against the plain chain, neither folded: export does not fold."""
-    from escnn import gspaces, nn as enn
+    from escnn import gspaces
+    from escnn import nn as enn
 
     torch.manual_seed(SEED)
     act = gspaces.rot2dOnR2(8)
     rgb, deep = enn.FieldType(act, 3 * [act.trivial_repr]), _c8_type(16)
     chain = enn.SequentialModule(
-        enn.R2Conv(rgb, deep, 7, padding=3, bias=False), enn.InnerBatchNorm(deep), enn.ReLU(deep),
-        enn.R2Conv(deep, deep, 5, padding=2, bias=False), enn.InnerBatchNorm(deep), enn.ReLU(deep),
-    ).eval()  # fmt: skip
+        enn.R2Conv(rgb, deep, 7, padding=3, bias=False),
+        enn.InnerBatchNorm(deep),
+        enn.ReLU(deep),
+        enn.R2Conv(deep, deep, 5, padding=2, bias=False),
+        enn.InnerBatchNorm(deep),
+        enn.ReLU(deep),
+    ).eval()
 
     def plain() -> nn.Module:
         return nn.Sequential(
-            nn.Conv2d(3, 128, 7, padding=3, bias=False), nn.BatchNorm2d(128), nn.ReLU(),
-            nn.Conv2d(128, 128, 5, padding=2, bias=False), nn.BatchNorm2d(128), nn.ReLU(),
-        ).eval()  # fmt: skip
+            nn.Conv2d(3, 128, 7, padding=3, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            nn.Conv2d(128, 128, 5, padding=2, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+        ).eval()
 
     x = images(4, 3, 33)
-    return interleave(forward_only(plain(), x), forward_only(chain.export().eval(), x), forward_only(plain(), x), budget=budget)
+    return interleave(
+        forward_only(plain(), x), forward_only(chain.export().eval(), x), forward_only(plain(), x), budget=budget
+    )
 
 
 def _wide(budget: Budget) -> Summary:
@@ -173,7 +187,7 @@ from benchmarks.memory_probe import resident, two_steps
 start = resident()
 from benchmarks.blocks import plain_block
 two_steps(lambda: plain_block(128))
-print(resident() - {base})
+print(resident("VmHWM") - {base})
 """
 _MEMORY_PEER = """
 import torch, warnings
@@ -184,18 +198,20 @@ import escnn.nn
 start = resident()
 from benchmarks.peers.escnn_peer import block
 two_steps(lambda: block(16))
-print(resident() - {base})
+print(resident("VmHWM") - {base})
 """
 
 
 def fresh(reference: str, run: str, *, clock_process: bool = False) -> Measured:
     """Two programs in new interpreters of this environment."""
-    return lambda budget: measure_fresh(sys.executable, reference, run, None, budget, clock_process)
+    variables = {} if clock_process else ALLOCATOR
+    return lambda budget: measure_fresh(sys.executable, reference, run, None, budget, clock_process, variables)
 
 
 def _lattice_error(budget: Budget) -> Summary:
     """Quarter turn of a C4 convolution, k5, float64: the same tensor and the same turn as our entry."""
-    from escnn import gspaces, nn as enn
+    from escnn import gspaces
+    from escnn import nn as enn
 
     torch.manual_seed(SEED)
     act = gspaces.rot2dOnR2(4)
@@ -218,7 +234,9 @@ def _state_dict(evaluate: bool) -> Measured:
 
         t = _c8_type(16)
         conv = enn.R2Conv(t, t, 5, padding=2).train(not evaluate)
-        sizes = [sum(x.numel() * x.element_size() for x in xs) for xs in (conv.state_dict().values(), conv.parameters())]
+        sizes = [
+            sum(x.numel() * x.element_size() for x in xs) for xs in (conv.state_dict().values(), conv.parameters())
+        ]
         return Summary.exact(sizes[0] / sizes[1])
 
     return measured
@@ -226,9 +244,16 @@ def _state_dict(evaluate: bool) -> Measured:
 
 def _peers() -> dict[str, Measured]:
     layers = [
-        ("c8", 16, 128, (3, 5, 7)), ("c8", 32, 256, (5,)), ("c8", 64, 512, (5,)), ("d8", 8, 128, (3, 5)), ("d8", 16, 256, (3, 5, 7)),
-        ("d8", 32, 512, (5,)), ("so2", 16, 112, (3, 5, 7)), ("so2", 32, 224, (5,)), ("so2", 64, 448, (5,)),
-    ]  # fmt: skip
+        ("c8", 16, 128, (3, 5, 7)),
+        ("c8", 32, 256, (5,)),
+        ("c8", 64, 512, (5,)),
+        ("d8", 8, 128, (3, 5)),
+        ("d8", 16, 256, (3, 5, 7)),
+        ("d8", 32, 512, (5,)),
+        ("so2", 16, 112, (3, 5, 7)),
+        ("so2", 32, 224, (5,)),
+        ("so2", 64, 448, (5,)),
+    ]
     found: dict[str, Measured] = {}
     for label, fields, channels, sizes in layers:
         for k in sizes:
@@ -237,7 +262,11 @@ def _peers() -> dict[str, Measured]:
     for fields in (8, 16):
         for batch in (1, 16):
             found[f"step_c8_{fields}f_b{batch}"] = step(fields, batch)
-    twins: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "conv3": lambda: nn.Conv2d(112, 112, 3, padding=1)}
+    twins: dict[str, Callable[[], nn.Module]] = {
+        "relu": nn.ReLU,
+        "silu": nn.SiLU,
+        "conv3": lambda: nn.Conv2d(112, 112, 3, padding=1),
+    }
     for name, twin in twins.items():
         found[f"norm_{name}"] = activation(_norm, twin, 112)
         found[f"fourier_{name}"] = activation(_fourier, twin, 112)
@@ -262,7 +291,9 @@ PEERS = _peers()
 
 def main() -> None:
     """Measure one figure and print it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.escnn_peer", description=(__doc__ or "").split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.peers.escnn_peer", description=(__doc__ or "").split("\n\n")[0]
+    )
     parser.add_argument("name", choices=sorted(PEERS))
     parser.add_argument("--budget", default="{}", help="fields of benchmarks.timing.Budget, as JSON")
     options = parser.parse_args()

@@ -6,15 +6,33 @@ import json
 from pathlib import Path
 
 import pytest
-
-from benchmarks import run
 from benchmarks.entries import all_entries
 from benchmarks.harness import Entry, Fresh, Outcome, Timed, Value, measure
 from benchmarks.report import markdown, write
-from benchmarks.timing import Budget, Summary, bootstrap_median, in_child, interleave, interleave_cold, summarise, verdict
+from benchmarks.timing import (
+    Budget,
+    Summary,
+    bootstrap_median,
+    in_child,
+    interleave,
+    interleave_cold,
+    summarise,
+    verdict,
+)
+
+from benchmarks import run
 
 TINY = Budget(seconds=0.01, min_rounds=6, max_rounds=6, fresh_rounds=1, patience=0)
-FACTS = {"date": "today", "processor": "x", "python": "3", "torch": "2", "commit": "c", "threads": 1, "clock": "cpu", "command": "run"}
+FACTS = {
+    "date": "today",
+    "processor": "x",
+    "python": "3",
+    "torch": "2",
+    "commit": "c",
+    "threads": 1,
+    "clock": "cpu",
+    "command": "run",
+}
 
 
 def summary(ratio: float, width: float = 0.01, control: float = 1.0) -> Summary:
@@ -112,7 +130,10 @@ def test_a_broken_entry_is_an_outcome() -> None:
 
 def test_timed_and_fresh_entries_measure() -> None:
     thunk = lambda _: lambda: sum(range(3000))  # noqa: E731
-    assert measure(Timed("x/t", "t", goal=None, setup=lambda: None, run=thunk, reference=thunk), TINY).verdict == "measured"
+    assert (
+        measure(Timed("x/t", "t", goal=None, setup=lambda: None, run=thunk, reference=thunk), TINY).verdict
+        == "measured"
+    )
     fresh: Entry = Fresh("x/f", "f", goal=2.5, reference="print(2.0)", run="print(4.0)")
     found = measure(fresh, TINY)
     assert found.verdict == "met" and found.summary is not None and found.summary["ratio"] == 2.0
