@@ -39,7 +39,7 @@ ENTRIES = (
         reference=_PLAIN.format(base="0"),
         run=_OURS.format(base="0"),
         variables=ALLOCATOR,
-        notes="batch 16, 32x32; interpreter and torch are in both; blocks above 64 KiB are mapped one by one on both sides",
+        notes="batch 16, 32x32; interpreter and torch in both; large blocks mapped one by one on both sides",
     ),
     Fresh(
         "memory/growth",
