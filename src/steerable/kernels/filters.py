@@ -34,6 +34,13 @@ class Filters(ABC):
     def pieces(self, group: Group) -> list[Piece]:
         """How a planar group mixes the functions. Raises ``ValueError`` if it leads out of the family."""
 
+    def orbit(self, group: Group, points: np.ndarray) -> np.ndarray:
+        """Moved copies ``[F, |G|, n]`` of every function, ``f(g^-1 x)``, for all elements of a finite group."""
+        self.pieces(group)  # raises if the group leads out of the family
+        back = group.plane(group.inverse(group.elements)).numpy()
+        moved = np.einsum("gij,pj->gpi", back, points)
+        return self.functions(moved.reshape(-1, 2)).reshape(-1, len(back), len(points))
+
 
 @dataclass(frozen=True)
 class GaussianRings(Filters):
@@ -110,6 +117,23 @@ class Pixels(Filters):
         top = max(group.irrep_info(i).frequency for i in group.irrep_ids())
         irreps, basis = decompose(group, matrices, 0, top)
         return [Piece(0, len(own), Representation(group, irreps, basis, "pixels"))]
+
+
+@dataclass(frozen=True)
+class Point(Filters):
+    """The constant function: kernels of one point, that is linear maps. Any group will do, planar or not."""
+
+    def functions(self, points: np.ndarray) -> np.ndarray:
+        """One everywhere."""
+        return np.ones((1, len(points)))
+
+    def pieces(self, group: Group) -> list[Piece]:
+        """Nothing moves."""
+        return [Piece(0, 1, group.trivial)]
+
+    def orbit(self, group: Group, points: np.ndarray) -> np.ndarray:
+        """One everywhere, for every element."""
+        return np.ones((1, group.order or 0, len(points)))
 
 
 def stencil_points(kernel_size: int) -> np.ndarray:

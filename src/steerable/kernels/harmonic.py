@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from steerable.groups.group import Group
 from steerable.groups.hom import hom_basis_array
 from steerable.groups.representation import Representation
 from steerable.kernels.filters import Filters, stencil_points
@@ -47,18 +48,13 @@ class HarmonicKernel(SteerableKernel):
         for (s, t), i in zip(self.out_rep.irrep_slices, self.out_rep.irreps, strict=True):
             for (u, v), j in zip(self.in_rep.irrep_slices, self.in_rep.irreps, strict=True):
                 target = group.irrep(i).tensor(group.irrep(j))
-                solved = [_combine(hom_basis_array(p.rep, target), values[p.start : p.stop]) for p in self._pieces]
+                solved = [hom_basis_array(p.rep, target) @ values[p.start : p.stop] for p in self._pieces]
                 k = np.concatenate(solved).reshape(-1, t - s, v - u, len(points))
                 if not (self.out_rep.is_irrep and self.in_rep.is_irrep):
                     k = np.einsum("ab,kbcn,dc->kadn", self.out_rep.basis[:, s:t], k, self.in_rep.basis[:, u:v],
                                   optimize=True)
                 out.append(k)
         return np.concatenate(out)
-
-
-def _combine(intertwiners: np.ndarray, functions: np.ndarray) -> np.ndarray:
-    """``[b, d, m] x [m, n] -> [b, d, n]``."""
-    return intertwiners @ functions
 
 
 @lru_cache(maxsize=1024)
@@ -71,18 +67,13 @@ def sampled_basis(in_rep: Representation, out_rep: Representation, filters: Filt
 
 
 @lru_cache(maxsize=256)
-def orbit_bank(group_rep: Representation, filters: Filters, kernel_size: int) -> np.ndarray:
+def orbit_bank(group: Group, filters: Filters, kernel_size: int) -> np.ndarray:
     """Moved copies of every filter, ``[F, |G|, k*k]``: ``f(g^-1 x)``, each filter of unit mean norm.
 
     A kernel between regular fields is ``kappa(x)[g, h] = phi_(g^-1 h)(g^-1 x)`` with free ``phi``: its basis over G x G is
     never made.
     """
-    group = group_rep.group
-    points = stencil_points(kernel_size)
-    filters.pieces(group)  # raises if the group leads out of the family
-    back = group.plane(group.inverse(group.elements)).numpy()
-    moved = np.einsum("gij,pj->gpi", back, points)
-    bank = filters.functions(moved.reshape(-1, 2)).reshape(-1, len(back), len(points))
+    bank = filters.orbit(group, stencil_points(kernel_size))
     norms = np.sqrt((bank**2).sum(-1).mean(-1))
     kept = norms > 0.02 * norms.max()
     return bank[kept] / norms[kept, None, None]
