@@ -30,9 +30,9 @@ def turned_blobs(count: int, channels: int, size: int, angle: float, seed: int =
     blobs = 12
     generator = torch.Generator().manual_seed(seed)
     draw = torch.rand(5, count, channels, blobs, generator=generator, dtype=torch.float64)
-    radius = draw[0].sqrt() * size * 0.3
+    radius = draw[0].sqrt() * size * 0.22
     phase = draw[1] * 2 * math.pi + math.radians(angle)
-    width = sigma * (1 + draw[2])
+    width = sigma * (1 + draw[2] / 2)
     height = draw[3] * 2 - 1
     half = (size - 1) / 2
     x1 = torch.arange(size, dtype=torch.float64) - half

@@ -39,7 +39,11 @@ class Stages:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        if kind is None:
+            self._bars.stop()
+        else:  # after an error nothing but its one line is shown
+            self._bars.live.transient = True
+            self._bars.live.stop()
 
     def __call__(self, name: str, done: int, total: int) -> None:
         """Show that `done` of `total` steps of the stage `name` are done."""

@@ -42,12 +42,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the weights of a network that is given by name")
     parser.add_argument("--out", default="check.png", help="the picture of the error against the angle")
     args = parser.parse_args(argv)
-    from steerable.laws import check
-
     out = Path(args.out)
     if not out.parent.is_dir():
         raise InputError(f"--out '{out}': the folder '{out.parent}' does not exist; expected one that does. Make it.")
     model, channels = find_model(args)
+    from steerable.laws import check
+
     model = model.double()
     x = turned_blobs(4, channels, args.size, 0.0)
     try:
