@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from steerable import nn as snn
+from steerable.fields.type import FieldType
 from steerable.groups import D
 from steerable.groups.group import Group
 from steerable.kernels.filters import Filters, Pixels
 
-__all__ = ["LensCNN", "LensCNNPlain", "lens_cnn", "lens_cnn_plain"]
+__all__ = ["LensCNN", "LensCNNPlain"]
 
 _STEMS = ("pooled", "strided")
 
@@ -30,9 +31,9 @@ def _head_input(maps: Tensor) -> Tensor:
 class LensCNN(nn.Module):
     """Invariant classifier on regular fields: a stem, three 3x3 stages, group pooling, mean and maximum over space.
 
-    Exactly invariant under the lattice symmetries of its group on even sides divisible by 16 (stem `pooled`: average
-    pooling by 2, a 5x5 convolution, average pooling by 2) or with (side - 7) / 3 + 1 divisible by 4 (stem `strided`: one
-    7x7 convolution of stride 3), such as 64 for both.
+    Exactly invariant under the lattice symmetries of its group on sides divisible by 16 (stem `pooled`: average
+    pooling by 2, a 5x5 convolution, average pooling by 2) or where (side - 7) / 3 + 1 is divisible by 4 (stem `strided`: one 7x7
+    convolution of stride 3); 64 serves both.
 
     Args:
         group: a finite planar group; subgroups of D(4) get the full pixel basis, others band-limited Gaussian rings.
@@ -56,7 +57,9 @@ class LensCNN(nn.Module):
         _check_stem("lens_cnn", stem)
         group = D(4) if group is None else group
         if not (group.is_finite and group.is_planar):
-            raise ValueError(f"lens_cnn: got group {group.name}; expected a finite group of the plane such as D(4) or C(8)")
+            raise ValueError(
+                f"lens_cnn: got group {group.name}; expected a finite group of the plane such as D(4) or C(8)"
+            )
         if len(widths) != 4:
             raise ValueError(f"lens_cnn: got widths {tuple(widths)}; expected four numbers of fields")
         image = in_channels * group.trivial
@@ -65,7 +68,7 @@ class LensCNN(nn.Module):
         def filters(kernel_size: int) -> Filters | None:
             return Pixels(kernel_size) if group.name in _LATTICE_GROUPS else None
 
-        def conv(start, end, kernel_size: int, stride: int = 1, padding: int = 0) -> list[nn.Module]:
+        def conv(start: FieldType, end: FieldType, kernel_size: int, stride: int, padding: int) -> list[nn.Module]:
             layer = snn.Conv2d(start, end, kernel_size, stride, padding, bias=False, filters=filters(kernel_size))
             return [layer, snn.BatchNorm(end), snn.ReLU(end)]
 
