@@ -168,7 +168,9 @@ def run_demo(
     Args:
         out_dir: folder of the report, made if absent.
         seed: of data, weights and order of images.
-        n_train, n_val, n_test: images of each class by split. Nothing is chosen on the test split.
+        n_train: training images of each class.
+        n_val: validation images of each class.
+        n_test: test images of each class; nothing is chosen on them.
         quick: two epochs on a handful of images: shows that everything runs; the scores mean nothing.
         progress: called with (stage, steps done, steps in all).
         settings: of the simulation; defaults to `LensSettings()`.
