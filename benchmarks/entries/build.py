@@ -1,0 +1,124 @@
+"""Building layers and models: warm (the second of its kind in a process) and cold (the first)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from benchmarks.harness import Cold, Entry, Timed
+from benchmarks.timing import Thunk
+
+# (label, group, fields, channels, kernel sizes, peer measures these kernel sizes)
+LAYERS = (
+    ("c8", 16, 128, (3, 5, 7)),
+    ("c8", 32, 256, (5,)),
+    ("c8", 64, 512, (5,)),
+    ("d8", 8, 128, (3, 5)),
+    ("d8", 16, 256, (3, 5, 7)),
+    ("d8", 32, 512, (5,)),
+    ("so2", 16, 112, (3, 5, 7)),
+    ("so2", 32, 224, (5,)),
+    ("so2", 64, 448, (5,)),
+)
+COLD = (("c8", 16, 128, 3), ("d8", 16, 256, 3), ("so2", 16, 112, 3))
+TITLES = {"c8": "C8 regular", "d8": "D8 regular", "so2": "SO(2) band-limit 3"}
+
+
+def field_type(label: str, fields: int) -> Any:
+    """The type of ``fields`` regular (or band-limited regular) fields of the group named ``label``."""
+    import steerable as st
+
+    if label == "so2":
+        return fields * st.SO2().spectral_regular(3)
+    return fields * {"c8": st.C, "d8": st.D}[label](8).regular
+
+
+def _layer(label: str, fields: int, kernel_size: int, *, with_type: bool) -> Callable[[Any], Thunk]:
+    """Build of one steerable layer; ``with_type``: the group and the type are built anew each time as well."""
+
+    def run(_: Any) -> Thunk:
+        import steerable as st
+
+        made = None if with_type else field_type(label, fields)
+
+        def build() -> object:
+            t = made if made is not None else field_type(label, fields)
+            return st.nn.Conv2d(t, t, kernel_size=kernel_size, padding=kernel_size // 2)
+
+        return build
+
+    return run
+
+
+def _plain(channels: int, kernel_size: int) -> Callable[[Any], Thunk]:
+    return lambda _: lambda: nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2)
+
+
+def _import() -> None:
+    """Import the library, so that a cold build does not count the import."""
+    import steerable as st
+
+    _ = st.nn.Conv2d, st.C, st.D, st.SO2
+
+
+def _goal(channels: int) -> float:
+    return 1.0 if channels >= 256 else 2.0
+
+
+def _layers() -> list[Entry]:
+    found: list[Entry] = []
+    for label, fields, channels, sizes in LAYERS:
+        for k in sizes:
+            name = f"{label}_{fields}f_k{k}"
+            found.append(
+                Timed(
+                    f"build/{name}",
+                    f"build Conv2d {TITLES[label]}, {fields} fields ({channels} ch), k{k}",
+                    goal=_goal(channels),
+                    peer=f"build_{name}",
+                    setup=lambda: None,
+                    run=_layer(label, fields, k, with_type=False),
+                    reference=_plain(channels, k),
+                )
+            )
+    for label, fields, channels, k in COLD:
+        found.append(
+            Cold(
+                f"build/cold_{label}_{fields}f_k{k}",
+                f"first build in a process, group included: {TITLES[label]}, {fields} fields ({channels} ch), k{k}",
+                goal=_goal(channels),
+                peer=f"cold_{label}_{fields}f_k{k}",
+                setup=_import,
+                run=_layer(label, fields, k, with_type=True),
+                reference=_plain(channels, k),
+                notes="each sample in a new child that inherits the imports only; the peer's disk cache is warm",
+            )
+        )
+    return found
+
+
+def _wide(plain: bool) -> Callable[[Any], Thunk]:
+    def make(_: Any) -> Thunk:
+        import steerable as st
+
+        if plain:
+            return lambda: st.create_model("wrn16_4_plain", in_channels=3, num_classes=10)
+        return lambda: st.create_model("wrn16_4", group="C8", in_channels=3, num_classes=10)
+
+    return make
+
+
+ENTRIES = (
+    *_layers(),
+    Timed(
+        "build/wrn16_4",
+        "build WRN-16-4 C8 / plain twin, same channels (64/128/256)",
+        goal=1.5,
+        peer="build_wrn16_4",
+        setup=lambda: None,
+        run=_wide(plain=False),
+        reference=_wide(plain=True),
+    ),
+)

@@ -1,0 +1,34 @@
+"""Steerable networks for data with symmetry: groups, field types, kernels, layers, laws, tasks."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from steerable import domains as domains
+from steerable import fields as fields
+from steerable import groups as groups
+from steerable import kernels as kernels
+from steerable import nn as nn
+from steerable.fields import FieldType as FieldType
+from steerable.groups import O2 as O2
+from steerable.groups import SO2 as SO2
+from steerable.groups import C as C
+from steerable.groups import D as D
+from steerable.groups import FiniteGroup as FiniteGroup
+from steerable.groups import hom_basis as hom_basis
+from steerable.groups import product as product
+from steerable.nn.bake import bake as bake
+
+__version__ = "0.1.0"
+
+_LAZY = ("analysis", "laws", "models")
+
+
+def __getattr__(name: str) -> Any:
+    """Load laws, models and analysis when first named."""
+    if name in _LAZY:
+        return importlib.import_module(f"steerable.{name}")
+    if name in ("create_model", "list_models"):
+        return getattr(importlib.import_module("steerable.models.registry"), name)
+    raise AttributeError(f"module 'steerable' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""The contractions, one for each kind of domain."""

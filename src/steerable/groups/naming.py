@@ -1,0 +1,98 @@
+"""The grammar of groups and representations: printing and parsing are inverse."""
+
+from __future__ import annotations
+
+import re
+
+from steerable.groups.cyclic import C
+from steerable.groups.dihedral import D
+from steerable.groups.group import Group
+from steerable.groups.o2 import O2
+from steerable.groups.product import product
+from steerable.groups.representation import Representation
+from steerable.groups.so2 import SO2
+
+
+def parse_group(name: str) -> Group:
+    """Group from its name: ``"C8"``, ``"D4"``, ``"SO2"``, ``"O2"``, ``"C2xD3"``.
+
+    Raises:
+        ValueError: for any other name.
+    """
+    text = name.strip()
+    parts = split_top(text, "x")
+    if len(parts) > 1:
+        result = parse_group(parts[0])
+        for part in parts[1:]:
+            result = product(result, parse_group(part))
+        return result
+    if text.startswith("[") and text.endswith("]"):
+        return parse_group(text[1:-1])
+    if text in ("SO2", "SO(2)"):
+        return SO2()
+    if text in ("O2", "O(2)"):
+        return O2()
+    match = re.fullmatch(r"([CD])\(?(\d+)\)?", text)
+    if match:
+        return (C if match[1] == "C" else D)(int(match[2]))
+    raise ValueError(f"unknown group {name!r}; expected C8, D4, SO2, O2 or a product such as C2xD3")
+
+
+def split_top(text: str, separator: str) -> list[str]:
+    """Split at separators that stand outside all brackets."""
+    parts, depth, start = [], 0, 0
+    for position, letter in enumerate(text):
+        depth += (letter in "([") - (letter in ")]")
+        if depth == 0 and letter == separator:
+            parts.append(text[start:position])
+            start = position + 1
+    return [*parts, text[start:]]
+
+
+def parse_representation(group: Group, name: str) -> Representation:
+    """Representation from its string.
+
+    ``trivial``, ``regular``, ``regular(3)`` (band-limited), an irrep, ``quotient(H)``, ``quotient(H, L)``,
+    ``induced(H, rep)``, ``restricted(G, rep)``, ``(a + b)``, ``(a * b)``.
+
+    Raises:
+        ValueError: for any other string, naming the group and what it offers.
+    """
+    text = name.strip()
+    if text == "trivial":
+        return group.trivial
+    if text == "regular":
+        return group.regular
+    call = re.fullmatch(r"(regular|quotient|induced|restricted)\((.*)\)", text)
+    if call:
+        arguments = [a.strip() for a in split_top(call[2], ",")]
+        try:
+            return _build(group, call[1], arguments)
+        except IndexError:
+            raise ValueError(f"{group.name}: {text!r} has {len(arguments)} argument(s), one is missing") from None
+    if text.startswith("(") and text.endswith(")"):
+        for separator, combine in (("+", "direct_sum"), ("*", "tensor")):
+            parts = [parse_representation(group, p) for p in split_top(text[1:-1], separator)] \
+                if len(split_top(text[1:-1], separator)) > 1 else []
+            if parts:
+                return getattr(parts[0], combine)(*parts[1:])
+    if text == "0" and group.irrep_ids(0)[0] == "0e":
+        text = "0e"
+    try:
+        return group.irrep(text)
+    except KeyError as error:
+        raise ValueError(f"unknown representation {name!r} of {group.name}: expected trivial, regular, quotient(H), "
+                         f"induced(H, rep), (a + b), (a * b) or an irrep; {error.args[0]}") from None
+
+
+def _build(group: Group, kind: str, arguments: list[str]) -> Representation:
+    if kind == "regular":
+        return group.spectral_regular(int(arguments[0]))
+    if kind == "quotient" and len(arguments) == 1:
+        return group.quotient(parse_group(arguments[0]))
+    if kind == "quotient":
+        return group.spectral_quotient(parse_group(arguments[0]), int(arguments[1]))
+    other = parse_group(arguments[0])
+    if kind == "induced":
+        return group.induced(other, parse_representation(other, arguments[1]))
+    return parse_representation(other, arguments[1]).restrict(group)

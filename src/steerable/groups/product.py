@@ -1,0 +1,204 @@
+"""Direct products of groups."""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steerable.groups.canonical import canonical_basis
+from steerable.groups.decompose import irrep_samples
+from steerable.groups.finite import FiniteGroupBase
+from steerable.groups.group import Group, IrrepInfo, unknown_irrep
+from steerable.groups.irreps import commutant_basis
+
+
+def product(a: Group, b: Group) -> Group:
+    """Direct product ``a x b``: a finite group if both are finite, else elements are rows ``[..., wa + wb]``."""
+    if isinstance(a, FiniteGroupBase) and isinstance(b, FiniteGroupBase):
+        return FiniteProduct(a, b)
+    return MixedProduct(a, b)
+
+
+class ProductIrreps(Group):
+    """Irreps of a product from those of its factors.
+
+    ``"(i,j)"`` is the outer tensor product where it is irreducible. Two complex types split into ``"(i,j)+"`` and
+    ``"(i,j)-"``; a complex and a quaternionic type hold one complex-type irrep, two quaternionic types one real-type
+    irrep: only that one is listed.
+    """
+
+    first: Group
+    second: Group
+
+    @property
+    def key(self) -> tuple:
+        """Both keys."""
+        return ("product", self.first.key, self.second.key)
+
+    @property
+    def name(self) -> str:
+        """``C2xD3``."""
+        return "x".join(f"[{g.name}]" if isinstance(g, ProductIrreps) else g.name for g in (self.first, self.second))
+
+    def irrep_ids(self, max_frequency: int | None = None) -> tuple[str, ...]:
+        """All pairs; both frequencies up to the maximum."""
+        ids = []
+        for i in self.first.irrep_ids(max_frequency):
+            for j in self.second.irrep_ids(max_frequency):
+                split = self.first.irrep_info(i).type == self.second.irrep_info(j).type == 2
+                ids += [f"({i},{j})+", f"({i},{j})-"] if split else [f"({i},{j})"]
+        return tuple(ids)
+
+    def _pair(self, id: str) -> tuple[str, str]:
+        depth = 0
+        for position, letter in enumerate(id):
+            depth += (letter == "(") - (letter == ")")
+            if letter == "," and depth == 1:
+                return id[1:position], id[position + 1 : id.rindex(")")]
+        raise unknown_irrep(self, id, "'(i,j)' with i and j irreps of the factors")
+
+    def irrep_info(self, id: str) -> IrrepInfo:
+        """Dimension, type and commutant."""
+        return _product_irrep(self, id)[0]
+
+    def irrep_matrix(self, id: str, g: Tensor) -> Tensor:
+        """Outer tensor product, on its irreducible part."""
+        i, j = self._pair(id)
+        basis = torch.from_numpy(_product_irrep(self, id)[1])
+        x, y = self.split(g)
+        return basis.T @ _kron(self.first.irrep_matrix(i, x), self.second.irrep_matrix(j, y)) @ basis
+
+    def split(self, g: Tensor) -> tuple[Tensor, Tensor]:
+        """Components of elements in the two factors."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how its elements split")
+
+
+class FiniteProduct(ProductIrreps, FiniteGroupBase):
+    """Product of two finite groups; element ``i * |b| + j`` is the pair ``(i, j)``."""
+
+    def __init__(self, first: FiniteGroupBase, second: FiniteGroupBase) -> None:
+        self.first, self.second = first, second
+        self.order = first.order * second.order
+
+    def split(self, g: Tensor) -> tuple[Tensor, Tensor]:
+        """Quotient and remainder."""
+        n = self.second.order
+        return torch.div(g, n, rounding_mode="floor"), g % n
+
+    def join(self, x: Tensor, y: Tensor) -> Tensor:
+        """Element from its components."""
+        return x * self.second.order + y
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """Componentwise products."""
+        a, b = self.first.table, self.second.table
+        n = len(a) * len(b)
+        return (a[:, None, :, None] * len(b) + b[None, :, None, :]).reshape(n, n)
+
+    def irrep_table(self, id: str) -> np.ndarray:
+        """Matrices at every element."""
+        return ProductIrreps.irrep_matrix(self, id, self.elements).numpy()
+
+    def irrep_matrix(self, id: str, g: Tensor) -> Tensor:
+        """Outer tensor product, on its irreducible part."""
+        return ProductIrreps.irrep_matrix(self, id, self._checked(g))
+
+
+class MixedProduct(ProductIrreps):
+    """Product with a continuous factor; elements are float64 rows with the components side by side."""
+
+    def __init__(self, first: Group, second: Group) -> None:
+        self.first, self.second = first, second
+        self._widths = tuple(g.element_shape[0] if g.element_shape else 1 for g in (first, second))
+        self.element_shape = (sum(self._widths),)
+
+    def _read(self, group: Group, part: Tensor) -> Tensor:
+        part = part if group.element_shape else part[..., 0]
+        return part.round().long() if group.is_finite else part
+
+    def _write(self, group: Group, g: Tensor) -> Tensor:
+        return (g if group.element_shape else g[..., None]).double()
+
+    def split(self, g: Tensor) -> tuple[Tensor, Tensor]:
+        """Components in the two factors."""
+        a, b = g.split(self._widths, -1)
+        return self._read(self.first, a), self._read(self.second, b)
+
+    def join(self, x: Tensor, y: Tensor) -> Tensor:
+        """Element from its components (of one leading shape)."""
+        return torch.cat([self._write(self.first, x), self._write(self.second, y)], -1)
+
+    @property
+    def identity(self) -> Tensor:
+        """Both identities."""
+        return self.join(self.first.identity, self.second.identity)
+
+    def compose(self, a: Tensor, b: Tensor) -> Tensor:
+        """Componentwise."""
+        (x, y), (u, v) = self.split(a), self.split(b)
+        return self.join(self.first.compose(x, u), self.second.compose(y, v))
+
+    def inverse(self, a: Tensor) -> Tensor:
+        """Componentwise."""
+        x, y = self.split(a)
+        return self.join(self.first.inverse(x), self.second.inverse(y))
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Independent draws."""
+        return self.join(self.first.sample(count, generator), self.second.sample(count, generator))
+
+    def _all(self, xs: Tensor, ys: Tensor) -> Tensor:
+        n, m = len(xs), len(ys)
+        return self.join(xs.repeat_interleave(m, 0), ys.repeat(n, *[1] * (ys.dim() - 1)))
+
+    def grid(self, count: int | None = None) -> Tensor:
+        """All pairs; ``count`` goes to the continuous factors."""
+        return self._all(self.first.grid(count), self.second.grid(count))
+
+    def quadrature(self, frequency: int) -> Tensor:
+        """All pairs of both quadratures."""
+        return self._all(self.first.quadrature(frequency), self.second.quadrature(frequency))
+
+    @property
+    def generators(self) -> Tensor:
+        """Generators of each factor beside the identity of the other."""
+        x, y = self.first.generators, self.second.generators
+        ones = self._all(x, self.second.identity[None]), self._all(self.first.identity[None], y)
+        return torch.cat(ones)
+
+    def equal(self, a: Tensor, b: Tensor) -> Tensor:
+        """Both components agree."""
+        (x, y), (u, v) = self.split(a), self.split(b)
+        return self.first.equal(x, u) & self.second.equal(y, v)
+
+
+@lru_cache(maxsize=4096)
+def _product_irrep(group: ProductIrreps, id: str) -> tuple[IrrepInfo, np.ndarray]:
+    """Description of a product irrep and the isometry ``[d1 d2, d]`` onto it."""
+    i, j = group._pair(id)
+    a, b = group.first.irrep_info(i), group.second.irrep_info(j)
+    sign = id[id.rindex(")") + 1 :]
+    if (sign in ("+", "-")) != (a.type == b.type == 2) or sign not in ("", "+", "-"):
+        raise unknown_irrep(group, id, f"'({i},{j})+' and '({i},{j})-'" if a.type == b.type == 2 else f"'({i},{j})'")
+    size = a.dim * b.dim
+    projector = np.eye(size)
+    # commuting symmetric involutions e_a (x) e_b of the commutant cut the product into irreducible parts
+    cuts = {(2, 2): [1], (2, 4): [1], (4, 2): [1], (4, 4): [1, 2]}.get((a.type, b.type), [])
+    for k in cuts:
+        involution = np.kron(a.endomorphisms[k], b.endomorphisms[k])
+        projector = projector @ (np.eye(size) + (-1 if sign == "-" else 1) * involution) / 2
+    basis = canonical_basis(projector, round(np.trace(projector))) if cuts else projector
+    frequency = max(a.frequency, b.frequency)
+    samples = _kron(torch.from_numpy(irrep_samples(group.first, i, 2 * frequency))[:, None],
+                    torch.from_numpy(irrep_samples(group.second, j, 2 * frequency))[None]).flatten(0, 1).numpy()
+    endomorphisms = commutant_basis(basis.T @ samples @ basis)
+    return IrrepInfo(id, basis.shape[1], len(endomorphisms), frequency, endomorphisms), basis
+
+
+def _kron(x: Tensor, y: Tensor) -> Tensor:
+    """Batched Kronecker product of ``[..., n, n]`` and ``[..., m, m]``."""
+    return torch.einsum("...ij,...kl->...ikjl", x, y).flatten(-4, -3).flatten(-2, -1)

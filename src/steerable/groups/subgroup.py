@@ -1,0 +1,79 @@
+"""A subgroup together with the map that places it in the bigger group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steerable.groups.group import Group
+
+
+@dataclass(frozen=True)
+class Inclusion:
+    """An injective homomorphism ``small -> big``.
+
+    Attributes:
+        small: the subgroup as a group of its own.
+        big: the group it lies in.
+        images: images of the elements of a finite ``small``, in order, or ``None`` when the planar action places it.
+    """
+
+    small: Group
+    big: Group
+    images: np.ndarray | None = field(default=None, compare=False)
+    _key: bytes = field(default=b"", init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_key", b"" if self.images is None else np.round(self.images, 9).tobytes())
+
+    def map(self, h: Tensor) -> Tensor:
+        """Images in ``big`` of elements ``h`` of ``small``."""
+        if self.images is not None:
+            return torch.from_numpy(np.asarray(self.images))[h]
+        if self.small == self.big:
+            return h
+        return self.big.from_plane(self.small.plane(h))
+
+    @property
+    def name(self) -> str:
+        """Name of the subgroup, as representation strings use it."""
+        return self.small.name
+
+
+def include(small: Group, big: Group) -> Inclusion:
+    """Canonical inclusion: through the planar action, or of the trivial group.
+
+    Raises:
+        ValueError: if ``small`` is not a subgroup of ``big`` in the canonical way.
+    """
+    if small == big:
+        return Inclusion(small, big)
+    if small.order == 1:
+        return Inclusion(small, big, big.identity.numpy()[None])
+    if not (small.is_planar and big.is_planar):
+        raise ValueError(f"no canonical inclusion of {small.name} in {big.name}: give an Inclusion, for example from "
+                         f"{big.name}.subgroup_from([...])")
+    try:
+        big.from_plane(small.plane(small.generators))
+    except ValueError as error:
+        raise ValueError(f"{small.name} is not a subgroup of {big.name}: {error}") from None
+    if not small.is_finite:
+        return Inclusion(small, big)
+    return Inclusion(small, big, big.from_plane(small.plane(small.elements)).numpy())
+
+
+def as_inclusion(big: Group, subgroup: Group | Inclusion) -> Inclusion:
+    """The inclusion itself, or the canonical one of a group.
+
+    Raises:
+        ValueError: if an inclusion points into another group.
+    """
+    if isinstance(subgroup, Group):
+        return big.subgroup(subgroup)
+    if subgroup.big != big:
+        raise ValueError(f"expected a subgroup of {big.name}, got an inclusion of {subgroup.small.name} in "
+                         f"{subgroup.big.name}")
+    return subgroup

@@ -1,0 +1,9 @@
+"""The steerable kernel and its fillings."""
+
+from steerable.kernels.bandlimit import Bandlimit as Bandlimit
+from steerable.kernels.filters import Filters as Filters
+from steerable.kernels.filters import GaussianRings as GaussianRings
+from steerable.kernels.filters import Pixels as Pixels
+from steerable.kernels.filters import Point as Point
+from steerable.kernels.harmonic import HarmonicKernel as HarmonicKernel
+from steerable.kernels.kernel import SteerableKernel as SteerableKernel

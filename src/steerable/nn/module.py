@@ -1,0 +1,112 @@
+"""What every equivariant layer shares: types, constants derived in float64, and checks that teach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from steerable.fields.type import FieldType
+
+
+class EquivariantModule(nn.Module):
+    """A ``torch.nn.Module`` from tensor to tensor that knows the field types of both.
+
+    Attributes:
+        in_type: type of the channels it takes.
+        out_type: type of the channels it gives.
+    """
+
+    in_type: FieldType
+    out_type: FieldType
+
+    def __init__(self, in_type: FieldType, out_type: FieldType) -> None:
+        super().__init__()
+        self.in_type = in_type
+        self.out_type = out_type
+        self._exact: dict[str, np.ndarray] = {}
+
+    def register_constant(self, name: str, value: Tensor | np.ndarray) -> None:
+        """Hold a fixed tensor that is no part of the state dict.
+
+        Floating values are kept in float64 beside the buffer, which has the default dtype; whenever the module changes
+        its dtype or device the buffer is derived again, so ``.double()`` gives float64 accuracy, not a widened float32.
+        """
+        with torch.inference_mode(False):
+            array = np.array(value.detach().cpu().numpy() if isinstance(value, Tensor) else value)
+            tensor = torch.from_numpy(array)
+            if tensor.is_floating_point():
+                self._exact[name] = array
+                tensor = tensor.to(torch.get_default_dtype())
+        self.register_buffer(name, tensor, persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> EquivariantModule:
+        before = {name: (b.dtype, b.device) for name in self._exact if (b := self._buffers[name]) is not None}
+        super()._apply(fn, recurse)
+        for name, was in before.items():
+            buffer = self._buffers[name]
+            if buffer is not None and (buffer.dtype, buffer.device) != was and buffer.device.type != "meta":
+                self._buffers[name] = torch.from_numpy(self._exact[name]).to(buffer.device, buffer.dtype)
+        return self
+
+    def fingerprint(self) -> dict[str, float]:
+        """One number for each derived constant of this layer: a saved model keeps it and loading compares."""
+        return {name: float(np.dot(a.reshape(-1), np.cos(1.0 + np.arange(a.size) % 9973)))
+                for name, a in self._exact.items()}
+
+    def check_input(self, x: Tensor, spatial: int | None = None) -> None:
+        """Refuse a tensor of the wrong shape. Looks at shapes only, and is silent while compiling.
+
+        Args:
+            x: ``[B, C, ...]``.
+            spatial: number of axes after the channels, or ``None`` for any.
+
+        Raises:
+            ValueError: naming the layer, what was given, what was expected and the likely mend.
+        """
+        if torch.compiler.is_compiling():
+            return
+        wanted = self.in_type.size
+        if x.dim() < 2 or x.shape[1] != wanted:
+            given = f"{x.shape[1]} channels" if x.dim() >= 2 else f"shape {tuple(x.shape)}"
+            hint = ""
+            if not self.in_type.is_trivial and x.dim() >= 2 and x.shape[1] <= 4:
+                hint = f" Did you skip the lifting layer (in_type {x.shape[1]} trivial)?"
+            elif x.dim() >= 2 and x.shape[-1] == wanted:
+                hint = " The channels stand last: move them to axis 1."
+            raise ValueError(f"{type(self).__name__}: input has {given}; this layer expects {wanted} = "
+                             f"{self.in_type!r}.{hint}")
+        if spatial is not None and x.dim() != 2 + spatial:
+            axes = {0: "[B, C]", 1: "[B, C, L]", 2: "[B, C, H, W]", 3: "[B, C, D, H, W]"}[spatial]
+            raise ValueError(f"{type(self).__name__}: input has shape {tuple(x.shape)}; this layer expects {axes} with "
+                             f"C = {wanted}")
+
+    def bake(self) -> nn.Module:
+        """A plain module of fixed tensors and ordinary operators, equal to this one in eval.
+
+        Raises:
+            NotImplementedError: if the layer does not say how.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define bake(): return a torch.nn.Module without group "
+                                  f"objects that computes what forward computes in eval")
+
+    def extra_repr(self) -> str:
+        """Types, for printing."""
+        return f"{self.in_type!r}" if self.in_type == self.out_type else f"{self.in_type!r} -> {self.out_type!r}"
+
+
+def require_type(value: Any, layer: str, argument: str = "in_type") -> FieldType:
+    """The value if it is a field type. Raises ``TypeError`` naming the layer, the argument and the mend."""
+    if not isinstance(value, FieldType):
+        raise TypeError(f"{layer}: {argument} must be a FieldType such as 16 * C8.regular, got {value!r}")
+    return value
+
+
+def require_same_group(layer: str, in_type: FieldType, out_type: FieldType) -> None:
+    """Raise ``ValueError`` if two types belong to different groups."""
+    if in_type.group != out_type.group:
+        raise ValueError(f"{layer}: in_type belongs to {in_type.group.name} and out_type to {out_type.group.name}; "
+                         f"put nn.Restrict between them")
