@@ -1,0 +1,13 @@
+"""Readers and containers that every task shares. Values are checked here, once, and nowhere else."""
+
+from __future__ import annotations
+
+from steerable.data.digits import rotated_digits as rotated_digits
+from steerable.data.errors import InputError as InputError
+from steerable.data.folder import npz_folder as npz_folder
+from steerable.data.frdeep import frdeep as frdeep
+from steerable.data.images import ImageData as ImageData
+from steerable.data.images import Splits as Splits
+from steerable.data.resize import bin_pixels as bin_pixels
+from steerable.data.resize import centre as centre
+from steerable.data.splits import stratified_split as stratified_split

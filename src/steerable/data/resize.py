@@ -1,0 +1,40 @@
+"""Bring images to a size at which a strided network is exactly equivariant, without interpolation."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from steerable.data.errors import InputError
+
+
+def centre(x: Tensor, size: int) -> Tensor:
+    """Pad with zeros or crop ``[..., H, W]`` to ``[..., size, size]`` about the centre.
+
+    A quarter turn about the centre commutes with this only if the same number of pixels is added or taken on all four
+    sides; where the parities of H and `size` differ, one row below and one column on the right are added or taken
+    last, which moves the centre by half a pixel once, before any turn is applied.
+
+    Raises:
+        InputError: a size below 1.
+    """
+    if size < 1:
+        raise InputError(f"resize: size {size}; expected at least 1 pixel.")
+    h, w = x.shape[-2:]
+    top, left = (
+        (size - h) // 2 if size >= h else -((h - size) // 2),
+        (size - w) // 2 if size >= w else -((w - size) // 2),
+    )
+    return F.pad(x, (left, size - w - left, top, size - h - top))
+
+
+def bin_pixels(x: Tensor, factor: int) -> Tensor:
+    """Average blocks of `factor` by `factor` pixels of ``[N, C, H, W]``: exact under quarter turns and flips.
+
+    Raises:
+        InputError: a factor below 1, or a side that is no multiple of it.
+    """
+    h, w = x.shape[-2:]
+    if factor < 1 or h % factor or w % factor:
+        raise InputError(f"resize: images of {h} x {w} and bins of {factor}; expected sides that {factor} divides.")
+    return x if factor == 1 else F.avg_pool2d(x, factor)

@@ -1,0 +1,5 @@
+"""Architectures, one a file, and the table that names them."""
+
+from steerable.models.registry import create_model as create_model
+from steerable.models.registry import describe_model as describe_model
+from steerable.models.registry import list_models as list_models

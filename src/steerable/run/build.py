@@ -1,0 +1,142 @@
+"""From names to objects: the network and the images of a config, with one-line errors."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from steerable.data import ImageData, InputError, Splits, frdeep, npz_folder, rotated_digits
+from steerable.data.errors import did_you_mean
+from steerable.groups.group import Group
+from steerable.groups.naming import parse_group
+from steerable.run.config import DataConfig, ModelConfig
+
+
+def lensing(root: str | None = None) -> Splits:
+    """Read the residual images of a folder that `steerable simulate lensing` wrote.
+
+    Raises:
+        InputError: what the reader of the lensing task refuses.
+    """
+    from steerable.tasks.lensing import CLASSES, load
+
+    if root is None:
+        raise InputError(
+            f"lensing: data.root is {root}; expected a folder. Make one with `steerable simulate lensing --out DIR`."
+        )
+    parts = {}
+    for part in ("train", "validation", "test"):
+        try:
+            found = load(Path(root) / part)
+        except (FileNotFoundError, ValueError) as e:
+            raise InputError(f"lensing: {e}. Make it with `steerable simulate lensing --out {root}`.") from None
+        parts[part] = ImageData(found.inputs(), found.label, CLASSES, f"{root} ({part})")
+    return Splits(parts["train"], parts["validation"], parts["test"])
+
+
+READERS: dict[str, Callable[..., Splits]] = {
+    "digits": rotated_digits,
+    "frdeep": frdeep,
+    "lensing": lensing,
+    "folder": npz_folder,
+}
+
+
+def load_data(config: DataConfig) -> Splits:
+    """Read the images of a config.
+
+    Raises:
+        InputError: an unknown name, an option that the reader does not have, or what the reader refuses.
+    """
+    if config.name not in READERS:
+        raise InputError(
+            f"data.name is '{config.name}'; expected one of {', '.join(READERS)}.{did_you_mean(config.name, READERS)}"
+        )
+    reader = READERS[config.name]
+    check_options("data", config.name, reader, config.options)
+    return reader(config.root, **config.options).limit(config.per_class)
+
+
+def check_options(section: str, name: str, function: Callable[..., Any], options: dict[str, Any]) -> None:
+    """Compare the names of `options` with what `function` takes.
+
+    Raises:
+        InputError: a name that it does not take.
+    """
+    parameters = inspect.signature(function).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    known = [p for p in parameters if p not in ("root", "group", "in_channels", "num_classes")]
+    for key in options:
+        if key not in known:
+            raise InputError(
+                f"{section}.options.{key}: '{name}' has no such option; expected one of {known}."
+                f"{did_you_mean(key, known)}"
+            )
+
+
+def read_group(text: str | None) -> Group | None:
+    """Turn ``C8``, ``C(8)``, ``D4``, ``SO2``, ``O2`` or a product such as ``C2xD3`` into a group; None stays None.
+
+    Raises:
+        InputError: another text.
+    """
+    try:
+        return None if text is None else parse_group(text)
+    except ValueError as e:
+        raise InputError(f"model.group is '{text}'; {str(e).split('; ')[-1]}, or null for a plain network.") from None
+
+
+def build_model(config: ModelConfig, in_channels: int, num_classes: int) -> nn.Module:
+    """Build the network of a config for images of `in_channels` channels.
+
+    Raises:
+        InputError: an unknown name or group, options that the network does not take.
+    """
+    from steerable.models import create_model, list_models
+
+    names = list(list_models())
+    if config.name not in names:
+        raise InputError(
+            f"model.name is '{config.name}'; expected one of {', '.join(names)}.{did_you_mean(config.name, names)}"
+        )
+    extra = {} if config.group is None else {"group": read_group(config.group)}
+    try:
+        return create_model(config.name, in_channels=in_channels, num_classes=num_classes, **extra, **config.options)
+    except (TypeError, ValueError, KeyError) as e:
+        raise InputError(
+            f"model '{config.name}' with group {config.group} and options {config.options}: {e}"
+            if "expected" in str(e)
+            else f"model '{config.name}' with group {config.group} and options {config.options} cannot be built: {e}; "
+            "expected options that it takes. See `steerable models`."
+        ) from None
+
+
+def try_model(model: nn.Module, data: ImageData) -> None:
+    """Run one image through the network, so that a wrong shape is found before a run begins.
+
+    Raises:
+        InputError: the network refuses the image, or does not return one number a class.
+    """
+    was = model.training
+    parameter = next(model.parameters(), torch.zeros(()))
+    try:
+        with torch.no_grad():
+            out = model.eval()(data.x[:1].to(parameter))
+    except (ValueError, RuntimeError, TypeError) as e:
+        shape = list(data.x.shape[1:])
+        raise InputError(
+            f"{data.source}: the network cannot take images of {shape}; {str(e).splitlines()[0]}"
+        ) from None
+    finally:
+        model.train(was)
+    if out.shape != (1, len(data.classes)):
+        raise InputError(
+            f"{data.source}: the network returns {list(out.shape[1:])} numbers an image; expected {len(data.classes)}, "
+            f"one for each of {list(data.classes)}. Set its num_classes."
+        )

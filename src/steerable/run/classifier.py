@@ -1,0 +1,89 @@
+"""The Lightning module of an image classifier."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning as L
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from steerable.data.errors import InputError
+from steerable.run.augment import augment
+from steerable.run.config import TrainConfig
+from steerable.run.scores import accuracy, auc
+
+KEY = "steerable"
+
+
+class Classifier(L.LightningModule):
+    """Cross-entropy, AdamW, one cycle of the learning rate; validation accuracy, AUC and loss after each epoch.
+
+    Args:
+        model: ``[B, C, H, W] -> [B, K]``.
+        train: how to train.
+        seed: of the augmentation.
+        record: what the run is, as plain JSON; it travels in the checkpoint.
+    """
+
+    def __init__(self, model: nn.Module, train: TrainConfig, seed: int, record: dict[str, Any]) -> None:
+        super().__init__()
+        self.model, self.settings, self.seed, self.record = model, train, seed, record
+        self._seen: list[tuple[Tensor, Tensor]] = []
+        self._loss = torch.zeros(())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits."""
+        return self.model(x)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        """Return the loss of one batch, augmented by draws that depend on the seed and the step alone."""
+        x, y = batch
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.global_step)
+        loss = F.cross_entropy(self.model(augment(x, self.settings.augment, generator)), y)
+        self._loss = self._loss.to(loss.device) + loss.detach().float()
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the mean loss, and stop where it is no number."""
+        steps = max(int(self.trainer.num_training_batches), 1)
+        mean = float(self._loss) / steps
+        self._loss = torch.zeros(())
+        if not math.isfinite(mean):
+            raise InputError(
+                f"training: the mean loss of epoch {self.current_epoch + 1} is {mean}; expected a finite number. "
+                f"Lower train.lr (now {self.settings.lr}) or look at the images."
+            )
+        self.log("train_loss", mean)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+        """Keep the logits of one batch."""
+        x, y = batch
+        self._seen.append((self.model(x).float().cpu(), y.cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the figures of the whole validation part."""
+        logits, y = (torch.cat(part) for part in zip(*self._seen, strict=True))
+        self._seen.clear()
+        self.log_dict(
+            {
+                "val_accuracy": accuracy(logits, y),
+                "val_auc": auc(logits, y),
+                "val_loss": float(F.cross_entropy(logits, y)),
+            }
+        )
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Return AdamW and a one-cycle schedule over all steps."""
+        s = self.settings
+        optimiser = torch.optim.AdamW(self.model.parameters(), lr=s.lr, weight_decay=s.weight_decay)
+        steps = int(self.trainer.estimated_stepping_batches)
+        # one cycle divides by the steps on each side of its peak
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=s.lr, total_steps=max(steps, 5))
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the record beside the weights, so that a resumed run knows what it is."""
+        checkpoint[KEY] = self.record

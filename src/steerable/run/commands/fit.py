@@ -1,0 +1,121 @@
+"""`steerable fit`: train from a config, one run for each seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from steerable.data import Splits
+from steerable.data.errors import InputError
+from steerable.run.build import build_model, load_data, try_model
+from steerable.run.config import FitConfig
+from steerable.run.outputs import check_free, partial_name, whole_folder, write_json
+from steerable.run.parse import parse_fit
+from steerable.run.store import describe, save
+from steerable.run.tables import summarise
+from steerable.run.training import read_checkpoint, train_classifier
+
+VALIDATION = ("val_accuracy", "val_auc", "val_loss", "seconds")
+
+
+def run_folder(config: FitConfig, seed: int) -> Path:
+    """Return the folder of one seed: `out` itself, or a folder in it when there are several seeds."""
+    out = Path(config.out)
+    return out if len(config.seeds) == 1 else out / f"seed{seed}"
+
+
+def fit_seed(config: FitConfig, data: Splits, seed: int, resume: Path | None = None) -> dict[str, Any]:
+    """Train one seed into its folder and return its record.
+
+    Raises:
+        InputError: a network that cannot take the images, or a checkpoint of another model.
+    """
+    torch.manual_seed(seed)
+    model = build_model(config.model, data.train.channels, len(data.classes))
+    try_model(model, data.train)
+    record = describe(model, config, seed, data.train.channels, data.classes)
+    if resume is not None:
+        check_same(resume, model.state_dict())
+    with whole_folder(run_folder(config, seed), resume=resume is not None) as folder:
+        label = f"{config.model.name} {config.model.group or ''} seed {seed}".replace("  ", " ")
+        record["validation"] = train_classifier(model, data, config.train, seed, folder, record, resume, label)
+        record["images"] = {p: getattr(data, p).counts() for p in ("train", "val", "test")}
+        save(folder, model, record)
+    return record
+
+
+def check_same(resume: Path, state: dict[str, torch.Tensor]) -> None:
+    """Compare the tensors of a checkpoint with those of the network that its own record describes.
+
+    Raises:
+        InputError: they differ.
+    """
+    saved = {k.removeprefix("model."): v.shape for k, v in read_checkpoint(resume)["state_dict"].items()}
+    own = {k: v.shape for k, v in state.items()}
+    if saved != own:
+        first = sorted(k for k in saved.keys() | own.keys() if saved.get(k) != own.get(k))[0]
+        raise InputError(
+            f"--resume '{resume}' holds another model: '{first}' is {list(saved.get(first, ()))}; expected "
+            f"{list(own.get(first, ()))}. Resume with the version and the config that wrote it."
+        )
+
+
+def read_resume(path: Path) -> tuple[FitConfig, int]:
+    """Return the config and the seed of an unfinished run.
+
+    Raises:
+        InputError: the file is no checkpoint of `fit`, or does not lie in OUT.partial.
+    """
+    record = read_checkpoint(path)["steerable"]
+    config, seed = FitConfig.from_dict(record["config"]), int(record["seed"])
+    expected = partial_name(run_folder(config, seed))
+    if path.parent.resolve() != expected.resolve():
+        config.seeds, config.out = [seed], str(path.parent.resolve()).removesuffix(".partial")
+        if not path.parent.name.endswith(".partial"):
+            raise InputError(
+                f"--resume '{path}' lies in '{path.parent}'; expected a folder named OUT.partial. Move it there."
+            )
+    return config, seed
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    given, resume = parse_fit(argv)
+    if resume is not None:
+        if len(argv) > 2:
+            raise InputError(
+                f"--resume was given with {len(argv) - 2} further arguments; expected it alone, since the checkpoint "
+                "holds the config. Drop the others."
+            )
+        config, seed = read_resume(Path(resume))
+        record = fit_seed(config, load_data(config.data), seed, Path(resume))
+        report(run_folder(config, seed), [record])
+        return 0
+    config = given
+    if len(set(config.seeds)) != len(config.seeds) or not config.seeds:
+        raise InputError(f"seeds are {config.seeds}; expected at least one, each once.")
+    out = Path(config.out)
+    several = len(config.seeds) > 1
+    if several and out.exists():
+        raise InputError(f"out '{out}' exists already; expected a new folder. Say --out OTHER or remove it.")
+    check_free(run_folder(config, config.seeds[0]))
+    data = load_data(config.data)
+    records = [fit_seed(config, data, seed) for seed in config.seeds]
+    if several:
+        summary = summarise([r["validation"] for r in records], VALIDATION)
+        write_json(out / "validation.json", {"seeds": config.seeds, "validation": summary})
+    report(out, records)
+    return 0
+
+
+def report(out: Path, records: list[dict[str, Any]]) -> None:
+    """Say what was trained and where it lies."""
+    for r in records:
+        v = r["validation"]
+        print(
+            f"seed {r['seed']}: {r['parameters']:,} parameters, best epoch {v['best_epoch']}, validation accuracy "
+            f"{v['val_accuracy']:.3f}, AUC {v['val_auc']:.3f}, {v['seconds']:.0f} s"
+        )
+    print(f"written to {out}; score it on the test part with: steerable evaluate {out}")

@@ -1,0 +1,120 @@
+"""What a training run is made of, as plain dataclasses: the same file is config, check and record."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from steerable.data.errors import InputError
+
+Augment = Literal["none", "d4", "rotate"]
+Select = Literal["val_accuracy", "val_auc", "val_loss"]
+
+
+@dataclass
+class ModelConfig:
+    """Which network.
+
+    Args:
+        name: a name that `steerable models` lists.
+        group: the symmetry: C(n), D(n), SO2 or O2; null for a plain network.
+        options: further arguments of the model, by name.
+    """
+
+    name: str = "steerable_cnn"
+    group: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class DataConfig:
+    """Which images.
+
+    Args:
+        name: digits, frdeep, lensing or folder.
+        root: where the files lie; null takes the environment variable STEERABLE_DATA.
+        per_class: use only this many training images of each class; null uses all.
+        options: further arguments of the reader, by name (size, split_seed, ...).
+    """
+
+    name: str = "digits"
+    root: str | None = None
+    per_class: int | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class TrainConfig:
+    """How to train.
+
+    Args:
+        epochs: passes over the training images.
+        batch_size: images a step, at most (an epoch is cut into batches of nearly equal size).
+        lr: the highest learning rate of the one-cycle schedule.
+        weight_decay: of AdamW.
+        augment: none; d4: one of the 8 turns and flips of the pixel grid; rotate: any angle, and flips.
+        select: the validation figure by which the best epoch is kept.
+        device: cpu, gpu or auto.
+        precision: 32-true, bf16-mixed or 64-true.
+    """
+
+    epochs: int = 20
+    batch_size: int = 64
+    lr: float = 5e-3
+    weight_decay: float = 1e-4
+    augment: Augment = "none"
+    select: Select = "val_accuracy"
+    device: Literal["cpu", "gpu", "auto"] = "auto"
+    precision: Literal["32-true", "bf16-mixed", "64-true"] = "32-true"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"train.{name} is {getattr(self, name)}; expected at least 1.")
+        if not self.lr > 0 or not self.weight_decay >= 0:
+            raise InputError(
+                f"train.lr is {self.lr}, train.weight_decay {self.weight_decay}; expected lr above 0, decay 0 or more."
+            )
+
+
+@dataclass
+class FitConfig:
+    """A whole run.
+
+    Args:
+        out: the folder of the run; it must not exist yet.
+        model: which network.
+        data: which images.
+        train: how to train.
+        seeds: one run for each seed; the split of the data does not depend on them.
+    """
+
+    out: str = "runs/fit"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    seeds: list[int] = field(default_factory=lambda: [0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dicts, lists, numbers and strings."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_dict(d: dict[str, Any]) -> FitConfig:
+        """Build from what :meth:`to_dict` returned.
+
+        Raises:
+            InputError: keys or sections that are not those of a run.
+        """
+        try:
+            parts = {
+                "model": ModelConfig(**d["model"]),
+                "data": DataConfig(**d["data"]),
+                "train": TrainConfig(**d["train"]),
+            }
+            return FitConfig(**{**d, **parts})
+        except (TypeError, KeyError) as e:
+            raise InputError(
+                f"config: {e} in {d}; expected the keys of a run as `steerable fit --help` lists them."
+            ) from None

@@ -1,0 +1,113 @@
+"""From command line and YAML to a :class:`FitConfig`, checked key by key before anything runs."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonargparse
+
+from steerable.data.errors import InputError, did_you_mean
+from steerable.run.config import DataConfig, FitConfig, ModelConfig, TrainConfig
+
+SECTIONS = {"model": ModelConfig, "data": DataConfig, "train": TrainConfig}
+
+
+def known_keys() -> list[str]:
+    """Return every key that a config may have, dotted."""
+    inner = [f"{s}.{f.name}" for s, c in SECTIONS.items() for f in dataclasses.fields(c)]
+    return [*inner, *SECTIONS, "out", "seeds"]
+
+
+def packaged_configs() -> dict[str, Path]:
+    """Return the configs that come with the package, by name."""
+    folder = Path(str(resources.files("steerable.run") / "configs"))
+    return {p.stem: p for p in sorted(folder.glob("*.yaml"))}
+
+
+def find_config(name: str) -> str:
+    """Return the path of a config: a file, or the name of one that comes with the package.
+
+    Raises:
+        InputError: neither.
+    """
+    packaged = packaged_configs()
+    if Path(name).is_file():
+        return name
+    if name in packaged:
+        return str(packaged[name])
+    raise InputError(
+        f"--config '{name}' is no file and no packaged config; expected a path or one of {list(packaged)}."
+        f"{did_you_mean(name, packaged)}"
+    )
+
+
+def one_line(error: argparse.ArgumentError | Exception) -> InputError:
+    """Turn a parser's complaint into one line with the nearest known key."""
+    text = " ".join(str(error).split())
+    found = re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", text)
+    unknown = f"{found[1]}.{found[2]}" if found else None
+    if not unknown and (found := re.search(r"Option '([\w.]+)' is not accepted", text)):
+        unknown = found[1]
+    if not unknown and (found := re.search(r"unrecognized arguments: -*([\w.]+)", text)):
+        unknown = found[1]
+    if unknown:
+        hint = did_you_mean(unknown, known_keys())
+        section = unknown.split(".")[0]
+        near = [k for k in known_keys() if k.startswith(section + ".")] or known_keys()
+        return InputError(f"config: there is no key '{unknown}'; expected one of {', '.join(near)}.{hint}")
+    text = re.sub(r"Parser key \"([\w.]+)\":", r"\1:", text)
+    text = text.replace("<class '", "").replace("'>", "").replace("typing.", "")
+    return InputError(f"config: {text}. See `steerable fit --help` for what each key takes.")
+
+
+def fit_parser() -> jsonargparse.ArgumentParser:
+    """Return the parser of `steerable fit`."""
+    parser = jsonargparse.ArgumentParser(
+        prog="steerable fit",
+        description="Train a network. Every key of the config can also be given here, and wins over the file.",
+        exit_on_error=False,
+    )
+    parser.add_argument("--config", action="config", help="a YAML file, or one of: " + ", ".join(packaged_configs()))
+    parser.add_argument("--out", type=str, default="runs/fit", help="the folder of the run; it must not exist yet")
+    parser.add_argument("--model", type=ModelConfig, default=ModelConfig())
+    parser.add_argument("--data", type=DataConfig, default=DataConfig())
+    parser.add_argument("--train", type=TrainConfig, default=TrainConfig())
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="one run for each")
+    parser.add_argument("--resume", type=str, default=None, help="continue from OUT.partial/last.ckpt")
+    return parser
+
+
+def parse_fit(argv: list[str]) -> tuple[FitConfig, str | None]:
+    """Read `argv` and return the run and, with ``--resume``, the checkpoint.
+
+    Raises:
+        InputError: an unknown key, a value of the wrong type, an unreadable file.
+    """
+    argv = list(argv)
+    for i, word in enumerate(argv):
+        if word == "--config" and i + 1 < len(argv):
+            argv[i + 1] = find_config(argv[i + 1])
+        elif word.startswith("--config="):
+            argv[i] = "--config=" + find_config(word.split("=", 1)[1])
+    try:
+        found = fit_parser().parse_args(argv)
+    except InputError:
+        raise
+    except (argparse.ArgumentError, jsonargparse.ArgumentError, TypeError, ValueError, KeyError) as e:
+        raise one_line(e) from None
+    values: dict[str, Any] = found.as_dict()
+    resume = values.pop("resume")
+    values.pop("config", None)
+    for section, kind in SECTIONS.items():
+        given = values[section]
+        if not isinstance(given, dict):
+            keys = [f.name for f in dataclasses.fields(kind)]
+            raise InputError(
+                f"config: {section} is {given!r}; expected the keys {keys}. Indent them below `{section}:`."
+            )
+    return FitConfig.from_dict(values), resume

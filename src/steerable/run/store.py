@@ -1,0 +1,138 @@
+"""A trained network on disk: `model.safetensors` and `run.json`. Reading them runs no code."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from steerable.data.errors import InputError
+from steerable.nn.module import EquivariantModule
+from steerable.run.build import build_model
+from steerable.run.config import FitConfig, ModelConfig
+from steerable.run.outputs import read_json, write_json
+
+FORMAT = "steerable-run-1"
+WEIGHTS, RECORD = "model.safetensors", "run.json"
+WHAT = f"a folder that `steerable fit` wrote, with {RECORD} and {WEIGHTS}"
+
+
+def fingerprint(model: nn.Module) -> dict[str, float]:
+    """Return one number for each constant that the layers derived from their groups.
+
+    Weights are coordinates in these bases: the same weights in another basis are another network.
+    """
+    found = {}
+    for name, module in model.named_modules():
+        if isinstance(module, EquivariantModule):
+            found.update({f"{name}.{k}": v for k, v in module.fingerprint().items()})
+    return found
+
+
+def types(model: nn.Module) -> dict[str, str]:
+    """Return the field types of each equivariant layer, as text."""
+    return {
+        name: f"{m.in_type.group.name}: {m.in_type} -> {m.out_type}"
+        for name, m in model.named_modules()
+        if isinstance(m, EquivariantModule)
+    }
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Return the number of learned numbers."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def describe(
+    model: nn.Module, config: FitConfig, seed: int, in_channels: int, classes: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return what is needed to build the network again, and what it was trained on, as plain JSON."""
+    return {
+        "format": FORMAT,
+        "config": config.to_dict(),
+        "seed": seed,
+        "in_channels": in_channels,
+        "classes": list(classes),
+        "parameters": parameter_count(model),
+        "types": types(model),
+        "fingerprint": fingerprint(model),
+        "torch": str(torch.__version__),
+    }
+
+
+def save(folder: Path, model: nn.Module, record: dict[str, Any]) -> None:
+    """Write the weights and then the record; a folder without a record is no run."""
+    from safetensors.torch import save_file
+
+    state = {k: v.detach().cpu().clone().contiguous() for k, v in model.state_dict().items()}
+    save_file(state, folder / WEIGHTS)
+    write_json(folder / RECORD, record)
+
+
+def compare(where: Path, state: dict[str, Tensor], model: nn.Module) -> None:
+    """Compare names and shapes of saved weights with those of a network.
+
+    Raises:
+        InputError: naming the first difference.
+    """
+    own = model.state_dict()
+    missing = sorted(own.keys() - state.keys())
+    extra = sorted(state.keys() - own.keys())
+    shapes = [k for k in own if k in state and own[k].shape != state[k].shape]
+    if missing or extra or shapes:
+        if shapes:
+            first = f"'{shapes[0]}' is {list(state[shapes[0]].shape)} and should be {list(own[shapes[0]].shape)}"
+        else:
+            first = f"'{missing[0]}' is missing" if missing else f"'{extra[0]}' is unknown"
+        raise InputError(
+            f"'{where}' holds the weights of another model ({len(missing) + len(extra) + len(shapes)} of {len(own)} "
+            f"tensors differ: {first}); expected those of the model in {RECORD}. Use the two files of one run."
+        )
+
+
+def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
+    """Build the network of a run and load its weights.
+
+    Args:
+        folder: what `steerable fit` wrote.
+
+    Returns:
+        The network in eval mode, and the record of the run.
+
+    Raises:
+        InputError: no run, another format, weights of another model, bases that differ from those of training.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"'{folder}' is not a folder; expected {WHAT}. Mend the path.")
+    record = read_json(folder / RECORD, WHAT)
+    if record.get("format") != FORMAT:
+        raise InputError(f"'{folder / RECORD}' has format {record.get('format')!r}; expected {FORMAT!r}. Train again.")
+    absent = [k for k in ("config", "in_channels", "classes", "fingerprint") if k not in record]
+    if absent:
+        raise InputError(f"'{folder / RECORD}' lacks the keys {absent}; expected {WHAT}. Train again.")
+    config: ModelConfig = FitConfig.from_dict(record["config"]).model
+    model = build_model(config, int(record["in_channels"]), len(record["classes"]))
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise InputError(f"'{weights}' does not exist; expected {WHAT}. Train again.")
+    try:
+        state = load_file(weights)
+    except (SafetensorError, OSError) as e:
+        raise InputError(f"'{weights}' cannot be read ({e}); expected a safetensors file. Train again.") from None
+    compare(weights, state, model)
+    now, then = fingerprint(model), record["fingerprint"]
+    for key in sorted(now.keys() | then.keys()):
+        if not math.isclose(now.get(key, math.nan), then.get(key, math.nan), rel_tol=1e-6, abs_tol=1e-6):
+            raise InputError(
+                f"'{folder}': the basis '{key}' has fingerprint {now.get(key)}, {then.get(key)} when it was trained; "
+                "expected the same. Its weights mean another network here: use the version that trained it."
+            )
+    model.load_state_dict(state)
+    return model.eval(), record

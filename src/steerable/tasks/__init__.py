@@ -1,0 +1,1 @@
+"""Scientific tasks: one folder a science, each with its data, metrics, report and configurations."""

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from steerable.tasks.lensing.profiles import (
+    point_deflection,
+    pseudo_jaffe_deflection,
+    sersic,
+    shear_deflection,
+    sie_deflection,
+)
+
+
+def _points(n: int = 200, low: float = 0.2) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    radius = low + 1.5 * torch.rand(n, generator=generator, dtype=torch.float64)
+    angle = 2 * torch.pi * torch.rand(n, generator=generator, dtype=torch.float64)
+    return radius * angle.cos(), radius * angle.sin()
+
+
+def _t(*values: float) -> list[torch.Tensor]:
+    return [torch.tensor(value, dtype=torch.float64) for value in values]
+
+
+def _divergence_and_curl(deflection, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    ones, zeros = torch.ones_like(x), torch.zeros_like(x)
+    _, (xx, yx) = torch.func.jvp(deflection, (x, y), (ones, zeros))
+    _, (xy, yy) = torch.func.jvp(deflection, (x, y), (zeros, ones))
+    return xx + yy, xy - yx
+
+
+def test_divergence_of_the_sie_is_twice_its_convergence() -> None:
+    x, y = _points()
+    theta_e, e1, e2 = _t(1.1, 0.12, -0.07)
+    divergence, curl = _divergence_and_curl(lambda a, b: sie_deflection(a, b, theta_e, e1, e2), x, y)
+    e = float((e1**2 + e2**2).sqrt())
+    q, angle = (1 - e) / (1 + e), 0.5 * float(torch.atan2(e2, e1))
+    major, minor = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+    kappa = 1.1 / (2 * torch.sqrt(q * major**2 + minor**2 / q))
+    assert (divergence - 2 * kappa).abs().max() < 1e-12
+    assert curl.abs().max() < 1e-12
+
+
+def test_sie_agrees_with_a_numerical_integral() -> None:
+    """alpha_x = q x J0, alpha_y = q y J1 for any elliptical kappa (C. R. Keeton, astro-ph/0102341, section 2.3)."""
+    x, y = _points(50)
+    q, theta_e = 0.7, 1.1
+    e = (1 - q) / (1 + q)
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    t = torch.tensor(0.5 * (nodes + 1))  # u = t^2 removes the square-root singularity at u = 0
+    w = torch.tensor(0.5 * weights) * 2 * t
+    stretch = 1 - (1 - q**2) * t**2
+    xi = t * torch.sqrt(x[:, None] ** 2 + y[:, None] ** 2 / stretch)
+    kappa = theta_e / (2 * q**0.5 * xi)
+    want_x = q * x * (w * kappa / stretch**0.5).sum(1)
+    want_y = q * y * (w * kappa / stretch**1.5).sum(1)
+    got_x, got_y = sie_deflection(x, y, *_t(theta_e, e, 0.0))
+    assert (got_x - want_x).abs().max() < 1e-10
+    assert (got_y - want_y).abs().max() < 1e-10
+
+
+def test_a_round_sie_is_a_sis_and_has_finite_gradients() -> None:
+    x, y = _points()
+    theta_e, e1, e2 = (v.requires_grad_() for v in _t(1.0, 0.0, 0.0))
+    ax, ay = sie_deflection(x, y, theta_e, e1, e2)
+    assert (torch.hypot(ax, ay) - 1).abs().max() < 1e-5
+    for gradient in torch.autograd.grad((ax * x).sum(), (theta_e, e1, e2)):
+        assert torch.isfinite(gradient)
+
+
+def test_pseudo_jaffe_has_the_mass_and_the_convergence_it_claims() -> None:
+    mass, theta_e = _t(3e-3, 1.1)
+    b = float((mass**2 / theta_e) ** (1 / 3))
+    a = float((b * theta_e) ** 0.5)
+    x, y = _points()
+    divergence, curl = _divergence_and_curl(lambda u, v: pseudo_jaffe_deflection(u, v, mass, theta_e), x, y)
+    r = torch.hypot(x, y)
+    assert (divergence - b * (1 / r - 1 / torch.sqrt(r**2 + a**2))).abs().max() < 1e-6  # softening
+    assert curl.abs().max() < 1e-12
+    far = torch.tensor([1e4], dtype=torch.float64)
+    assert torch.allclose(pseudo_jaffe_deflection(far, 0 * far, mass, theta_e)[0] * far, mass, rtol=1e-4)
+    assert torch.allclose(point_deflection(far, 0 * far, mass)[0] * far, mass)
+
+
+def test_shear_is_traceless_and_symmetric() -> None:
+    x, y = _points()
+    g1, g2 = _t(0.05, -0.03)
+    divergence, curl = _divergence_and_curl(lambda a, b: shear_deflection(a, b, g1, g2), x, y)
+    assert divergence.abs().max() == 0
+    assert curl.abs().max() == 0
+
+
+def test_half_of_a_sersic_is_inside_its_radius() -> None:
+    ticks = (torch.arange(800, dtype=torch.float64) - 399.5) * 0.01
+    y, x = torch.meshgrid(ticks, ticks, indexing="ij")
+    for index in (0.8, 1.0, 1.6):
+        light = sersic(x, y, *_t(0.3, index, 0.0, 0.0, 2.0))
+        inside = light[torch.hypot(x, y) < 0.3].sum() / light.sum()
+        assert abs(float(inside) - 0.5) < 0.01
+        stretched = sersic(x, y, *_t(0.3, index, 0.2, 0.1, 2.0))
+        assert abs(float(stretched.sum() / light.sum()) - 1) < 1e-3  # the ellipse keeps the area

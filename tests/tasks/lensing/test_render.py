@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from steerable.tasks.lensing.render import (
+    blur,
+    clump_deflection,
+    draw_noise,
+    noise_level,
+    pixel_grid,
+    psf_matrix,
+    render,
+)
+from steerable.tasks.lensing.scene import draw_scenes
+from steerable.tasks.lensing.settings import LensSettings
+
+SETTINGS = LensSettings()
+
+
+def test_row_zero_is_the_top_of_the_sky() -> None:
+    x, y = pixel_grid(SETTINGS)
+    assert y[0, 0] > y[-1, 0]
+    assert x[0, 0] < x[0, -1]
+
+
+def test_a_centred_source_makes_a_ring_at_the_einstein_radius(plain_scene) -> None:
+    image = render(plain_scene(theta_e=1.07), SETTINGS, torch.float64)[0]
+    x, y = pixel_grid(SETTINGS, torch.float64)
+    brightest = torch.hypot(x, y).flatten()[image.flatten().topk(60).indices]
+    assert abs(float(brightest.mean()) - 1.07) < SETTINGS.pixel_scale / 2
+
+
+@pytest.mark.parametrize("label", [0, 1, 2])
+def test_turning_the_scene_by_90_degrees_turns_the_image_exactly(label: int) -> None:
+    scene = draw_scenes(SETTINGS, label, range(3), seed=5)
+    upright = render(scene, SETTINGS, torch.float64)
+    for quarter in (1, 2, 3):
+        turned = render(scene.turned(90.0 * quarter), SETTINGS, torch.float64)
+        assert (turned - torch.rot90(upright, quarter, (-2, -1))).abs().max() / upright.max() < 1e-10
+    assert (turned - upright).abs().max() / upright.max() > 0.1  # the image does change
+    assert torch.equal(draw_noise(scene.turned(90.0), SETTINGS), torch.rot90(draw_noise(scene, SETTINGS), 1, (-2, -1)))
+
+
+def test_turning_the_scene_by_30_degrees_turns_the_image_up_to_interpolation() -> None:
+    fine = LensSettings(pixels=128, pixel_scale=0.025, psf_fwhm=0.15)
+    scene = draw_scenes(fine, 0, range(2), seed=5)
+    upright = render(scene, fine, torch.float64)
+    turned = render(scene.turned(30.0), fine, torch.float64)
+    angle = torch.deg2rad(torch.tensor(30.0, dtype=torch.float64))
+    # grid_sample asks where each output pixel comes from, in (x, row) with rows down: R(-30) in sky coordinates.
+    matrix = torch.stack(
+        (torch.stack((angle.cos(), -angle.sin(), 0 * angle)), torch.stack((angle.sin(), angle.cos(), 0 * angle)))
+    )
+    grid = torch.nn.functional.affine_grid(matrix.expand(2, 2, 3), [2, 1, 128, 128], align_corners=False)
+    resampled = torch.nn.functional.grid_sample(upright[:, None], grid, mode="bicubic", align_corners=False)[:, 0]
+    x, y = pixel_grid(fine, torch.float64)
+    disc = torch.hypot(x, y) < 1.5
+    assert (turned - resampled)[:, disc].norm() / turned[:, disc].norm() < 1e-2  # cusps between pixel centres
+    assert (turned - upright)[:, disc].norm() / turned[:, disc].norm() > 0.1
+
+
+def test_lensing_conserves_surface_brightness(plain_scene) -> None:
+    fine = LensSettings(pixels=512, pixel_scale=0.01, psf_fwhm=0.0)
+    values = {"source_radius": 0.02, "source_x": 0.25, "source_y": 0.15, "sersic_index": 0.8}
+    wide = {**values, "source_radius": 0.1}
+    bare = render(plain_scene(theta_e=1e-9, **wide), fine, torch.float64).sum()
+    sheared = render(plain_scene(theta_e=1e-9, g1=0.06, g2=-0.03, **wide), fine, torch.float64).sum()
+    assert float(sheared / bare) == pytest.approx(1 / (1 - 0.06**2 - 0.03**2), rel=1e-4)
+    bare = render(plain_scene(theta_e=1e-9, **values), fine, torch.float64).sum()
+    lensed = render(plain_scene(theta_e=1.0, **values), fine, torch.float64).sum()
+    beta = (0.25**2 + 0.15**2) ** 0.5
+    assert float(lensed / bare) == pytest.approx(2.0 / beta, rel=0.01)  # both images of a singular isothermal sphere
+
+
+def test_clumps_take_their_mass_from_the_smooth_part() -> None:
+    for label in (1, 2):
+        scene = draw_scenes(SETTINGS, label, range(4))
+        assert (scene.mass_inside > 0).all()
+        x, y = pixel_grid(SETTINGS, torch.float64)
+        dx, dy = clump_deflection(scene, SETTINGS, x, y)
+        # Gauss: the mean outward deflection on a circle is the mass inside over the radius.
+        ring = torch.linspace(0, 2 * torch.pi, 20_001, dtype=torch.float64)[:-1]
+        for i in range(2):
+            theta_e = float(scene.macro[i, 0])
+            cos, sin = ring.cos()[None], ring.sin()[None]
+            ax, ay = clump_deflection(scene[i : i + 1], SETTINGS, theta_e * cos, theta_e * sin)
+            outward = float((ax * cos + ay * sin).mean()) * theta_e
+            assert outward == pytest.approx(float(scene.mass_inside[i]), rel=0.35 if label == 1 else 1e-2)
+        assert dx.shape == dy.shape == (4, 64, 64)
+
+
+def test_psf_repeats_the_border_and_keeps_flux() -> None:
+    psf = psf_matrix(SETTINGS, torch.float64)
+    ones = torch.ones(64, 64, dtype=torch.float64)
+    assert (blur(ones, psf) - 1).abs().max() < 1e-14  # zero padding would darken the border
+    dot = torch.zeros(64, 64, dtype=torch.float64)
+    dot[30, 31] = 1.0
+    assert float(blur(dot, psf).sum()) == pytest.approx(1.0, abs=1e-12)
+    image = torch.randn(64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    ndimage = pytest.importorskip("scipy.ndimage")
+    sigma = 0.087 / 0.05 / 2.3548200450309493
+    want = ndimage.gaussian_filter(image.numpy(), sigma, mode="nearest", truncate=5)
+    assert (blur(image, psf) - torch.from_numpy(want)).abs().max() < 1e-12
+
+
+def test_peak_signal_to_noise() -> None:
+    scene = draw_scenes(SETTINGS, 0, range(20))
+    image = render(scene, SETTINGS)
+    noise = noise_level(image, SETTINGS)[:, None, None] * draw_noise(scene, SETTINGS)
+    assert torch.allclose(image.amax((1, 2)) / noise.std((1, 2)), torch.full((20,), 50.0), rtol=0.05)
+    assert noise.mean((1, 2)).abs().max() < 0.05 * image.max() / 50 * 2
+
+
+def test_images_are_differentiable_in_every_parameter() -> None:
+    tiny = LensSettings(pixels=6, pixel_scale=0.5, psf_fwhm=0.6)
+    scene = draw_scenes(tiny, 1, range(2))
+
+    def image(macro, position, mass):
+        changed = dataclasses.replace(scene, macro=macro, halo_position=position, halo_mass=mass)
+        return render(changed, tiny, torch.float64)
+
+    keep = slice(0, 5)
+    scene = dataclasses.replace(scene, halo_position=scene.halo_position[:, keep], halo_mass=scene.halo_mass[:, keep])
+    inputs = [t.clone().requires_grad_() for t in (scene.macro, scene.halo_position, scene.halo_mass)]
+    assert torch.autograd.gradcheck(image, inputs, eps=1e-7, atol=1e-4, rtol=1e-3)
+
+
+def test_an_image_does_not_depend_on_its_batch() -> None:
+    for label in range(3):
+        together = render(draw_scenes(SETTINGS, label, range(7), seed=9), SETTINGS, torch.float64)
+        alone = render(draw_scenes(SETTINGS, label, [3], seed=9), SETTINGS, torch.float64)
+        assert (together[3] - alone[0]).abs().max() < 1e-13
+        assert torch.equal(together, render(draw_scenes(SETTINGS, label, range(7), seed=9), SETTINGS, torch.float64))

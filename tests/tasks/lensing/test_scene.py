@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from steerable.tasks.lensing.scene import draw_scenes, halo_masses, mean_halo_mass
+from steerable.tasks.lensing.settings import LensSettings
+
+SETTINGS = LensSettings()
+
+
+def _kolmogorov(samples: torch.Tensor) -> float:
+    """sqrt(n) times the distance of samples in [0, 1] from the uniform law; above 1.63 for p < 0.01."""
+    ordered = samples.sort().values
+    n = len(ordered)
+    steps = torch.arange(n + 1, dtype=torch.float64) / n
+    return math.sqrt(n) * float(torch.maximum((steps[1:] - ordered).max(), (ordered - steps[:-1]).max()))
+
+
+def test_sub_halo_masses_follow_the_mass_function() -> None:
+    scene = draw_scenes(SETTINGS, 1, range(60), seed=3)
+    mass = scene.halo_mass[scene.halo_mass > 0] / SETTINGS.mass_unit
+    low, high = (m**-0.9 for m in SETTINGS.halo_masses)
+    assert _kolmogorov((low - mass**-0.9) / (low - high)) < 1.63
+    u = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000
+    assert float(halo_masses(u, SETTINGS).mean()) == pytest.approx(mean_halo_mass(SETTINGS), rel=1e-3)
+    assert (scene.halo_mass.diff(dim=1) <= 0).all()
+
+
+def test_sub_halo_numbers_are_poisson_and_their_mass_is_the_fraction() -> None:
+    scene = draw_scenes(SETTINGS, 1, range(400), seed=1)
+    count = (scene.halo_mass > 0).sum(1).double()
+    rate = 0.05 * SETTINGS.halo_field**2 / (mean_halo_mass(SETTINGS) * SETTINGS.mass_unit)
+    assert abs(float(count.mean()) - rate) < 4 * math.sqrt(rate / 400)
+    assert 0.8 < float(count.var()) / rate < 1.25
+    fraction = scene.mass_inside / scene.macro[:, 0] ** 2
+    assert abs(float(fraction.mean()) - 0.05) < 4 * float(fraction.std()) / 20
+    radius = scene.halo_position.norm(dim=-1)[scene.halo_mass > 0]
+    assert _kolmogorov((radius / SETTINGS.halo_field) ** 2) < 1.63  # constant surface density
+
+
+def test_vortex_length_is_inverse_to_the_axion_mass() -> None:
+    scene = draw_scenes(SETTINGS, 2, range(300), seed=2)
+    half_length = scene.vortex_half_length
+    assert 0.3 <= float(half_length.min()) and float(half_length.max()) <= 3.0
+    assert _kolmogorov(torch.log10(half_length / 0.3)) < 1.63
+    assert torch.allclose(scene.vortex_mass, 0.03 * scene.macro[:, 0] ** 2)
+    expected = torch.minimum(scene.macro[:, 0] / half_length, torch.ones(300, dtype=torch.float64))
+    assert (scene.mass_inside / scene.vortex_mass - expected).abs().max() < 2 / 64
+
+
+def test_all_classes_share_the_macro_prior() -> None:
+    macros = [draw_scenes(SETTINGS, label, range(300), seed=4).macro for label in range(3)]
+    for column in range(14):
+        means = torch.stack([macro[:, column].mean() for macro in macros])
+        error = macros[0][:, column].std() / math.sqrt(300)
+        assert float(means.max() - means.min()) <= 5 * float(error) + 1e-12
+
+
+def test_turning_is_a_group_action_on_parameters() -> None:
+    scene = draw_scenes(SETTINGS, 1, range(4))
+    there = scene.turned(30.0).turned(60.0)
+    once = scene.turned(90.0)
+    assert torch.allclose(there.macro, once.macro, atol=1e-12)
+    assert torch.allclose(there.halo_position, once.halo_position, atol=1e-12)
+    back = once.turned(-90.0)
+    assert torch.allclose(back.macro, scene.macro, atol=1e-12)
+    assert back.turn == 0.0
+
+
+def test_bad_requests_are_named() -> None:
+    with pytest.raises(ValueError, match="split='val'"):
+        draw_scenes(SETTINGS, 0, range(1), split="val")
+    with pytest.raises(ValueError, match="label=3"):
+        draw_scenes(SETTINGS, 3, range(1))
+    with pytest.raises(ValueError, match="no indices"):
+        draw_scenes(SETTINGS, 0, range(0))
