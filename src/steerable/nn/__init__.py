@@ -25,13 +25,16 @@ from steerable.nn.mask import DiscMask as DiscMask
 from steerable.nn.module import EquivariantModule as EquivariantModule
 from steerable.nn.norm import BatchNorm as BatchNorm
 from steerable.nn.norm_max_pool import NormMaxPool2d as NormMaxPool2d
+from steerable.nn.norm_pool import NormPool as NormPool
 from steerable.nn.pad import Pad2d as Pad2d
 from steerable.nn.pointwise import ELU as ELU
 from steerable.nn.pointwise import GELU as GELU
+from steerable.nn.pointwise import Hardtanh as Hardtanh
 from steerable.nn.pointwise import LeakyReLU as LeakyReLU
+from steerable.nn.pointwise import Pointwise as Pointwise
 from steerable.nn.pointwise import ReLU as ReLU
-from steerable.nn.pointwise import SiLU as SiLU
 from steerable.nn.pointwise import Sigmoid as Sigmoid
+from steerable.nn.pointwise import SiLU as SiLU
 from steerable.nn.pointwise import Softplus as Softplus
 from steerable.nn.pointwise import Tanh as Tanh
 from steerable.nn.pool import AvgPool2d as AvgPool2d
