@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from steerable import nn as snn
 from steerable.fields.type import FieldType
-from steerable.groups import D
-from steerable.groups.group import Group
+from steerable.groups import Group, parse_group
 from steerable.kernels.filters import Filters, Pixels
 
 __all__ = ["LensCNN", "LensCNNPlain"]
@@ -32,11 +31,12 @@ class LensCNN(nn.Module):
     """Invariant classifier on regular fields: a stem, three 3x3 stages, group pooling, mean and maximum over space.
 
     Exactly invariant under the lattice symmetries of its group on sides divisible by 16 (stem `pooled`: average
-    pooling by 2, a 5x5 convolution, average pooling by 2) or where (side - 7) / 3 + 1 is divisible by 4 (stem `strided`: one 7x7
-    convolution of stride 3); 64 serves both.
+    pooling by 2, a 5x5 convolution, average pooling by 2) or where (side - 7) / 3 + 1 is divisible by 4 (stem
+    `strided`: one 7x7 convolution of stride 3); 64 serves both.
 
     Args:
-        group: a finite planar group; subgroups of D(4) get the full pixel basis, others band-limited Gaussian rings.
+        group: a finite planar group or its name; subgroups of D(4) get the full pixel basis, others band-limited
+            Gaussian rings.
         in_channels: channels of the image, invariant under the group.
         num_classes: logits.
         widths: regular fields after the stem and after each of the three stages.
@@ -47,7 +47,7 @@ class LensCNN(nn.Module):
 
     def __init__(
         self,
-        group: Group | None = None,
+        group: Group | str = "D4",
         in_channels: int = 1,
         num_classes: int = 3,
         widths: Sequence[int] = (8, 12, 16, 16),
@@ -55,7 +55,7 @@ class LensCNN(nn.Module):
     ) -> None:
         super().__init__()
         _check_stem("lens_cnn", stem)
-        group = D(4) if group is None else group
+        group = parse_group(group) if isinstance(group, str) else group
         if not (group.is_finite and group.is_planar):
             raise ValueError(
                 f"lens_cnn: got group {group.name}; expected a finite group of the plane such as D(4) or C(8)"

@@ -11,6 +11,8 @@ from steerable.nn.dropout import FieldDropout as FieldDropout
 from steerable.nn.exactness import ExactnessWarning as ExactnessWarning
 from steerable.nn.exactness import strict as strict
 from steerable.nn.fourier_act import FourierAct as FourierAct
+from steerable.nn.fourier_layers import FromFourier as FromFourier
+from steerable.nn.fourier_layers import ToFourier as ToFourier
 from steerable.nn.gate import Gate as Gate
 from steerable.nn.global_pool import GlobalAvgPool2d as GlobalAvgPool2d
 from steerable.nn.global_pool import GlobalMaxPool2d as GlobalMaxPool2d
@@ -41,6 +43,7 @@ from steerable.nn.pointwise import Softplus as Softplus
 from steerable.nn.pointwise import Tanh as Tanh
 from steerable.nn.pool import AvgPool2d as AvgPool2d
 from steerable.nn.pool import MaxPool2d as MaxPool2d
+from steerable.nn.restrict import Restrict as Restrict
 from steerable.nn.sequential import Branches as Branches
 from steerable.nn.sequential import Plain as Plain
 from steerable.nn.sequential import Residual as Residual

@@ -61,7 +61,10 @@ def _table(result: DemoResult) -> str:
 
 
 def _pictures(
-    result: DemoResult, models: dict[str, nn.Module], settings: LensSettings, progress: Callable[[int, int], None] | None
+    result: DemoResult,
+    models: dict[str, nn.Module],
+    settings: LensSettings,
+    progress: Callable[[int, int], None] | None,
 ) -> list[str]:
     drawers: list[tuple[Callable[[], bytes], str, str]] = [
         (
