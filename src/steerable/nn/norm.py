@@ -61,6 +61,7 @@ class BatchNorm(EquivariantModule):
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
+    field: Tensor
 
     def __init__(self, in_type: FieldType, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
                  track_running_stats: bool = True) -> None:
@@ -109,8 +110,14 @@ class BatchNorm(EquivariantModule):
             return self._fixed(x)
         self._check_values(x)
         factor = self._factor()
-        parts = [self._normalise(x if len(self._runs) == 1 else x[:, r.start : r.stop], k, factor)
-                 for k, r in enumerate(self._runs)]
+        if len(self._runs) == 1 and self._runs[0].permutation:
+            mean, var = (self.running_mean, self.running_var) if self.training else (None, None)
+            return self._by_library(x, self._runs[0], mean, var, self.weight, self.bias, factor)
+        parts, means, variances = zip(*(self._normalise(x, k) for k in range(len(self._runs))), strict=True)
+        if self.training and self.running_mean is not None and self.running_var is not None:
+            with torch.no_grad():
+                self.running_mean.lerp_(torch.cat(means).to(self.running_mean.dtype), factor)
+                self.running_var.lerp_(torch.cat(variances).to(self.running_var.dtype), factor)
         return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
     def _factor(self) -> float:
@@ -128,48 +135,42 @@ class BatchNorm(EquivariantModule):
             raise ValueError(f"BatchNorm: input of shape {tuple(x.shape)} holds one value per field, expected more than one "
                              f"when training; use a larger batch or .eval()")
 
-    def _statistics(self, r: _Run) -> tuple[Tensor | None, ...]:
-        """Running mean and variance, weight and bias of one block, as views."""
-        whole = len(self._runs) == 1
-        pairs = ((self.running_mean, r.i0, r.i1), (self.running_var, r.f0, r.f1), (self.weight, r.f0, r.f1),
-                 (self.bias, r.i0, r.i1))
-        return tuple(t if t is None or whole else t[a:b] for t, a, b in pairs)
+    def _by_library(self, x: Tensor, r: _Run, mean: Tensor | None, var: Tensor | None, weight: Tensor | None,
+                    bias: Tensor | None, factor: float) -> Tensor:
+        """Permutation fields by the library's kernel, on a view in which a field and its channels share one axis."""
+        view = x if r.d == 1 else x.unflatten(1, (r.m, r.d)).flatten(2, 3 if x.dim() > 2 else 2)
+        return F.batch_norm(view, mean, var, weight, bias, True, factor, self.eps).reshape(x.shape)
 
-    def _normalise(self, x: Tensor, k: int, factor: float) -> Tensor:
-        """One block ``[B, m d, ...]`` by the statistics of the batch."""
+    def _normalise(self, x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Block ``k`` of ``x`` by the statistics of the batch, and these: mean along vectors, unbiased variance."""
         r = self._runs[k]
-        mean, var, weight, bias = self._statistics(r)
-        if not self.training:
-            mean = var = None
+        x = x if len(self._runs) == 1 else x[:, r.start : r.stop]
+        weight = None if self.weight is None else self.weight[r.f0 : r.f1]
+        bias = None if self.bias is None or not r.n else self.bias[r.i0 : r.i1]
         if r.permutation:
-            # the library's kernel on a view: a field and its channels share the axis over which it averages
-            view = x if r.d == 1 else x.unflatten(1, (r.m, r.d)).flatten(2, 3 if x.dim() > 2 else 2)
-            return F.batch_norm(view, mean, var, weight, bias, True, factor, self.eps).reshape(x.shape)
-        return self._normalise_invariants(x, k, factor, mean, var, weight, bias)
+            reference = getattr(self, f"along_{k}") if self.running_var is None else self.running_var
+            # the kernel writes its statistics into these: slices of the buffers would clash in the backward pass
+            mean, var = (torch.zeros(r.m, dtype=reference.dtype, device=x.device) for _ in range(2))
+            return self._by_library(x, r, mean, var, weight, bias, 1.0), mean, var
+        return self._by_invariants(x, r, getattr(self, f"along_{k}"), weight, bias)
 
-    def _normalise_invariants(self, x: Tensor, k: int, factor: float, mean: Tensor | None, var: Tensor | None,
-                              weight: Tensor | None, bias: Tensor | None) -> Tensor:
-        r = self._runs[k]
-        along = getattr(self, f"along_{k}")
+    def _by_invariants(self, x: Tensor, r: _Run, along: Tensor, weight: Tensor | None,
+                       bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Other fields: the mean along invariant vectors, then one scale per field."""
         # half precision is widened, as the library's kernel does inside
-        v = (x if x.dtype in (torch.float32, torch.float64) else x.float()).unflatten(1, (r.m, r.d)).flatten(3)
-        v = v if v.dim() == 4 else v.unsqueeze(-1)
-        count = v.shape[0] * v.shape[3]
+        v = (x if x.dtype in (torch.float32, torch.float64) else x.float()).reshape(x.shape[0], r.m, r.d, -1)
+        mean = v.new_zeros(0)
         if r.n:
             coefficients = (v.mean((0, 3)).unsqueeze(1) * along).sum(-1) / along.square().sum(-1)  # [m, n]
             v = v - (coefficients.unsqueeze(-1) * along).sum(1).unsqueeze(-1)
+            mean = coefficients.flatten()
         square = v.square().mean((0, 2, 3))
-        if mean is not None and var is not None:
-            with torch.no_grad():
-                values = count * r.d
-                if r.n:
-                    mean.lerp_(coefficients.flatten().to(mean.dtype), factor)
-                var.lerp_((square * (values / max(values - r.n, 1))).to(var.dtype), factor)
+        values = v.shape[0] * v.shape[3] * r.d
         scale = torch.rsqrt(square + self.eps)
-        v = v * (scale if weight is None else scale * weight)[:, None, None]
-        if bias is not None and r.n:
-            v = v + (bias.view(r.m, r.n, 1) * along).sum(1).unsqueeze(-1)
-        return v.to(x.dtype).reshape(x.shape)
+        y = v * (scale if weight is None else scale * weight)[:, None, None]
+        if bias is not None:
+            y = y + (bias.view(r.m, r.n, 1) * along).sum(1).unsqueeze(-1)
+        return y.to(x.dtype).reshape(x.shape), mean, square * (values / max(values - r.n, 1))
 
     def _channels(self, coefficients: Tensor) -> Tensor:
         """``[C]`` from coefficients along the invariant vectors."""
