@@ -15,7 +15,7 @@ from steerable.fields.type import FieldType
 
 C4, C5, D3, D4 = st.C(4), st.C(5), st.D(3), st.D(4)
 
-#: a regular and a complex-type block; D(3) with its two-dimensional irrep and a sign; a non-permutation with an invariant
+#: a regular and a complex-type block; D(3) with its plane irrep and a sign; a non-permutation with an invariant
 TYPES = {
     "C5": 2 * C5.regular + 3 * C5.irrep("1") + C5.trivial,
     "D3": D3.regular + 2 * D3.irrep("1") + D3.irrep("0o"),
@@ -83,7 +83,7 @@ def randomise(layer: nn.Module) -> nn.Module:
 
 
 def tooling(layer: nn.Module, x: Tensor) -> None:
-    """Compile, export, vmap, deepcopy, pickle, bake, empty batch and strict loading, all in eval, and second derivatives."""
+    """Compile, export, vmap, copies, bake, empty batch, loading, low precision, second derivatives: all in eval."""
     layer = layer.double().eval()
     y = layer(x)
     torch._dynamo.reset()
@@ -92,7 +92,7 @@ def tooling(layer: nn.Module, x: Tensor) -> None:
     torch.testing.assert_close(torch.export.export(layer, (x,)).module()(x), y, **near)
     torch.testing.assert_close(torch.vmap(lambda v: layer(v[None])[0])(x), y, **near)
     torch.testing.assert_close(copy.deepcopy(layer)(x), y, rtol=0, atol=0)
-    again = pickle.loads(pickle.dumps(layer))
+    again = pickle.loads(pickle.dumps(layer))  # noqa: S301 (its own bytes)
     torch.testing.assert_close(again(x), y, rtol=0, atol=0)
     again.load_state_dict(layer.train().state_dict(), strict=True)
     layer.eval()

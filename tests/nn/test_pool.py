@@ -73,7 +73,7 @@ def test_the_size_rule_is_needed_and_told_once(layer, side: int) -> None:
     with pytest.raises(ValueError, match="expected 0"):
         model(x)
     with pytest.raises(ValueError, match="pad or crop"):
-        pickle.loads(pickle.dumps(model))(x)
+        pickle.loads(pickle.dumps(model))(x)  # noqa: S301 (its own bytes)
     strict(model, False)(x)
 
 
@@ -121,7 +121,7 @@ def test_global_pooling_without_a_type_follows_trivial_fields_only() -> None:
     torch.testing.assert_close(st.nn.bake(net)(x), net(x))
     with pytest.raises(TypeError, match="break the symmetry"):
         st.nn.Sequential(AvgPool2d(C4.regular * 1, 2), GlobalMaxPool2d())
-    with pytest.raises(ValueError, match=r"expects \[B, C, H, W\]"):
+    with pytest.raises(ValueError, match="expected an image"):
         GlobalAvgPool2d()(torch.zeros(2, 3))
 
 
@@ -135,7 +135,8 @@ def test_tooling(name: str) -> None:
 @pytest.mark.parametrize(("call", "message"), [
     (lambda t: MaxPool2d(t, 0), "kernel_size"), (lambda t: AvgPool2d(t, (2, 3)), "square"),
     (lambda t: MaxPool2d(t, 3, padding=2), "half the kernel"), (lambda t: BlurPool2d(t, sigma=0), "sigma"),
-    (lambda t: AdaptiveAvgPool2d(t, 0), "output_size"), (lambda t: AvgPool2d(t, 2)(torch.zeros(1, 2, 4, 4)), "expects 11"),
+    (lambda t: AdaptiveAvgPool2d(t, 0), "output_size"),
+    (lambda t: AvgPool2d(t, 2)(torch.zeros(1, 2, 4, 4)), "expects 11"),
     (lambda t: AvgPool2d(t, 2)(torch.zeros(1, 11, 4)), r"\[B, C, H, W\]")])
 def test_errors_name_what_was_given(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -96,7 +96,7 @@ def test_law_catches_dropout_of_single_channels() -> None:
     assert channel_error(seeded, type, type, draw(type, 4, 3)) > 1e-2
 
 
-@pytest.mark.parametrize("name", ["mask", "upsample odd factor", "upsample nearest", "pad reflect", "dropout"])
+@pytest.mark.parametrize("name", ["mask", "upsample odd factor", "upsample nearest", "pad circular", "dropout"])
 def test_tooling(name: str) -> None:
     type = C4.regular + C4.irrep("1")
     tooling(LAYERS[name](type), draw(type, 4, 4, batch=2))

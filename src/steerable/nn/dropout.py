@@ -13,8 +13,8 @@ from steerable.nn.module import EquivariantModule, require_type
 class FieldDropout(EquivariantModule):
     """In train, sets whole fields of a sample to zero at all positions and scales the others by ``1 / (1 - p)``.
 
-    All channels of a field share their fate, so what is drawn commutes with the group; dropping single channels would not.
-    On trivial fields it is ``torch.nn.Dropout2d`` (Tompson et al., CVPR 2015).
+    All channels of a field share their fate, so what is drawn commutes with the group; dropping single channels would
+    not. On trivial fields it is ``torch.nn.Dropout2d`` (Tompson et al., CVPR 2015).
 
     Args:
         in_type: type of the channels ``x [B, C, ...]``.

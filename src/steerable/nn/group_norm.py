@@ -59,8 +59,8 @@ class GroupNorm(SampleNorm):
         super().__init__(in_type, eps, affine)
         fields = in_type.num_fields
         if not isinstance(groups, int) or groups < 1 or fields % groups:
-            raise ValueError(f"{type(self).__name__}: groups must divide the {fields} fields of {in_type!r}, got {groups!r}; "
-                             f"use 1 (all fields together) or {fields} (each field alone)")
+            raise ValueError(f"{type(self).__name__}: groups must divide the {fields} fields of {in_type!r}, got "
+                             f"{groups!r}; use 1 (all fields together) or {fields} (each field alone)")
         self.groups = groups
         run = self.field // (fields // groups) if groups else self.field
         self.register_constant("run", run)
@@ -80,7 +80,7 @@ class GroupNorm(SampleNorm):
         return f"{self.in_type!r}, groups={self.groups}"
 
     def bake(self) -> nn.Module:
-        """``torch.nn.GroupNorm`` where the groups are permutation fields of one size, else the same on fixed tensors."""
+        """``torch.nn.GroupNorm`` where groups are permutation fields of one size, else the same on fixed tensors."""
         weight, bias = self.affine_per_channel()
         if not self._equal:
             return PlainGroupNorm(self.along, self.run, weight, bias, self.groups, self.eps)

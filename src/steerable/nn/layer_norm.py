@@ -42,10 +42,10 @@ def layer_norm(x: Tensor, along: Tensor, weight: Tensor | None, bias: Tensor | N
 
 
 class SampleNorm(EquivariantModule):
-    """Shared half of layer and group norm: a scale per field and a bias along the invariant direction of a field.
+    """Shared half of layer and group norm: a scale per field and a bias along its invariant direction.
 
-    The invariant direction of a field is all-ones for a permutation field, else the sum of its invariant vectors; fields
-    without invariant vectors have no mean and no bias.
+    The invariant direction of a field is all-ones for a permutation field, else the sum of its invariant vectors;
+    fields without invariant vectors have no mean and no bias.
     """
 
     weight: Tensor | None
@@ -88,8 +88,8 @@ class SampleNorm(EquivariantModule):
 class LayerNorm(SampleNorm):
     """Each position on its own: the mean along the invariant directions is removed, all channels share one scale.
 
-    After Ba et al., 2016, arXiv 1607.06450; on trivial fields it is ``torch.nn.LayerNorm`` over the channel axis. One scale
-    for all fields keeps the ratio of invariant and turning features, which is itself invariant.
+    After Ba et al., 2016, arXiv 1607.06450; on trivial fields it is ``torch.nn.LayerNorm`` over the channel axis. One
+    scale for all fields keeps the ratio of invariant and turning features, which is itself invariant.
 
     Args:
         in_type: type of the channels ``x [B, C, ...]``.

@@ -38,9 +38,9 @@ def invariant_vectors(block: Block) -> Tensor:
 class BatchNorm(EquivariantModule):
     """Batch norm with statistics per field, after Weiler and Cesa, NeurIPS 2019, section 2.6 and Weiler et al., 2018.
 
-    A permutation field (regular, quotient, trivial) has one mean and one variance, shared by its channels. Any other field
-    loses its mean along invariant vectors only and is divided by the root of its mean square per channel; its bias lives
-    along the invariant vectors. So the layer commutes with the group, in train and in eval.
+    A permutation field (regular, quotient, trivial) has one mean and one variance, shared by its channels. Any other
+    field loses its mean along invariant vectors only and is divided by the root of its mean square per channel; its
+    bias lives along the invariant vectors. So the layer commutes with the group, in train and in eval.
 
     Takes and gives ``[B, C]``, ``[B, C, L]``, ``[B, C, H, W]`` or ``[B, C, D, H, W]``. On trivial fields it is
     ``torch.nn.BatchNorm``. An empty batch passes and leaves the running statistics untouched.
@@ -132,14 +132,18 @@ class BatchNorm(EquivariantModule):
             return
         values = x.numel() // max(x.shape[1], 1) * min((r.d for r in self._runs), default=2)
         if values == 1:
-            raise ValueError(f"BatchNorm: input of shape {tuple(x.shape)} holds one value per field, expected more than one "
-                             f"when training; use a larger batch or .eval()")
+            raise ValueError(f"BatchNorm: input of shape {tuple(x.shape)} holds one value per field, expected more "
+                             f"than one when training; use a larger batch or .eval()")
 
     def _by_library(self, x: Tensor, r: _Run, mean: Tensor | None, var: Tensor | None, weight: Tensor | None,
                     bias: Tensor | None, factor: float) -> Tensor:
         """Permutation fields by the library's kernel, on a view in which a field and its channels share one axis."""
-        view = x if r.d == 1 else x.unflatten(1, (r.m, r.d)).flatten(2, 3 if x.dim() > 2 else 2)
-        return F.batch_norm(view, mean, var, weight, bias, True, factor, self.eps).reshape(x.shape)
+        if r.d == 1:
+            return F.batch_norm(x, mean, var, weight, bias, True, factor, self.eps)
+        shape = x.shape
+        along = (r.d,) if len(shape) == 2 else (r.d * shape[2], *shape[3:])
+        y = F.batch_norm(x.reshape(shape[0], r.m, *along), mean, var, weight, bias, True, factor, self.eps)
+        return y.reshape(shape)
 
     def _normalise(self, x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
         """Block ``k`` of ``x`` by the statistics of the batch, and these: mean along vectors, unbiased variance."""
@@ -209,13 +213,14 @@ class BatchNorm(EquivariantModule):
             ValueError: without running statistics, since eval then depends on the batch.
         """
         if self.running_mean is None:
-            raise ValueError("BatchNorm: track_running_stats is False, so eval depends on the batch and cannot be baked; "
-                             "expected track_running_stats=True, or use GroupNorm")
+            raise ValueError(f"BatchNorm({self.in_type!r}): track_running_stats is False, so eval depends on the batch "
+                             f"and cannot be baked; expected track_running_stats=True, or use GroupNorm")
         baked = FixedBatchNorm(self.in_type.size, self.eps)
         with torch.no_grad():
             values = self.affine_per_channel()
             baked.to(values[0].device, values[0].dtype)
-            for target, value in zip((baked.running_mean, baked.running_var, baked.weight, baked.bias), values, strict=True):
+            targets = (baked.running_mean, baked.running_var, baked.weight, baked.bias)
+            for target, value in zip(targets, values, strict=True):
                 target.copy_(value)  # type: ignore[union-attr]
         return baked.eval()
 
@@ -223,5 +228,5 @@ class BatchNorm(EquivariantModule):
 class FixedBatchNorm(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
     """An ordinary batch norm over axis 1, whatever axes follow."""
 
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 (the name torch uses)
+    def _check_input_dim(self, input: Tensor) -> None:
         """Any shape ``[B, C, ...]``."""
