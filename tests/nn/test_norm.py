@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import steerable as st
+from steerable.nn.eager_norm import EagerFieldNorm
 from steerable.nn.group_norm import GroupNorm, InstanceNorm, group_norm
 from steerable.nn.layer_norm import LayerNorm
 from steerable.nn.norm import BatchNorm
@@ -153,6 +154,40 @@ def test_training_step_compiles_and_differentiates_twice(name: str) -> None:
     compiled = torch.compile(norm, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(x), norm(x), rtol=0, atol=1e-10)
     assert torch.autograd.gradgradcheck(norm, (x.clone().requires_grad_(),), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (3, 2), (2, 2, 2)])
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("name", [*TYPES, "D4 permutation"])
+def test_eager_path_equals_the_definition(name: str, affine: bool, shape: tuple[int, ...]) -> None:
+    type = ALL[name]
+    norm = randomise(BatchNorm(type, affine=affine)).train()
+    x = draw(type, *shape).requires_grad_()
+    wanted = [x, *norm.parameters()]
+    g = draw(type, *shape, seed=3)
+    y, mean, var = norm.by_blocks(x, norm.weight, norm.bias)
+    fast = EagerFieldNorm.apply(x, norm.weight, norm.bias, norm)
+    for a, b in zip(fast, (y, mean, var), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+    pairs = zip(torch.autograd.grad(fast[0], wanted, g), torch.autograd.grad(y, wanted, g), strict=True)
+    for a, b in pairs:
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["C5", "uniform"])
+def test_any_memory_format(name: str) -> None:
+    x = draw(ALL[name], 4, 3).requires_grad_()
+    g = draw(ALL[name], 4, 3, seed=2)
+    norm = BatchNorm(ALL[name]).double()
+    y = norm(x)
+    (want,) = torch.autograd.grad(y, x, g)
+    formats = (lambda v: v.contiguous(memory_format=torch.channels_last), lambda v: v.mT.contiguous().mT)
+    for first in formats:
+        for second in (*formats, lambda v: v):
+            other = first(x.detach()).requires_grad_()
+            z = norm(other)
+            torch.testing.assert_close(z, y, rtol=0, atol=1e-12)
+            torch.testing.assert_close(torch.autograd.grad(z, other, second(g))[0], want, rtol=0, atol=1e-12)
 
 
 def test_bake_folds_into_the_convolution_before() -> None:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from steerable.fields.blocks import Block
 from steerable.fields.type import FieldType
+from steerable.nn.eager_norm import EagerFieldNorm
 from steerable.nn.module import EquivariantModule, require_type
 
 
@@ -62,6 +63,9 @@ class BatchNorm(EquivariantModule):
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
     field: Tensor
+    sizes: Tensor
+    lost: Tensor
+    lengths: Tensor
 
     def __init__(self, in_type: FieldType, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
                  track_running_stats: bool = True) -> None:
@@ -81,6 +85,13 @@ class BatchNorm(EquivariantModule):
         self._runs = tuple(runs)
         sizes = torch.tensor([rep.size for rep in in_type.fields], dtype=torch.int64)
         self.register_constant("field", torch.repeat_interleave(torch.arange(fields), sizes))
+        # of each field its channels and the degrees of freedom its mean takes; of each vector its square length
+        lost = [float(r.n) for r in runs for _ in range(r.m)]
+        lengths = [float(v.square().sum()) for b in in_type.blocks for _ in range(b.multiplicity)
+                   for v in invariant_vectors(b)]
+        self.register_constant("sizes", sizes.double())
+        self.register_constant("lost", torch.tensor(lost, dtype=torch.float64))
+        self.register_constant("lengths", torch.tensor(lengths, dtype=torch.float64))
         self.register_parameter("weight", nn.Parameter(torch.empty(fields)) if affine else None)
         self.register_parameter("bias", nn.Parameter(torch.empty(vectors)) if affine and vectors else None)
         self.register_buffer("running_mean", torch.empty(vectors) if track_running_stats else None)
@@ -113,12 +124,26 @@ class BatchNorm(EquivariantModule):
         if len(self._runs) == 1 and self._runs[0].permutation:
             mean, var = (self.running_mean, self.running_var) if self.training else (None, None)
             return self._by_library(x, self._runs[0], mean, var, self.weight, self.bias, factor)
-        parts, means, variances = zip(*(self._normalise(x, k) for k in range(len(self._runs))), strict=True)
-        if self.training and self.running_mean is not None and self.running_var is not None:
-            with torch.no_grad():
-                self.running_mean.lerp_(torch.cat(means).to(self.running_mean.dtype), factor)
-                self.running_var.lerp_(torch.cat(variances).to(self.running_var.dtype), factor)
-        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+        if self.running_mean is None or self.running_var is None or not self.training:
+            return self.by_blocks(x, self.weight, self.bias)[0]
+        if x.dtype == self.running_var.dtype and not torch.compiler.is_compiling():
+            y, mean, var = EagerFieldNorm.apply(x, self.weight, self.bias, self)
+        else:
+            y, mean, var = self.by_blocks(x, self.weight, self.bias)
+        with torch.no_grad():
+            values = self.sizes * (x.numel() // x.shape[1])
+            unbiased = var * (values / (values - self.lost).clamp_min(1))
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), factor)
+            self.running_var.lerp_(unbiased.to(self.running_var.dtype), factor)
+        return y
+
+    def by_blocks(self, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalise by the batch in ordinary operators: the definition. Also gives means and variances."""
+        found = [self._normalise(x, k, weight, bias) for k in range(len(self._runs))]
+        if len(found) == 1:
+            return found[0]
+        y, mean, var = (torch.cat([f[i] for f in found], 1 if i == 0 else 0) for i in range(3))
+        return y, mean, var
 
     def _factor(self) -> float:
         """Weight of this batch in the running statistics; counts the batch."""
@@ -145,17 +170,20 @@ class BatchNorm(EquivariantModule):
         y = F.batch_norm(x.reshape(shape[0], r.m, *along), mean, var, weight, bias, True, factor, self.eps)
         return y.reshape(shape)
 
-    def _normalise(self, x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Block ``k`` of ``x`` by the statistics of the batch, and these: mean along vectors, unbiased variance."""
+    def _normalise(self, x: Tensor, k: int, weight: Tensor | None,
+                   bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Block ``k`` of ``x`` by the statistics of the batch, and these: mean along vectors, biased variance."""
         r = self._runs[k]
         x = x if len(self._runs) == 1 else x[:, r.start : r.stop]
-        weight = None if self.weight is None else self.weight[r.f0 : r.f1]
-        bias = None if self.bias is None or not r.n else self.bias[r.i0 : r.i1]
+        weight = None if weight is None else weight[r.f0 : r.f1]
+        bias = None if bias is None or not r.n else bias[r.i0 : r.i1]
         if r.permutation:
             reference = getattr(self, f"along_{k}") if self.running_var is None else self.running_var
             # the kernel writes its statistics into these: slices of the buffers would clash in the backward pass
             mean, var = (torch.zeros(r.m, dtype=reference.dtype, device=x.device) for _ in range(2))
-            return self._by_library(x, r, mean, var, weight, bias, 1.0), mean, var
+            y = self._by_library(x, r, mean, var, weight, bias, 1.0)
+            values = x.numel() // r.m
+            return y, mean, var * ((values - 1) / values)
         return self._by_invariants(x, r, getattr(self, f"along_{k}"), weight, bias)
 
     def _by_invariants(self, x: Tensor, r: _Run, along: Tensor, weight: Tensor | None,
@@ -169,19 +197,29 @@ class BatchNorm(EquivariantModule):
             v = v - (coefficients.unsqueeze(-1) * along).sum(1).unsqueeze(-1)
             mean = coefficients.flatten()
         square = v.square().mean((0, 2, 3))
-        values = v.shape[0] * v.shape[3] * r.d
         scale = torch.rsqrt(square + self.eps)
         y = v * (scale if weight is None else scale * weight)[:, None, None]
         if bias is not None:
             y = y + (bias.view(r.m, r.n, 1) * along).sum(1).unsqueeze(-1)
-        return y.to(x.dtype).reshape(x.shape), mean, square * (values / max(values - r.n, 1))
+        return y.to(x.dtype).reshape(x.shape), mean, square
 
-    def _channels(self, coefficients: Tensor) -> Tensor:
+    def channels(self, coefficients: Tensor) -> Tensor:
         """``[C]`` from coefficients along the invariant vectors."""
         if all(r.permutation for r in self._runs):
             return coefficients.index_select(0, self.field)
         parts = [(coefficients[r.i0 : r.i1].view(r.m, r.n, 1) * getattr(self, f"along_{k}")).sum(1).flatten()
                  for k, r in enumerate(self._runs)]
+        return torch.cat(parts)
+
+    def moments(self, values: Tensor) -> Tensor:
+        """Inner products of ``values [C]`` with the invariant vectors, ``[vectors]``: the transpose of ``channels``."""
+        parts = [(values[r.start : r.stop].view(r.m, 1, r.d) * getattr(self, f"along_{k}")).sum(-1).flatten()
+                 for k, r in enumerate(self._runs)]
+        return torch.cat(parts)
+
+    def per_field(self, values: Tensor) -> Tensor:
+        """Sums ``[fields]`` of ``values [C]`` over the channels of each field."""
+        parts = [values[r.start : r.stop].view(r.m, r.d).sum(-1) for r in self._runs]
         return torch.cat(parts)
 
     def affine_per_channel(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -190,17 +228,22 @@ class BatchNorm(EquivariantModule):
         ones = torch.ones(self.in_type.size, dtype=reference.dtype, device=reference.device)
         mean, var = torch.zeros_like(ones), ones
         if self.running_mean is not None and self.running_var is not None:
-            mean, var = self._channels(self.running_mean), self.running_var.index_select(0, self.field)
+            mean, var = self.channels(self.running_mean), self.running_var.index_select(0, self.field)
         weight = ones if self.weight is None else self.weight.index_select(0, self.field)
-        bias = torch.zeros_like(ones) if self.bias is None else self._channels(self.bias)
+        bias = torch.zeros_like(ones) if self.bias is None else self.channels(self.bias)
         return mean, var, weight, bias
 
     def _fixed(self, x: Tensor) -> Tensor:
         """What eval does: one scale and one shift per channel."""
         if not self._runs:
             return x
-        mean, var, weight, bias = self.affine_per_channel()
-        return F.batch_norm(x, mean, var, weight, bias, False, 0.0, self.eps)
+        return F.batch_norm(x, *self.affine_per_channel(), False, 0.0, self.eps)
+
+    def normalise_by(self, x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        """``x`` by given statistics: one scale and one shift per channel."""
+        w = None if weight is None else weight[self.field]
+        b = None if bias is None else self.channels(bias)
+        return F.batch_norm(x, self.channels(mean), var[self.field], w, b, False, 0.0, self.eps)
 
     def extra_repr(self) -> str:
         """Type and options, for printing."""
