@@ -100,4 +100,4 @@ def error_against_angle(module: nn.Module, x: Tensor, degrees: list[float] | Non
 def _rotations(group: Group) -> list[float]:
     m = group.plane(group.elements)
     rotations = m[torch.linalg.det(m) > 0]
-    return sorted(math.degrees(math.atan2(float(r[1, 0]), float(r[0, 0]))) % 360 for r in rotations)
+    return sorted(round(math.degrees(math.atan2(float(r[1, 0]), float(r[0, 0]))), 9) % 360 for r in rotations)

@@ -25,7 +25,8 @@ from steerable.laws.setting import (
 
 def relative_error(found: Tensor, expected: Tensor) -> float:
     """``|found - expected| / |expected|`` in the L2 norm; the norm of ``found`` itself where nothing is expected."""
-    difference, size = (found.double() - expected.double()).norm(), expected.double().norm()
+    found, expected = found.detach().double(), expected.detach().double()
+    difference, size = (found - expected).norm(), expected.norm()
     return float(difference / size) if float(size) > 0 else float(difference)
 
 

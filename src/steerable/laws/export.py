@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -94,7 +95,10 @@ def assert_onnx_equals(module: nn.Module, x: Tensor, atol: float | None = None) 
     """
     import onnxruntime
 
-    with evaluated(module) as call:
+    with evaluated(module) as call, warnings.catch_warnings():
+        # the converter calls parts of torch that are announced to go
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
         program = torch.onnx.export(module, (x,), dynamo=True, verbose=False)
         if program is None:
             raise AssertionError(f"{type(module).__name__}: the ONNX exporter returned {program!r}")

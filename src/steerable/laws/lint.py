@@ -120,9 +120,9 @@ class _Reader:
         path = _join(self.path, str(node.target))
         module = self.module.get_submodule(str(node.target))
         state = self._of(node.args[0]) if node.args else None
-        if state is None:
-            return None
         wanted = getattr(module, "in_type", None)
+        if state is None:  # nothing is known of a slice of channels; types begin again at the next typed layer
+            return State(module.out_type, True) if isinstance(wanted, FieldType) else None
         if isinstance(wanted, FieldType):
             if state.type is not None and state.type != wanted:
                 self._add(Finding(path, f"is given {state.type!r} but expects {wanted!r}", "make the types meet"))
@@ -145,32 +145,32 @@ class _Reader:
     def _function(self, node: fx.Node) -> State | None:
         name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
         path = _join(self.path, node.name)
-        operands = [a for a in node.all_input_nodes if self.states.get(a) is not None]
+        operands = [a for a in node.args if self._of(a) is not None]  # a square has its operand twice
         parameters = [a for a in node.all_input_nodes if a.op == "get_attr"]
+        if name == "cat":
+            return self._concatenate(node)
         if not operands:
             return None
-        state = max((self.states[a] for a in operands), key=lambda s: s.type.size if s.type else 0)  # type: ignore
+        state = max((self._of(a) for a in operands), key=lambda s: s.type.size if s.type else 0)  # type: ignore
         if node.target in _SUMS or node.target in _PRODUCTS or name in ("add", "add_", "mul", "mul_", "sub"):
             return self._arithmetic(path, "mul" if node.target in _PRODUCTS or name.startswith("mul") else "add",
                                     state, operands, parameters)
         if name in POINTWISE:
             self._add(pointwise(path, name, state))
-        elif name == "cat":
-            return self._concatenate(node, state)
         elif name in _RESHAPES and state.space:
             self._add(flattens(path, state))
             return State(state.type, False)
         elif name in _REDUCTIONS or name in ("adaptive_avg_pool2d", "adaptive_max_pool2d"):
             return State(state.type, False)
-        elif name in ("getattr", "size", "dim", "shape"):
+        elif name in ("getattr", "getitem", "size", "dim", "shape", "chunk", "split", "unflatten", "permute", "transpose"):
             return None
         return state
 
-    def _arithmetic(self, path: str, name: str, state: State, operands: list[fx.Node],
+    def _arithmetic(self, path: str, name: str, state: State, operands: list[Any],
                     parameters: list[fx.Node]) -> State:
         if parameters:
             self._add(shift(path, name, state))
-        types = [s.type for a in operands if (s := self.states[a]) is not None and s.type is not None]
+        types = [s.type for a in operands if (s := self._of(a)) is not None and s.type is not None]
         if name == "add" and any(t != types[0] for t in types):
             self._add(Finding(path, f"sum of fields of different types {types[0]!r} and {types[-1]!r}",
                               "bring both to one type with a steerable layer"))
@@ -180,12 +180,12 @@ class _Reader:
                               "use Gate (a trivial field times a field) or TensorProduct"))
         return state
 
-    def _concatenate(self, node: fx.Node, state: State) -> State:
+    def _concatenate(self, node: fx.Node) -> State | None:
         parts = node.args[0] if node.args else node.kwargs.get("tensors", ())
         states = [self._of(p) for p in parts]  # type: ignore[union-attr]
         if any(s is None or s.type is None for s in states):
-            return State(None, state.space)
+            return None
         total = states[0].type  # type: ignore[union-attr]
         for s in states[1:]:
             total = total + s.type  # type: ignore[union-attr, operator]
-        return State(total, state.space)
+        return State(total, any(s.space for s in states))  # type: ignore[union-attr]

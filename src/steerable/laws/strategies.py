@@ -10,7 +10,7 @@ from torch import Tensor
 
 from steerable.domains.grid import PixelGrid
 from steerable.fields.type import FieldType
-from steerable.groups import SO2, C, D, O2
+from steerable.groups import O2, SO2, C, D
 from steerable.groups.group import Group
 from steerable.groups.representation import Representation
 from steerable.laws.field import Field
