@@ -139,8 +139,8 @@ def claims(rows: tuple[Row, ...], floor: dict[str, float]) -> tuple[str, ...]:
         )
     above = ", ".join(f"{row.entrant.name} {100 * (row.test.accuracy - floor['accuracy']):+.1f}" for row in rows)
     sentences.append(
-        f"A linear model on five numbers of the residual, blind to position, reaches {floor['accuracy']:.3f}; against it, "
-        f"in points: {above}."
+        f"A linear model on five numbers of the residual, blind to position, reaches {floor['accuracy']:.3f}; against "
+        f"it, in points: {above}."
     )
     return tuple(sentences)
 
