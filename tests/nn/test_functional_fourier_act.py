@@ -55,7 +55,10 @@ def equivariance_error(band: int, samples: int, *angles: float, function: str = 
 def test_exact_on_the_grid_and_convergent_off_it() -> None:
     for band in (1, 3):
         assert equivariance_error(band, 4 * band + 4, math.pi / 2) < 1e-14
-        errors = [equivariance_error(band, n, 0.1, 0.377, 0.7, 1.3) for n in (2 * band + 1, 4 * band + 4, 8 * band + 8, 16 * band + 16)]
+        errors = [
+            equivariance_error(band, n, 0.1, 0.377, 0.7, 1.3)
+            for n in (2 * band + 1, 4 * band + 4, 8 * band + 8, 16 * band + 16)
+        ]
         assert errors[0] > 0.15, "planted fault: at the critical rate the law must fail"
         assert errors[1] < 0.06
         # ReLU leaves coefficients that fall as 1/k^2: twice the samples, at least half the error.
@@ -66,7 +69,9 @@ def test_exact_on_the_grid_and_convergent_off_it() -> None:
 @pytest.mark.parametrize("space", [(), (5,), (4, 3), (90, 90)])
 def test_lean_equals_definition(function: str, space: tuple[int, ...]) -> None:
     x, sample, project, grad = inputs(*space)
-    torch.testing.assert_close(lean_forward(x, sample, project, function), plain_fourier_act(x, sample, project, function))
+    torch.testing.assert_close(
+        lean_forward(x, sample, project, function), plain_fourier_act(x, sample, project, function)
+    )
     leaf = x.clone().requires_grad_()
     wanted = torch.autograd.grad(plain_fourier_act(leaf, sample, project, function), leaf, grad)[0]
     torch.testing.assert_close(lean_backward(x, sample, project, grad, function), wanted)
@@ -122,7 +127,10 @@ def test_other_precisions(dtype: torch.dtype) -> None:
     x, sample, project, grad = inputs(5, 4)
     wanted = fourier_act(x.to(dtype).double(), sample, project)
     a = x.to(dtype).requires_grad_()
-    for y in (fourier_act(a, sample.float(), project.float()), plain_fourier_act(a, sample.float(), project.float(), "relu")):
+    for y in (
+        fourier_act(a, sample.float(), project.float()),
+        plain_fourier_act(a, sample.float(), project.float(), "relu"),
+    ):
         assert y.dtype == dtype
         torch.testing.assert_close(y.double(), wanted, rtol=4 * torch.finfo(dtype).eps, atol=4 * torch.finfo(dtype).eps)
         assert torch.autograd.grad(y, a, grad.to(dtype))[0].dtype == dtype

@@ -14,7 +14,10 @@ from steerable.nn.functional.gate import plain_gate
 def inputs(*space: int, batch: int = 2) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
     both = torch.randn(batch, 3 * 4, *space, generator=generator, dtype=torch.float64)
-    scalars, v = both[:, :3].unflatten(1, (3, 1)), both[:, 3:].unflatten(1, (3, 3))  # slices of one tensor, as a layer has them
+    scalars, v = (
+        both[:, :3].unflatten(1, (3, 1)),
+        both[:, 3:].unflatten(1, (3, 3)),
+    )  # slices of one tensor, as a layer has them
     return scalars, v, torch.randn(v.shape, generator=generator, dtype=torch.float64)
 
 
@@ -24,7 +27,10 @@ def test_lean_equals_definition(space: tuple[int, ...]) -> None:
     for order in (torch.contiguous_format, torch.channels_last):
         if order is torch.channels_last and len(space) != 2:
             continue
-        s, x = (t.flatten(1, 2).contiguous(memory_format=order).unflatten(1, t.shape[1:3]).requires_grad_() for t in (scalars, v))
+        s, x = (
+            t.flatten(1, 2).contiguous(memory_format=order).unflatten(1, t.shape[1:3]).requires_grad_()
+            for t in (scalars, v)
+        )
         y, wanted = gate(s, x), plain_gate(s, x)
         torch.testing.assert_close(y, wanted)
         for a, b in zip(torch.autograd.grad(y, (s, x), grad), torch.autograd.grad(wanted, (s, x), grad), strict=True):
@@ -42,16 +48,23 @@ def test_other_precisions(dtype: torch.dtype) -> None:
     scalars, v, grad = (t.to(dtype).requires_grad_() for t in inputs(3, 3))
     y = gate(scalars, v)
     assert y.dtype == dtype
-    torch.testing.assert_close(y.double(), plain_gate(scalars.double(), v.double()), rtol=4 * torch.finfo(dtype).eps, atol=1e-3)
+    torch.testing.assert_close(
+        y.double(), plain_gate(scalars.double(), v.double()), rtol=4 * torch.finfo(dtype).eps, atol=1e-3
+    )
     assert [g.dtype for g in torch.autograd.grad(y, (scalars, v), grad)] == [dtype, dtype]
 
 
 def test_tools_see_through_the_gate() -> None:
     scalars, v, grad = inputs(3, 3)
-    torch.testing.assert_close(torch.vmap(gate)(torch.stack([scalars, -scalars]), torch.stack([v, v])), torch.stack([gate(scalars, v), gate(-scalars, v)]))
+    torch.testing.assert_close(
+        torch.vmap(gate)(torch.stack([scalars, -scalars]), torch.stack([v, v])),
+        torch.stack([gate(scalars, v), gate(-scalars, v)]),
+    )
     compiled = torch.compile(gate, fullgraph=True, backend="aot_eager")
     s, x = scalars.detach().requires_grad_(), v.detach().requires_grad_()
-    for a, b in zip(torch.autograd.grad(compiled(s, x), (s, x), grad), torch.autograd.grad(gate(s, x), (s, x), grad), strict=True):
+    for a, b in zip(
+        torch.autograd.grad(compiled(s, x), (s, x), grad), torch.autograd.grad(gate(s, x), (s, x), grad), strict=True
+    ):
         torch.testing.assert_close(a, b)
     empty = gate(s[:0], x[:0])
     empty.sum().backward()

@@ -40,7 +40,10 @@ def test_definition_on_numbers() -> None:
 
 
 def test_runs_gather_equal_neighbours() -> None:
-    assert [(r.start, r.stop, r.dim, r.count, r.first, r.last) for r in runs((1, 2, 2, 2))] == [(0, 1, 1, 1, 0, 1), (1, 7, 2, 3, 1, 4)]
+    assert [(r.start, r.stop, r.dim, r.count, r.first, r.last) for r in runs((1, 2, 2, 2))] == [
+        (0, 1, 1, 1, 0, 1),
+        (1, 7, 2, 3, 1, 4),
+    ]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -72,7 +75,10 @@ def test_law_catches_a_bias_on_components() -> None:
 def test_lean_equals_definition(function: str, space: tuple[int, ...]) -> None:
     x, bias, grad = inputs(*space, batch=3)
     torch.testing.assert_close(
-        norm_act_forward(x, bias, LAYOUT, function, EPS), plain_norm_act(x, bias, LAYOUT, function, EPS), rtol=1e-11, atol=1e-12
+        norm_act_forward(x, bias, LAYOUT, function, EPS),
+        plain_norm_act(x, bias, LAYOUT, function, EPS),
+        rtol=1e-11,
+        atol=1e-12,
     )
     x.requires_grad_(), bias.requires_grad_()
     wanted = torch.autograd.grad(plain_norm_act(x, bias, LAYOUT, function, EPS), (x, bias), grad)
@@ -165,7 +171,11 @@ def test_compile_fullgraph(function: str) -> None:
     f = lambda x, b: norm_act_blocks(x, LAYOUT, b, function)  # noqa: E731
     compiled = torch.compile(f, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(x, bias), f(x, bias))
-    for a, b in zip(torch.autograd.grad(compiled(x, bias), (x, bias), grad), torch.autograd.grad(f(x, bias), (x, bias), grad), strict=True):
+    for a, b in zip(
+        torch.autograd.grad(compiled(x, bias), (x, bias), grad),
+        torch.autograd.grad(f(x, bias), (x, bias), grad),
+        strict=True,
+    ):
         torch.testing.assert_close(a, b)
     with torch.no_grad():
         torch.testing.assert_close(compiled(x, bias), f(x, bias))

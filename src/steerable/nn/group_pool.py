@@ -1,4 +1,4 @@
-"""From permutation fields to invariants: a maximum or a mean over the channels of each field."""
+"""From permuted fields to invariants: the largest, or the mean, of the values that the group permutes."""
 
 from __future__ import annotations
 
@@ -6,63 +6,61 @@ import torch
 from torch import Tensor, nn
 
 from steerable.fields.type import FieldType
+from steerable.nn.baked import Baked
+from steerable.nn.functional import group_max_pool, group_mean_pool
+from steerable.nn.functional.layout import split_dim
 from steerable.nn.module import EquivariantModule, require_type
+
+_POOLS = {"max": group_max_pool, "mean": group_mean_pool}
+
+
+def group_pool(x: Tensor, shapes: tuple[tuple[int, int], ...], function: str) -> Tensor:
+    """``[B, C, ...] -> [B, fields, ...]``: `function` over the channels of each field.
+
+    Args:
+        x: features.
+        shapes: ``(multiplicity, dimension)`` of each block.
+        function: ``"max"`` or ``"mean"``.
+    """
+    pool, parts = _POOLS[function], x.split([m * d for m, d in shapes], 1)
+    pooled = [p if s[1] == 1 else pool(split_dim(p, 1, s)) for p, s in zip(parts, shapes, strict=True)]
+    return pooled[0] if len(pooled) == 1 else torch.cat(pooled, 1)
 
 
 class GroupPool(EquivariantModule):
-    """One invariant channel for each field: the largest (or mean) of its channels.
+    """One invariant per field; ``[B, C, ...]`` to ``[B, fields, ...]``.
 
     Args:
-        in_type: regular, quotient and trivial fields.
-        reduce: ``"max"`` or ``"mean"``.
-
-    ``out_type`` is ``in_type.num_fields`` trivial. Cohen and Welling, arXiv 1602.07576, section 6.3.
+        in_type: regular, quotient and trivial fields (for the mean any fields would do, and non-trivial irreps give 0).
+        function: ``"max"`` or ``"mean"``.
 
     Raises:
-        ValueError: for another reduction, or a block whose channels the group does not permute.
+        TypeError: for a field that the group does not permute.
+        ValueError: for an unknown function.
+
+    Where several channels tie, the gradient of the maximum is shared evenly: it is equivariant too.
+    Source: Cohen and Welling, "Group Equivariant Convolutional Networks", ICML 2016, section 6.3.
     """
 
-    def __init__(self, in_type: FieldType, reduce: str = "max") -> None:
-        require_type(in_type, "GroupPool")
-        if reduce not in ("max", "mean"):
-            raise ValueError(f"GroupPool: unknown reduction {reduce!r}; expected 'max' or 'mean'")
-        for block in in_type.blocks:
-            if not block.rep.is_permutation:
-                raise ValueError(f"GroupPool: the group mixes the channels of {block} of {in_type!r}, so their maximum "
-                                 f"is not invariant; use NormPool")
+    def __init__(self, in_type: FieldType, function: str = "max") -> None:
+        for b in require_type(in_type, "GroupPool").blocks:
+            if not b.rep.is_permutation:
+                raise TypeError(
+                    f"GroupPool: expected regular, quotient or trivial fields, got {b} in {in_type!r}; use "
+                    f"NormPool for fields of irreps, or a convolution to trivial fields"
+                )
+        if function not in _POOLS:
+            raise ValueError(f"GroupPool: no function {function!r}; choose 'max' or 'mean'")
+        if not in_type.size:
+            raise ValueError(f"GroupPool: the type must have channels, got {in_type!r}")
         super().__init__(in_type, in_type.num_fields * in_type.group.trivial)
-        self.reduce = reduce
-        self._shapes = tuple((b.start, b.stop, *b.shape) for b in in_type.blocks)
+        self.shapes, self.function = tuple(b.shape for b in in_type.blocks), function
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, C, ...]`` to ``[B, num_fields, ...]``."""
+        """Pool over the group at every point of `x`."""
         self.check_input(x)
-        return pool_fields(x, self._shapes, self.reduce)
+        return group_pool(x, self.shapes, self.function)
 
     def bake(self) -> nn.Module:
-        """The same reduction without types."""
-        return PlainGroupPool(self._shapes, self.reduce)
-
-
-def pool_fields(x: Tensor, shapes: tuple[tuple[int, int, int, int], ...], reduce: str) -> Tensor:
-    """Reduce every block ``(start, stop, m, d)`` of channels to m."""
-    parts = []
-    for start, stop, m, d in shapes:
-        part = x if len(shapes) == 1 else x[:, start:stop]
-        if d > 1:
-            part = part.unflatten(1, (m, d))
-            part = part.amax(2) if reduce == "max" else part.mean(2)
-        parts.append(part)
-    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-
-
-class PlainGroupPool(nn.Module):
-    """Maximum or mean over runs of channels."""
-
-    def __init__(self, shapes: tuple[tuple[int, int, int, int], ...], reduce: str) -> None:
-        super().__init__()
-        self.shapes, self.reduce = shapes, reduce
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Reduce the channels."""
-        return pool_fields(x, self.shapes, self.reduce)
+        """The same function without a type."""
+        return Baked(group_pool, self.shapes, self.function)

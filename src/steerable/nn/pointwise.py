@@ -1,99 +1,120 @@
-"""Functions applied to every channel alike: legal where the group only permutes channels."""
+"""Pointwise functions: legal where the group only permutes channels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
 
 from torch import Tensor, nn
 
 from steerable.fields.type import FieldType
+from steerable.groups.representation import Representation
 from steerable.nn.module import EquivariantModule, require_type
 
 
-class Pointwise(EquivariantModule):
-    """Any elementwise module on permutation fields (regular, quotient, trivial).
+def is_signed_permutation(rep: Representation) -> bool:
+    """Whether every matrix permutes the basis up to signs: odd functions are equivariant there."""
+    if rep.frequency and not rep.group.is_finite:
+        return False
+    m = rep(rep.group.generators).abs()
+    return bool(((m - m.round()).abs() < 1e-9).all() and (m.round().sum(-1) == 1).all())
 
-    A pointwise function commutes with a representation if it permutes the channels, and with no other useful one.
+
+class Pointwise(EquivariantModule):
+    """One function of one variable on every channel; ``[B, C, ...]`` to the same shape and type.
 
     Args:
-        in_type: the type; ``out_type`` is the same.
-        function: builds the elementwise module.
+        in_type: regular, quotient and trivial fields; for an odd function also fields whose channels the group permutes
+            up to signs (the sign of a reflection, for example).
+        function: a module that acts on each value alone.
+        odd: whether ``f(-x) = -f(x)`` exactly.
 
     Raises:
-        ValueError: naming the block on which it would break the symmetry, and what to use there.
+        TypeError: for a field on which the function would break the symmetry.
+
+    Source: Weiler and Cesa, "General E(2)-Equivariant Steerable CNNs", NeurIPS 2019, section 2.6.
     """
 
-    def __init__(self, in_type: FieldType, function: Callable[[], nn.Module]) -> None:
+    def __init__(self, in_type: FieldType, function: nn.Module, odd: bool = False) -> None:
         name = type(self).__name__
-        require_type(in_type, name)
+        for b in require_type(in_type, name).blocks:
+            if b.rep.is_permutation or (odd and is_signed_permutation(b.rep)):
+                continue
+            allowed = "regular, quotient and trivial fields" + (" and signs" if odd else "")
+            raise TypeError(
+                f"{name}: a function of single channels is equivariant only on {allowed}, got {b} in {in_type!r}; "
+                f"use NormAct, Gate or FourierAct on it"
+            )
         super().__init__(in_type, in_type)
-        for block in in_type.blocks:
-            if not block.rep.is_permutation:
-                raise ValueError(f"{name}: a pointwise function breaks {block} of {in_type!r}, whose channels the group "
-                                 f"mixes; use NormAct, Gate or FourierAct there, or regular fields")
-        self.function = function()
+        self.function = function
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the function; any shape ``[B, C, ...]``."""
+        """The function of every value of `x`."""
         self.check_input(x)
         return self.function(x)
 
     def bake(self) -> nn.Module:
-        """The elementwise module itself."""
-        return self.function
+        """The function itself."""
+        return copy.deepcopy(self.function)
 
 
 class ReLU(Pointwise):
-    """``max(x, 0)`` on permutation fields."""
+    """``torch.nn.ReLU`` on permuted fields; see `Pointwise`."""
 
     def __init__(self, in_type: FieldType, inplace: bool = False) -> None:
-        super().__init__(in_type, lambda: nn.ReLU(inplace))
+        super().__init__(in_type, nn.ReLU(inplace))
 
 
 class ELU(Pointwise):
-    """Exponential linear unit on permutation fields."""
+    """``torch.nn.ELU`` on permuted fields; see `Pointwise`."""
 
     def __init__(self, in_type: FieldType, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(in_type, lambda: nn.ELU(alpha, inplace))
+        super().__init__(in_type, nn.ELU(alpha, inplace))
 
 
 class LeakyReLU(Pointwise):
-    """Leaky ReLU on permutation fields."""
+    """``torch.nn.LeakyReLU`` on permuted fields; see `Pointwise`."""
 
     def __init__(self, in_type: FieldType, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        super().__init__(in_type, lambda: nn.LeakyReLU(negative_slope, inplace))
+        super().__init__(in_type, nn.LeakyReLU(negative_slope, inplace))
 
 
 class SiLU(Pointwise):
-    """``x sigmoid(x)`` on permutation fields."""
+    """``torch.nn.SiLU`` on permuted fields; see `Pointwise`."""
 
     def __init__(self, in_type: FieldType, inplace: bool = False) -> None:
-        super().__init__(in_type, lambda: nn.SiLU(inplace))
+        super().__init__(in_type, nn.SiLU(inplace))
 
 
 class GELU(Pointwise):
-    """Gaussian error linear unit on permutation fields."""
+    """``torch.nn.GELU`` on permuted fields; see `Pointwise`."""
 
     def __init__(self, in_type: FieldType, approximate: str = "none") -> None:
-        super().__init__(in_type, lambda: nn.GELU(approximate))
-
-
-class Tanh(Pointwise):
-    """Hyperbolic tangent on permutation fields."""
-
-    def __init__(self, in_type: FieldType) -> None:
-        super().__init__(in_type, nn.Tanh)
-
-
-class Sigmoid(Pointwise):
-    """Logistic function on permutation fields."""
-
-    def __init__(self, in_type: FieldType) -> None:
-        super().__init__(in_type, nn.Sigmoid)
+        super().__init__(in_type, nn.GELU(approximate))
 
 
 class Softplus(Pointwise):
-    """Smooth ReLU on permutation fields."""
+    """``torch.nn.Softplus`` on permuted fields; see `Pointwise`."""
 
     def __init__(self, in_type: FieldType) -> None:
-        super().__init__(in_type, nn.Softplus)
+        super().__init__(in_type, nn.Softplus())
+
+
+class Sigmoid(Pointwise):
+    """``torch.nn.Sigmoid`` on permuted fields; see `Pointwise`."""
+
+    def __init__(self, in_type: FieldType) -> None:
+        super().__init__(in_type, nn.Sigmoid())
+
+
+class Tanh(Pointwise):
+    """``torch.nn.Tanh``: odd, so signs are legal too; see `Pointwise`."""
+
+    def __init__(self, in_type: FieldType) -> None:
+        super().__init__(in_type, nn.Tanh(), odd=True)
+
+
+class Hardtanh(Pointwise):
+    """``torch.nn.Hardtanh`` between -limit and limit: odd, so signs are legal too; see `Pointwise`."""
+
+    def __init__(self, in_type: FieldType, limit: float = 1.0) -> None:
+        super().__init__(in_type, nn.Hardtanh(-limit, limit), odd=True)

@@ -1,4 +1,4 @@
-"""Fourier activations: a band-limited field is sampled on the group, a function acts on the samples, the band is taken back."""
+"""Fourier activations: fields are sampled on the group, a function acts on the samples, the band is taken back."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from steerable.nn.functional.paths import accumulation_dtype, choose_path, runs_
 from steerable.nn.functional.pointwise_functions import pointwise_function
 from steerable.nn.functional.tiles import Planes, Scratch, tiles
 
+Function = Callable[[Tensor], Tensor]
 
-def fourier_act(x: Tensor, sample: Tensor, project: Tensor, function: str | Callable[[Tensor], Tensor] = "relu") -> Tensor:
+
+def fourier_act(x: Tensor, sample: Tensor, project: Tensor, function: str | Function = "relu") -> Tensor:
     """``project @ f(sample @ v)`` for the coefficients v of every field at every point.
 
     Args:
         x: ``[B, m, d, *S]``, coefficients of m fields.
         sample: ``[N, d]``, values at N elements of the group.
         project: ``[d, N]``, back to coefficients (the pseudo-inverse of `sample`).
-        function: a name (relu, elu, leaky_relu, silu, gelu, softplus, sigmoid, tanh), or a callable on tensors (slower).
+        function: a name (relu, elu, leaky_relu, silu, gelu, softplus, sigmoid, tanh), or a callable (slower).
 
     Returns:
         ``[B, m, d, *S]``, dtype of `x`; the products are taken in float32 at least, also under autocast.
@@ -35,10 +37,13 @@ def fourier_act(x: Tensor, sample: Tensor, project: Tensor, function: str | Call
     n, d = sample.shape if sample.dim() == 2 else (0, 0)
     if sample.dim() != 2 or tuple(project.shape) != (d, n):
         raise ValueError(
-            f"fourier_act: sample has shape {tuple(sample.shape)} and project {tuple(project.shape)}; expected [N, d] and [d, N]."
+            f"fourier_act: sample has shape {tuple(sample.shape)} and project {tuple(project.shape)}; expected [N, d] "
+            f"and [d, N]."
         )
     if x.dim() < 3 or x.shape[2] != d:
-        raise ValueError(f"fourier_act: x has shape {tuple(x.shape)}; expected [B, m, {d}, *S], as sample is {tuple(sample.shape)}.")
+        raise ValueError(
+            f"fourier_act: x has shape {tuple(x.shape)}; expected [B, m, {d}, *S], as sample is {tuple(sample.shape)}."
+        )
     if not isinstance(function, str):
         return plain_fourier_act(x, sample, project, function)
     pointwise_function(function)
@@ -57,11 +62,11 @@ def _no_autocast(x: Tensor) -> AbstractContextManager[Any]:
 
 
 def _product(matrix: Tensor, x: Tensor) -> Tensor:
-    """``[a, b] x [n, b, P] -> [n, a, P]``: one thin product per field, in the layout as it is (never a 1x1 convolution)."""
+    """``[a, b] x [n, b, P] -> [n, a, P]``: one thin product per field (never a 1x1 convolution)."""
     return torch.bmm(matrix.unsqueeze(0).expand(x.shape[0], -1, -1), x)
 
 
-def plain_fourier_act(x: Tensor, sample: Tensor, project: Tensor, function: str | Callable[[Tensor], Tensor]) -> Tensor:
+def plain_fourier_act(x: Tensor, sample: Tensor, project: Tensor, function: str | Function) -> Tensor:
     """The definition, in ordinary operators; shapes as in `fourier_act`."""
     f = pointwise_function(function).value if isinstance(function, str) else function
     dtype = accumulation_dtype(x)
@@ -151,8 +156,8 @@ def _write(matrix: Tensor, values: Tensor, into: Tensor) -> None:
         into.copy_(_product(matrix, values).view(into.shape))
 
 
-# For compilers both passes are opaque operators: inside a compiled loop the comparison that relu leaves behind is kept as a
-# boolean tensor, which costs several times the whole activation (measured on a CPU: 29 ms against 3.5 ms).
+# For compilers both passes are opaque operators: inside a compiled loop the comparison that relu leaves behind is kept
+# as a boolean tensor, which costs several times the whole activation (measured on a CPU: 29 ms against 3.5 ms).
 @torch.library.custom_op("steerable::fourier_act", mutates_args=())
 def _traced_forward(x: Tensor, sample: Tensor, project: Tensor, function: str) -> Tensor:
     return lean_forward(x, sample, project, function)

@@ -28,8 +28,8 @@ def gate(scalars: Tensor, v: Tensor) -> Tensor:
     """
     if v.dim() < 3 or tuple(scalars.shape) != (*v.shape[:2], 1, *v.shape[3:]):
         raise ValueError(
-            f"gate: scalars have shape {tuple(scalars.shape)} and fields {tuple(v.shape)}; expected [B, m, 1, *S] and [B, m, d, *S]: "
-            "one gate per field. Gate.gated_type(t) gives the type that holds both."
+            f"gate: scalars have shape {tuple(scalars.shape)} and fields {tuple(v.shape)}; expected [B, m, 1, *S] and "
+            "[B, m, d, *S]: one gate per field. Gate.gated_type(t) gives the type that holds both."
         )
     if choose_path(v, scalars) == "eager":
         return _EagerGate.apply(scalars, v)

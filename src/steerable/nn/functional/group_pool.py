@@ -7,7 +7,9 @@ from torch import Tensor
 
 def _check(name: str, x: Tensor) -> None:
     if x.dim() < 3:
-        raise ValueError(f"{name}: x has shape {tuple(x.shape)}; expected [B, m, n, *S] with n permuted values per field.")
+        raise ValueError(
+            f"{name}: x has shape {tuple(x.shape)}; expected [B, m, n, *S] with n permuted values per field."
+        )
 
 
 def group_max_pool(x: Tensor) -> Tensor:

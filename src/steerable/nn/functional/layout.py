@@ -8,7 +8,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 Layout = tuple[tuple[int, tuple[int, ...]], ...]
-"""One entry ``(multiplicity, dimensions of the irreps of one field)`` per block; for example ``((16, (1, 2, 2, 2)),)``."""
+"""One entry ``(multiplicity, dimensions of the irreps of one field)`` per block, say ``((16, (1, 2, 2, 2)),)``."""
 
 
 def split_dim(x: Tensor, dim: int, sizes: tuple[int, ...]) -> Tensor:
@@ -17,12 +17,12 @@ def split_dim(x: Tensor, dim: int, sizes: tuple[int, ...]) -> Tensor:
 
 
 def merge_dims(x: Tensor, dim: int) -> Tensor:
-    """Dimensions `dim` and `dim + 1` made one: a view where strides allow, also for empty batches and batched gradients."""
+    """Dimensions `dim` and `dim + 1` made one; a view where strides allow. Holds for empty batches too."""
     return x.reshape(*x.shape[:dim], x.shape[dim] * x.shape[dim + 1], *x.shape[dim + 2 :])
 
 
 class Run(NamedTuple):
-    """`count` irreps of equal dimension `dim` that follow each other: channels ``start:stop`` of the field, norms ``first:last``."""
+    """`count` neighbouring irreps of dimension `dim`: channels ``start:stop`` of the field, norms ``first:last``."""
 
     start: int
     stop: int

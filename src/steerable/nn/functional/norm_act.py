@@ -46,18 +46,22 @@ def norm_act_irreps(
         x: ``[B, m, D, *S]`` with ``D = sum(dims)``.
         dims: dimensions of the irreps of one field, in order.
         bias: ``[m, len(dims)]`` or None.
-        function, eps: as in `norm_act`.
+        function: as in `norm_act`.
+        eps: as in `norm_act`.
 
     Returns:
         ``[B, m, D, *S]``.
     """
     if x.dim() < 3 or x.shape[2] != sum(dims):
         raise ValueError(
-            f"norm_act_irreps: x has shape {tuple(x.shape)}; expected [B, m, {sum(dims)}, *S] for irreps of dimensions {dims}."
+            f"norm_act_irreps: x has shape {tuple(x.shape)}; expected [B, m, {sum(dims)}, *S] for irreps of dimensions "
+            f"{dims}."
         )
     m = x.shape[1]
     if bias is not None and tuple(bias.shape) != (m, len(dims)):
-        raise ValueError(f"norm_act_irreps: bias has shape {tuple(bias.shape)}; expected {(m, len(dims))}: one per field and irrep.")
+        raise ValueError(
+            f"norm_act_irreps: bias has shape {tuple(bias.shape)}; expected {(m, len(dims))}: one per field and irrep."
+        )
     flat = None if bias is None else bias.reshape(-1)
     return norm_act_blocks(merge_dims(x, 1), ((m, tuple(dims)),), flat, function, eps).view(x.shape)
 
@@ -71,17 +75,21 @@ def norm_act_blocks(
         x: ``[B, C, *S]``.
         layout: ``((m, dims), ...)``, one entry per block; channels add up to C.
         bias: flat, one per irrep of each field in order (``[sum m * len(dims)]``), or None.
-        function, eps: as in `norm_act`.
+        function: as in `norm_act`.
+        eps: as in `norm_act`.
 
     Returns:
         ``[B, C, *S]``.
     """
     if x.dim() < 2 or x.shape[1] != channels(layout):
         raise ValueError(
-            f"norm_act_blocks: x has shape {tuple(x.shape)}; expected [B, {channels(layout)}, *S] for the layout {layout}."
+            f"norm_act_blocks: x has shape {tuple(x.shape)}; expected [B, {channels(layout)}, *S] for {layout}."
         )
     if bias is not None and tuple(bias.shape) != (norms(layout),):
-        raise ValueError(f"norm_act_blocks: bias has shape {tuple(bias.shape)}; expected {(norms(layout),)}: one per irrep of each field.")
+        raise ValueError(
+            f"norm_act_blocks: bias has shape {tuple(bias.shape)}; expected {(norms(layout),)}: one per irrep of each "
+            f"field."
+        )
     norm_function(function)
     if bias is None:
         if function == "relu":
@@ -160,7 +168,7 @@ def _join(parts: list[Tensor], layout: Layout) -> Tensor:
 
 
 class _TracedNormAct(torch.autograd.Function):
-    """Both passes as ordinary operators, for compilers: each becomes one loop, and only the input is kept between them."""
+    """Both passes as ordinary operators, for compilers: each becomes one loop, and only the input is kept."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, bias: Tensor, layout: Layout, function: str, eps: float) -> Tensor:

@@ -104,7 +104,7 @@ def norm_act_backward(
 
 
 def _relu_terms(u: Tensor, s: Tensor, gate: Tensor, b: Tensor) -> Tensor:
-    """In place: u to -(d gate/dn / n) s, `gate` to gate - 1, s to (d gate/db) s, which is returned. b: ``[m, K, 1]``."""
+    """In place: u to -(d gate/dn / n) s, `gate` to gate - 1, s to (d gate/db) s, which is returned."""
     r = u.rsqrt_()
     torch.mul(r, b, out=gate).clamp_min_(-1)
     # Zero where the gate is shut; the library's threshold makes no boolean mask.

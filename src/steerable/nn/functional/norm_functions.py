@@ -1,6 +1,6 @@
 """The functions of a norm activation, as gates of the squared norm.
 
-A norm activation sends a vector v to ``v * gate`` with ``gate = f(n + b) / n``, ``n = sqrt(|v|^2 + eps)``: the new length
+A norm activation sends a vector v to ``v * gate``, ``gate = f(n + b) / n``, ``n = sqrt(|v|^2 + eps)``: the new length
 is f(n + b), the direction stays (Worrall et al., "Harmonic Networks", CVPR 2017, eq. 11; Weiler and Cesa, "General
 E(2)-Equivariant Steerable CNNs", NeurIPS 2019, section 2.6). `eps` keeps the map and its derivatives finite at v = 0.
 """

@@ -27,7 +27,9 @@ def norm_pool(x: Tensor, dims: tuple[int, ...] | None = None, eps: float = EPS) 
     """
     dims = (x.shape[2],) if dims is None and x.dim() > 2 else tuple(dims or ())
     if x.dim() < 3 or x.shape[2] != sum(dims):
-        raise ValueError(f"norm_pool: x has shape {tuple(x.shape)}; expected [B, m, {sum(dims)}, *S] for irreps of dimensions {dims}.")
+        raise ValueError(
+            f"norm_pool: x has shape {tuple(x.shape)}; expected [B, m, {sum(dims)}, *S] for dimensions {dims}."
+        )
     dtype = accumulation_dtype(x)
     lengths = [torch.sqrt(run.split(x).to(dtype).square().sum(3) + eps) for run in runs(dims)]
     return merge_dims(lengths[0] if len(lengths) == 1 else torch.cat(lengths, 2), 1).to(x.dtype)

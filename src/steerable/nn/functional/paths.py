@@ -1,4 +1,4 @@
-"""Which implementation of a nonlinearity runs: the plain definition, its two-pass form for compilers, or the lean eager one.
+"""Which implementation of a nonlinearity runs: the plain definition, the two-pass form or the lean one.
 
 Every nonlinearity of this package has one plain definition in ordinary differentiable operators. Two faster forms stand
 beside it, and the laws compare them with it:
@@ -33,7 +33,7 @@ def choose_path(*tensors: Tensor) -> Path:
         tensors: the inputs of the nonlinearity, any shapes; the first one is the field.
 
     Returns:
-        ``"trace"`` while `torch.compile` traces, ``"eager"`` for ordinary tensors outside every transform, else ``"plain"``.
+        ``"trace"`` while `torch.compile` traces, ``"eager"`` for ordinary tensors outside transforms, else ``"plain"``.
     """
     if torch.compiler.is_compiling():
         return "plain" if torch.compiler.is_exporting() or transforms_active() else "trace"
@@ -49,10 +49,11 @@ def runs_eagerly(*tensors: Tensor) -> bool:
     # A dual level makes every operator carry tangents, and a dispatch mode wants to see each of them.
     if forward_ad._current_level >= 0 or torch._C._len_torch_dispatch_stack() > 0:
         return False
-    # Batched gradients (is_grads_batched=True) arrive as ordinary-looking tensors without in-place rules.
-    return all(type(t) in _PLAIN_TENSORS and not torch._C._functorch.is_legacy_batchedtensor(t) for t in tensors)
+    # Batched gradients (is_grads_batched=True) look like ordinary tensors and have no in-place rules.
+    batched = torch._C._functorch.is_legacy_batchedtensor
+    return all(type(t) in _PLAIN_TENSORS and not batched(t) for t in tensors)
 
 
 def accumulation_dtype(x: Tensor) -> torch.dtype:
-    """float32 for half precisions, else the dtype of `x`: norms and Fourier sums are never accumulated in 8 or 11 bits."""
+    """float32 for half precisions, else the dtype of `x`: nothing is accumulated in 8 or 11 bits."""
     return torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype

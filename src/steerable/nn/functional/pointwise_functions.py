@@ -84,5 +84,7 @@ def pointwise_function(name: str) -> PointwiseFunction:
         ValueError: if there is none; the message lists the names.
     """
     if name not in POINTWISE_FUNCTIONS:
-        raise ValueError(f"no pointwise function {name!r}; choose one of {', '.join(sorted(POINTWISE_FUNCTIONS))}, or pass a callable.")
+        raise ValueError(
+            f"no function {name!r}; choose one of {', '.join(sorted(POINTWISE_FUNCTIONS))} or pass a callable."
+        )
     return POINTWISE_FUNCTIONS[name]

@@ -87,7 +87,7 @@ class Scratch:
         return held
 
     def staged(self, name: str, tile: Tensor) -> Tensor:
-        """The tile itself, or a copy of it with contiguous points in the working dtype where the arithmetic needs one."""
+        """The tile itself, or a copy with contiguous points in the working dtype where the arithmetic needs one."""
         if tile.dtype == self.dtype and (tile.stride(-1) == 1 or tile.shape[-1] == 1):
             return tile
         return self.buffer(name, tile.shape).copy_(tile)
