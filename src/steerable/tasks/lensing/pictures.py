@@ -126,7 +126,7 @@ def angle_picture(curve: AngleCurve) -> bytes:
         cell.set_xlabel("angle of the sky (degrees), simulated again at each angle")
         cell.set_xticks(range(0, 91, 15))
         cell.grid(alpha=0.3)
-        cell.legend(fontsize=8, loc="lower center")
+    left.legend(fontsize=8, loc="lower center")
     return _png(figure)
 
 
