@@ -33,7 +33,8 @@ class Entrant:
         model: name in the registry of models.
         epochs, lr: schedule of `fit`.
         augment: train on images moved by random elements of D(4).
-        expected: mean of three seeds at 200 training and 300 test images a class, by column of the table.
+        expected: mean of the seeds 0, 1, 2 on the usual numbers of images, by column of the table; single runs spread
+            by about 0.015 in accuracy. Seconds are those of one core.
     """
 
     name: str
@@ -44,15 +45,36 @@ class Entrant:
     expected: dict[str, float]
 
 
+def _expected(
+    accuracy: float, turned: float, auc: float, changed: float, error: float, parameters: int, seconds: float
+) -> dict[str, float]:
+    return {
+        "accuracy": accuracy,
+        "accuracy_turned": turned,
+        "auc": auc,
+        "changed": changed,
+        "error": error,
+        "parameters": parameters,
+        "seconds": seconds,
+    }
+
+
 ENTRANTS = (
-    Entrant("equivariant D(4)", "lens_cnn", 25, 1e-2, False, {}),
-    Entrant("plain CNN", "lens_cnn_plain", 40, 5e-3, False, {}),
-    Entrant("plain CNN + augmentation", "lens_cnn_plain", 60, 5e-3, True, {}),
+    Entrant("equivariant D(4)", "lens_cnn", 25, 1e-2, False, _expected(0.871, 0.871, 0.960, 0, 1.7e-7, 39_571, 35)),
+    Entrant("plain CNN", "lens_cnn_plain", 40, 5e-3, False, _expected(0.804, 0.788, 0.925, 0.194, 0.49, 39_129, 15)),
+    Entrant(
+        "plain CNN + augmentation",
+        "lens_cnn_plain",
+        60,
+        5e-3,
+        True,
+        _expected(0.864, 0.859, 0.957, 0.072, 0.22, 39_129, 30),
+    ),
 )
 
 USUAL = {"train": 200, "validation": 100, "test": 300}
 
-EXPECTED_FLOOR = {"accuracy": 0.67, "auc": 0.85}
+EXPECTED_FLOOR = {"accuracy": 0.682, "auc": 0.854}
 
 
 @dataclasses.dataclass(frozen=True)
