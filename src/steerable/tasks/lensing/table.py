@@ -53,7 +53,10 @@ def rich_table(result: DemoResult) -> Any:
     """The table for a terminal, as a `rich.table.Table`; expected values stand in parentheses below the measured."""
     from rich.table import Table
 
-    table = Table(title="Dark matter in simulated lenses: test split (expected values below)", show_lines=True)
+    title = "Dark matter in simulated lenses: test split"
+    if result.expected_floor:
+        title += " (expected values, means of three seeds, in parentheses)"
+    table = Table(title=title, show_lines=True)
     for i, column in enumerate(COLUMNS):
         table.add_column(column, justify="left" if i == 0 else "right")
     for cells in table_cells(result):
