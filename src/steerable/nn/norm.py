@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -32,7 +33,7 @@ class _Run:
 def invariant_vectors(block: Block) -> Tensor:
     """Vectors ``[n, d]`` along which a field has a mean and a bias: all-ones for a permutation, else the invariants."""
     rep = block.rep
-    return torch.ones(1, rep.size, dtype=torch.float64) if rep.is_permutation else rep.invariants
+    return torch.from_numpy(np.ones((1, rep.size))) if rep.is_permutation else rep.invariants
 
 
 class BatchNorm(EquivariantModule):
@@ -78,8 +79,7 @@ class BatchNorm(EquivariantModule):
                              vectors + n * b.multiplicity, n, b.rep.is_permutation))
             fields, vectors = runs[-1].f1, runs[-1].i1
         self._runs = tuple(runs)
-        sizes = torch.tensor([rep.size for rep in in_type.fields], dtype=torch.int64)
-        self.register_constant("field", torch.repeat_interleave(torch.arange(fields), sizes))
+        self.register_constant("field", np.repeat(np.arange(fields), [rep.size for rep in in_type.fields]))
         self.register_parameter("weight", nn.Parameter(torch.empty(fields)) if affine else None)
         self.register_parameter("bias", nn.Parameter(torch.empty(vectors)) if affine and vectors else None)
         self.register_buffer("running_mean", torch.empty(vectors) if track_running_stats else None)
