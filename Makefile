@@ -49,7 +49,7 @@ bench: $(TEST) ## every speed claim as a ratio within one run
 	$(ONE_THREAD) $(BIN)/python -m benchmarks $(ARGS)
 
 bench-peers: ## the peers' own environments (needs a Fortran compiler)
-	bash benchmarks/make_peers.sh
+	PIP_CONSTRAINT= PYTHON="$(PYTHON)" sh benchmarks/make_peers.sh
 
 lint: $(TEST) ## ruff and pyright
 	$(BIN)/ruff check .

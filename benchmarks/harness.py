@@ -106,11 +106,12 @@ class Value(Entry):
 def environment() -> dict[str, str]:
     """The variables of a measured interpreter: one thread, the library and the benchmarks importable.
 
-    The byte-code caches of the sources are left on: a user's second import has them too.
+    Byte code is cached, as it is for every installed package: else an import would be a compilation.
     """
     paths = [str(ROOT / "src"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return {**os.environ, **threads, "PYTHONPATH": os.pathsep.join(paths)}
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **threads, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 # glibc gives every block above 64 KiB its own mapping, so that what is resident is what is alive. Left alone, the heap

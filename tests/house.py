@@ -12,7 +12,7 @@ ORDER = ("groups", "fields", "domains", "kernels", "aggregate", "nn", "models", 
 APART = ("laws", "analysis")
 # `16 * C8.regular` and `C8.type("...")` make field types: these two files import that one class when they are called
 EXCEPTIONS = {"groups/group.py": "steerable.fields.type", "groups/representation.py": "steerable.fields.type"}
-HEAVY = ("lightning", "ray", "onnx", "onnxscript", "onnxruntime", "torchao", "jsonargparse", "rich")
+HEAVY = ("lightning", "ray", "onnx", "onnxscript", "onnxruntime", "torchao", "jsonargparse")
 
 
 def may_import(folder: str, target: str) -> bool:
@@ -61,7 +61,7 @@ def order_faults(source: str, name: str) -> list[str]:
             continue
         if parts[0] == "steerable" and len(parts) > 1 and parts[1] in known and not may_import(folder, parts[1]):
             faults.append(f"line {line}: {folder} imports {target}")
-        if parts[0] == "steerable" and len(parts) == 1:
+        if parts[0] == "steerable" and (len(parts) == 1 or parts[1] not in known) and target != "steerable.__version__":
             faults.append(f"line {line}: {folder} imports the top-level package; import from the folder that has it")
         if parts[0] in HEAVY and folder != "run":
             faults.append(f"line {line}: {folder} imports {parts[0]}; only run may")

@@ -71,6 +71,7 @@ PLANTED = {
     "against the order, inside a function": ("groups/a.py", GOOD + "\n\ndef _f():\n    import steerable.nn.conv\n"),
     "against the order, by attribute": ("kernels/a.py", GOOD + "import steerable as st\n_x = st.nn\n"),
     "against the order, relative": ("kernels/a.py", GOOD + "from ..nn import Conv2d\n"),
+    "a name from the top": ("tasks/a.py", GOOD + "def _f():\n    from steerable import create_model\n"),
     "from the top": ("groups/a.py", GOOD + "from steerable import nn\n"),
     "laws below tasks": ("models/a.py", GOOD + "from steerable.laws import check\n"),
     "laws above models": ("laws/a.py", GOOD + "from steerable.tasks import lensing\n"),

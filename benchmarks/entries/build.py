@@ -99,26 +99,28 @@ def _layers() -> list[Entry]:
     return found
 
 
-def _wide(plain: bool) -> Callable[[Any], Thunk]:
+def _wide(kernel_size: int, *, plain: bool) -> Callable[[Any], Thunk]:
     def make(_: Any) -> Thunk:
         import steerable as st
 
+        common = {"in_channels": 3, "num_classes": 10, "kernel_size": kernel_size}
         if plain:
-            return lambda: st.create_model("wrn16_4_plain", in_channels=3, num_classes=10)
-        return lambda: st.create_model("wrn16_4", group="C8", in_channels=3, num_classes=10)
+            return lambda: st.create_model("wrn16_4_plain", **common)
+        return lambda: st.create_model("wrn16_4", groups="C8", match="channels", **common)
 
     return make
 
 
-ENTRIES = (
-    *_layers(),
-    Timed(
-        "build/wrn16_4",
-        "build WRN-16-4 C8 / plain twin, same channels (64/128/256)",
+def _wide_entry(kernel_size: int) -> Timed:
+    return Timed(
+        f"build/wrn16_4_k{kernel_size}",
+        f"build WRN-16-4 C8 / plain twin, same channels (64/128/256), k{kernel_size}",
         goal=1.5,
-        peer="build_wrn16_4",
+        peer=f"build_wrn16_4_k{kernel_size}",
         setup=lambda: None,
-        run=_wide(plain=False),
-        reference=_wide(plain=True),
-    ),
-)
+        run=_wide(kernel_size, plain=False),
+        reference=_wide(kernel_size, plain=True),
+    )
+
+
+ENTRIES = (*_layers(), _wide_entry(3), _wide_entry(5))

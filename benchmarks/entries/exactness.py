@@ -32,8 +32,8 @@ def _turn(x: Tensor, matrix: Tensor) -> Tensor:
 def lattice_error(net: nn.Module, in_type: Any, out_type: Any, element: Any, x: Tensor) -> float:
     """Relative L2 distance between turning before and after ``net`` (float64, quarter turn)."""
     with torch.no_grad():
-        after = _turn(net(x), out_type.rep_matrix(element))
-        before = net(_turn(x, in_type.rep_matrix(element)))
+        after = _turn(net(x), out_type.matrix(element))
+        before = net(_turn(x, in_type.matrix(element)))
     return float((after - before).norm() / after.norm())
 
 

@@ -7,7 +7,7 @@ from benchmarks.harness import Fresh, Value, run_program
 _INSIDE = """
 import time
 a = time.process_time(); import torch
-b = time.process_time(); import steerable
+b = time.process_time(); import steerable, steerable.nn
 c = time.process_time(); print((c - a) / (b - a))
 """
 
@@ -26,9 +26,9 @@ ENTRIES = (
         goal=1.05,
         peer="import",
         reference="import torch",
-        run="import steerable",
+        run="import steerable, steerable.nn",
         clock_process=True,
-        notes="processor time of a new interpreter from start to exit",
+        notes="processor time of a new interpreter; steerable.nn is named so that laziness hides nothing",
     ),
     Value(
         "imports/inside",

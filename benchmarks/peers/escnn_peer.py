@@ -171,13 +171,18 @@ def _export_chain(budget: Budget) -> Summary:
     )
 
 
-def _wide(budget: Budget) -> Summary:
+def _wide(kernel_size: int) -> Measured:
     """Build of a WRN-16-4 of C8 regular fields (64/128/256 channels) against the plain one."""
-    from escnn import nn as enn
 
-    from benchmarks.peers.wide import plain_wide, wide
+    def measured(budget: Budget) -> Summary:
+        from escnn import nn as enn
 
-    return interleave(plain_wide, partial(wide, enn, _c8_type), plain_wide, budget=budget)
+        from benchmarks.peers.wide import plain_wide, wide
+
+        plain = partial(plain_wide, kernel_size)
+        return interleave(plain, partial(wide, enn, _c8_type, kernel_size), plain, budget=budget)
+
+    return measured
 
 
 _MEMORY_PLAIN = """
@@ -276,7 +281,8 @@ def _peers() -> dict[str, Measured]:
         "batch_norm": activation(_regular("InnerBatchNorm"), lambda: nn.BatchNorm2d(128), 128),
         "group_pool": activation(_regular("GroupPooling"), lambda: nn.MaxPool2d(2), 128),
         "exported_chain_c8_16f_b4": _export_chain,
-        "build_wrn16_4": _wide,
+        "build_wrn16_4_k3": _wide(3),
+        "build_wrn16_4_k5": _wide(5),
         "import": fresh("import torch", "import escnn.nn", clock_process=True),
         "memory_total": fresh(_MEMORY_PLAIN.format(base="0"), _MEMORY_PEER.format(base="0")),
         "memory_growth": fresh(_MEMORY_PLAIN.format(base="start"), _MEMORY_PEER.format(base="start")),

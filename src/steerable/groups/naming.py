@@ -39,11 +39,15 @@ def parse_group(name: str) -> Group:
 
 
 def split_top(text: str, separator: str) -> list[str]:
-    """Split at separators that stand outside all brackets."""
+    """Split at separators that stand outside all brackets.
+
+    A ``+`` with no operand behind it is the sign of an irrep of a product, as in ``2x(1,1)+ + 4x(0,1)``: no separator.
+    """
     parts, depth, start = [], 0, 0
     for position, letter in enumerate(text):
         depth += (letter in "([") - (letter in ")]")
-        if depth == 0 and letter == separator:
+        sign = letter == "+" and text[:position].endswith(")") and text[position + 1 :].lstrip()[:1] in ("", *"+*),")
+        if depth == 0 and letter == separator and not sign:
             parts.append(text[start:position])
             start = position + 1
     return [*parts, text[start:]]

@@ -32,7 +32,7 @@ class Representation:
     ``4 * rho`` and ``rho + sigma`` make field types; representations combine by :meth:`direct_sum` and :meth:`tensor`.
     """
 
-    def __init__(self, group: Group, irreps: tuple[str, ...], change_of_basis: np.ndarray | None = None,
+    def __init__(self, group: Group, irreps: tuple[str, ...], change_of_basis: np.ndarray | Tensor | None = None,
                  name: str | None = None, kind: str = "custom") -> None:
         self.group = group
         self.irreps = tuple(irreps)
@@ -41,7 +41,8 @@ class Representation:
         self.name = name or (self.irreps[0] if len(self.irreps) == 1 else "(" + " + ".join(self.irreps) + ")")
         self._basis = None
         if change_of_basis is not None:
-            q = np.array(change_of_basis, dtype=np.float64)
+            given = change_of_basis.cpu().numpy() if isinstance(change_of_basis, Tensor) else change_of_basis
+            q = np.array(given, dtype=np.float64)
             if q.shape != (self.size, self.size) or np.abs(q @ q.T - np.eye(self.size)).max() > 1e-9:
                 raise ValueError(f"representation {self.name} of {group.name}: the change of basis must be an orthogonal "
                                  f"[{self.size}, {self.size}] matrix, got shape {q.shape}")

@@ -106,7 +106,7 @@ def filter_bank(in_type: FieldType, out_type: FieldType, filters: Filters, kerne
                 continue
             m_out, m_in = len(out.channels), len(into.channels)
             free = bank.shape[1] // area  # rows of one product
-            per_pair = rows.max() + 1
+            per_pair = int(rows.max()) + 1
             count = groups * m_out * m_in * per_pair // free
             first = offset + per_pair * np.arange(groups * m_out * m_in).reshape(groups, m_out, m_in, 1, 1)
             index[:, out.channels[:, None, :, None], into.channels[None, :, None, :]] = first + rows

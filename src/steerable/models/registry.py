@@ -14,6 +14,8 @@ from torch import nn
 _TABLE: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "steerable_cnn": ("steerable_cnn", "SteerableCNN", {}, "six convolutions on regular fields, E(2) benchmark style"),
     "steerable_cnn_plain": ("plain_cnn", "PlainCNN", {}, "plain twin of steerable_cnn"),
+    "lens_cnn": ("lens", "LensCNN", {}, "small invariant network for residuals of gravitational lenses"),
+    "lens_cnn_plain": ("lens", "LensCNNPlain", {}, "plain twin of lens_cnn"),
     "wrn10_4": ("wide_resnet", "WideResNet", {"depth": 10, "widen": 4}, "equivariant wide ResNet 10-4"),
     "wrn16_4": ("wide_resnet", "WideResNet", {"depth": 16, "widen": 4}, "equivariant wide ResNet 16-4"),
     "wrn16_8": ("wide_resnet", "WideResNet", {"depth": 16, "widen": 8}, "equivariant wide ResNet 16-8"),

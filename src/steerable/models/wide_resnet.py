@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 import steerable.nn as snn
-from steerable.fields.type import FieldType
 from steerable.groups import Group, parse_group
-from steerable.kernels.filters import GaussianRings
-from steerable.kernels.harmonic import orbit_bank
+from steerable.models.wide_resnet_plan import BlockPlan, make_plan
 
 
 class WideResNet(nn.Module):
@@ -32,6 +29,7 @@ class WideResNet(nn.Module):
         match: ``"channels"``: as many channels as the plain net (equal compute); ``"params"``: as many parameters.
         dropout: probability within blocks.
         kernel_size: overrides the choice of 3 or 5.
+        init: ``"he"``, or ``"delta"`` as in the published CIFAR runs.
 
     Raises:
         ValueError: for a depth that is no wide ResNet, a wrong number of groups, or an unknown ``match``.
@@ -39,7 +37,7 @@ class WideResNet(nn.Module):
 
     def __init__(self, in_channels: int = 3, num_classes: int = 10, groups: str | Sequence[str | Group] = ("D4", "D4", "D1"),
                  depth: int = 16, widen: int = 4, match: str = "params", dropout: float = 0.0,
-                 kernel_size: int | None = None) -> None:
+                 kernel_size: int | None = None, init: str = "he") -> None:
         super().__init__()
         if depth < 10 or (depth - 4) % 6:
             raise ValueError(f"WideResNet: depth must be 6 n + 4 (10, 16, 22, 28, ...), got {depth}")
@@ -48,26 +46,16 @@ class WideResNet(nn.Module):
             raise ValueError(f"WideResNet: expected one group for each of 3 stages, got {len(names)}: {names!r}")
         stages = [g if isinstance(g, Group) else parse_group(g) for g in names]
         sizes = [kernel_size or (3 if _rotations(g) <= 4 else 5) for g in stages]
-        planes = [16 * widen, 32 * widen, 64 * widen]
-        blocks = (depth - 4) // 6
-
-        first = stages[0]
-        current = _regular(first, 16, sizes[0], "params")
-        self.lift = snn.Conv2d(in_channels * first.trivial, current, 5, padding=2, init="delta", bias=False)
+        plan = make_plan(stages, sizes, widen, (depth - 4) // 6, match, in_channels)
+        self.lift = snn.Conv2d(in_channels * stages[0].trivial, plan[0].in_type, 5, padding=2, init=init, bias=False)
         self.stages = nn.ModuleList()
         for i in range(3):
             layers: list[nn.Module] = []
             if i and stages[i] != stages[i - 1]:
                 layers.append(snn.Restrict(current, stages[i]))
-                current = layers[-1].out_type  # type: ignore[assignment]
-            wide = _regular(stages[i], planes[i], sizes[i], match)
-            for b in range(blocks):
-                last = i == 2 and b == blocks - 1
-                out = planes[2] * stages[2].trivial if last and match == "channels" else wide
-                if last and match == "params":
-                    out = planes[2] * stages[2].trivial
-                layers.append(ResidualBlock(current, wide, out, sizes[i], 2 if b == 0 and i else 1, dropout))
-                current = out
+            for block in (b for b in plan if b.stage == i):
+                layers.append(ResidualBlock(block, sizes[i], dropout, init))
+                current = block.out_type
             self.stages.append(snn.Sequential(*layers))
         self.norm = snn.BatchNorm(current)
         self.act = snn.ReLU(current)
@@ -93,17 +81,17 @@ class WideResNet(nn.Module):
 class ResidualBlock(snn.EquivariantModule):
     """Norm, ReLU, conv, norm, ReLU, dropout, conv; the shortcut is a strided 1x1 of the activated input."""
 
-    def __init__(self, in_type: FieldType, mid_type: FieldType, out_type: FieldType, kernel_size: int, stride: int,
-                 dropout: float) -> None:
+    def __init__(self, plan: BlockPlan, kernel_size: int, dropout: float, init: str) -> None:
+        in_type, mid_type, out_type, stride = plan.in_type, plan.mid_type, plan.out_type, plan.stride
         super().__init__(in_type, out_type)
         pad = kernel_size // 2
         self.norm1, self.act1 = snn.BatchNorm(in_type), snn.ReLU(in_type, inplace=True)
-        self.conv1 = snn.Conv2d(in_type, mid_type, kernel_size, stride, pad, bias=False, init="delta")
+        self.conv1 = snn.Conv2d(in_type, mid_type, kernel_size, stride, pad, bias=False, init=init)
         self.norm2, self.act2 = snn.BatchNorm(mid_type), snn.ReLU(mid_type, inplace=True)
         self.dropout = snn.FieldDropout(mid_type, dropout) if dropout else nn.Identity()
-        self.conv2 = snn.Conv2d(mid_type, out_type, kernel_size, 1, pad, bias=False, init="delta")
+        self.conv2 = snn.Conv2d(mid_type, out_type, kernel_size, 1, pad, bias=False, init=init)
         same = stride == 1 and in_type == out_type
-        self.shortcut = None if same else snn.Conv2d(in_type, out_type, 1, stride, bias=False)
+        self.shortcut = None if same else snn.Conv2d(in_type, out_type, 1, stride, bias=False, init=init)
 
     def forward(self, x: Tensor) -> Tensor:
         """Residual sum."""
@@ -114,18 +102,3 @@ class ResidualBlock(snn.EquivariantModule):
 
 def _rotations(group: Group) -> int:
     return group.order // (2 if group.name.startswith("D") else 1) if group.order else 8
-
-
-def _regular(group: Group, planes: int, kernel_size: int, match: str) -> FieldType:
-    """Regular fields with the channels, or about the parameters, of ``planes`` plain channels with 3x3 kernels."""
-    order = group.order
-    if order is None:
-        raise ValueError(f"WideResNet: expected finite groups such as C8 or D4, got {group.name}")
-    if match == "channels":
-        fields = planes / order
-    elif match == "params":
-        functions = len(orbit_bank(group, GaussianRings.for_size(kernel_size), kernel_size))
-        fields = planes * math.sqrt(9 / (functions * order))
-    else:
-        raise ValueError(f"WideResNet: unknown match {match!r}; expected 'params' or 'channels'")
-    return max(1, round(fields)) * group.regular

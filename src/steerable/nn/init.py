@@ -69,17 +69,25 @@ def delta_orthogonal_(layer: SteerableMap, gain: float = 1.0) -> None:
     Random orthogonal matrices mix the copies of each irrep (Xiao et al., arXiv 1806.05393, in the form of Weiler and
     Cesa), so norms pass unchanged through the map wherever the output has room.
     """
-    shape = layer._shape
-    matrices = [_orthogonal_intertwiner(*_group_types(layer)) for _ in range(layer.groups)]
-    target = torch.zeros(*shape[:2], math.prod(shape[2:]), dtype=torch.float64)
-    target[:, :, target.shape[2] // 2] = gain * torch.from_numpy(np.concatenate(matrices))
-    project_filter_(layer, target.view(shape))
-
-
-def _group_types(layer: SteerableMap) -> tuple[FieldType, FieldType]:
-    if layer.groups == 1:
-        return layer.in_type, layer.out_type
-    return layer.in_type.split(layer.groups), layer.out_type.split(layer.groups)
+    in_type, out_type = layer.in_type, layer.out_type
+    if layer.groups > 1:
+        in_type, out_type = in_type.split(layer.groups), out_type.split(layer.groups)
+    matrix = np.concatenate([_orthogonal_intertwiner(in_type, out_type) for _ in range(layer.groups)]) * gain
+    bank = layer.bank
+    area = math.prod(layer._shape[2:])
+    rows = matrix.reshape(-1)[bank.inverse]
+    weights, start = [], 0
+    for s in bank.segments:
+        stop = start + s.count * s.bank.shape[1] // area
+        basis = s.bank.reshape(len(s.bank), -1, area)
+        centre = basis[:, :, area // 2]
+        still = np.abs(basis).sum((1, 2)) - np.abs(centre).sum(1) < 1e-9  # elements that live on the centre pixel alone
+        w = np.zeros((s.count, len(s.bank)))
+        if still.any():
+            w[:, still] = rows[start:stop].reshape(s.count, -1) @ np.linalg.pinv(centre[still])
+        weights.append(w.reshape(-1))
+        start = stop
+    layer.weight.copy_(torch.from_numpy(np.concatenate([*weights, np.zeros(0)])))
 
 
 @torch.no_grad()
@@ -119,25 +127,31 @@ def project_filter_(layer: SteerableMap, target: Tensor) -> float:
 def _orthogonal_intertwiner(in_type: FieldType, out_type: FieldType) -> np.ndarray:
     """Random intertwiner ``[C_out, C_in]``, orthogonal on every irrep that both types hold."""
     result = np.zeros((out_type.size, in_type.size))
-    left, right = _irrep_frames(out_type), _irrep_frames(in_type)
-    for id, into in right.items():
-        if id in left:
-            out = left[id]
-            n, m = len(out), len(into)
-            random = torch.empty(n, m, dtype=torch.float64)
-            mix = torch.nn.init.orthogonal_(random).numpy()
-            result += np.einsum("acd,ab,bed->ce", out, mix, into, optimize=True)
+    left, right = _copies(out_type), _copies(in_type)
+    for id in right:
+        if id not in left:
+            continue
+        n, m = sum(len(c) for _, c in left[id]), sum(len(c) for _, c in right[id])
+        # the default device and dtype of the caller must not matter here
+        mix = torch.nn.init.orthogonal_(torch.from_numpy(np.empty((n, m)))).numpy()
+        i = 0
+        for frame_out, fields_out in left[id]:
+            j = 0
+            for frame_in, fields_in in right[id]:
+                part = mix[i : i + len(fields_out), j : j + len(fields_in)]
+                block = np.einsum("ab,cd->acbd", part, frame_out @ frame_in.T)
+                result[np.ix_(fields_out.reshape(-1), fields_in.reshape(-1))] += block.reshape(
+                    fields_out.size, fields_in.size)
+                j += len(fields_in)
+            i += len(fields_out)
     return result
 
 
-def _irrep_frames(type: FieldType) -> dict[str, np.ndarray]:
-    """For every irrep the isometries ``[copies, C, d]`` of its copies into the channels."""
-    found: dict[str, list[np.ndarray]] = {}
+def _copies(type: FieldType) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
+    """For every irrep its isometries ``[d_rep, d]`` into a field, each with the channels ``[m, d_rep]`` of its fields."""
+    found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for block in type.blocks:
+        channels = np.arange(block.start, block.stop).reshape(block.shape)
         for (start, stop), id in zip(block.rep.irrep_slices, block.rep.irreps, strict=True):
-            for field in range(block.multiplicity):
-                frame = np.zeros((type.size, stop - start))
-                at = block.start + field * block.rep.size
-                frame[at : at + block.rep.size] = block.rep.basis[:, start:stop]
-                found.setdefault(id, []).append(frame)
-    return {id: np.stack(frames) for id, frames in found.items()}
+            found.setdefault(id, []).append((block.rep.basis[:, start:stop], channels))
+    return found

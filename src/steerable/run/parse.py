@@ -46,8 +46,15 @@ def find_config(name: str) -> str:
     )
 
 
-def one_line(error: argparse.ArgumentError | Exception) -> InputError:
-    """Turn a parser's complaint into one line with the nearest known key."""
+def one_line(error: Exception, known: list[str] | None = None, command: str = "steerable fit") -> InputError:
+    """Turn a parser's complaint into one line with the nearest known key.
+
+    Args:
+        error: what the parser raised.
+        known: the keys that there are; None: those of a run.
+        command: whose help to name.
+    """
+    known = known_keys() if known is None else [k for k in known if k not in ("help", "config")]
     text = " ".join(str(error).split())
     found = re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", text)
     unknown = f"{found[1]}.{found[2]}" if found else None
@@ -56,13 +63,13 @@ def one_line(error: argparse.ArgumentError | Exception) -> InputError:
     if not unknown and (found := re.search(r"unrecognized arguments: -*([\w.]+)", text)):
         unknown = found[1]
     if unknown:
-        hint = did_you_mean(unknown, known_keys())
+        hint = did_you_mean(unknown, known)
         section = unknown.split(".")[0]
-        near = [k for k in known_keys() if k.startswith(section + ".")] or known_keys()
+        near = [k for k in known if k.startswith(section + ".")] or known
         return InputError(f"config: there is no key '{unknown}'; expected one of {', '.join(near)}.{hint}")
     text = re.sub(r"Parser key \"([\w.]+)\":", r"\1:", text)
     text = text.replace("<class '", "").replace("'>", "").replace("typing.", "")
-    return InputError(f"config: {text}. See `steerable fit --help` for what each key takes.")
+    return InputError(f"config: {text}. See `{command} --help` for what each key takes.")
 
 
 def fit_parser() -> jsonargparse.ArgumentParser:

@@ -54,5 +54,6 @@ class TimeLeft(L.Callback):
         self.bar.stop()
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Give the terminal back."""
-        self.bar.stop()
+        """Take the unfinished bar away and give the terminal back."""
+        self.bar.live.transient = True
+        self.bar.live.stop()  # not bar.stop(), which writes an empty line into a pipe

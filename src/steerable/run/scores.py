@@ -17,7 +17,7 @@ def predict(model: nn.Module, x: Tensor, batch_size: int = 256) -> Tensor:
     was = model.training
     model.eval()
     with torch.no_grad():
-        out = torch.cat([model(part.to(parameter)).float().cpu() for part in x.split(batch_size)])
+        out = torch.cat([model(part.to(parameter)).cpu() for part in x.split(batch_size)])
     model.train(was)
     return out
 

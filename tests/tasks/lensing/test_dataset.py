@@ -68,7 +68,7 @@ def test_changed_files_are_refused(data: LensData, tmp_path) -> None:
         load(manifest)
     _one_line(error)
     tensors.unlink()
-    with pytest.raises(FileNotFoundError, match="expected the tensors that train.json describes") as error:
+    with pytest.raises(FileNotFoundError, match=r"expected the tensors that train\.json describes") as error:
         load(manifest)
     _one_line(error)
     with pytest.raises(FileNotFoundError, match="expected a manifest") as error:

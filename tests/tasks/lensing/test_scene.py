@@ -44,7 +44,7 @@ def test_sub_halo_numbers_are_poisson_and_their_mass_is_the_fraction() -> None:
 def test_vortex_length_is_inverse_to_the_axion_mass() -> None:
     scene = draw_scenes(SETTINGS, 2, range(300), seed=2)
     half_length = scene.vortex_half_length
-    assert 0.3 <= float(half_length.min()) and float(half_length.max()) <= 3.0
+    assert float(half_length.min()) >= 0.3 and float(half_length.max()) <= 3.0
     assert _kolmogorov(torch.log10(half_length / 0.3)) < 1.63
     assert torch.allclose(scene.vortex_mass, 0.03 * scene.macro[:, 0] ** 2)
     expected = torch.minimum(scene.macro[:, 0] / half_length, torch.ones(300, dtype=torch.float64))

@@ -1,7 +1,8 @@
 """Strong gravitational lenses: what kind of dark matter bends the light?
 
 The simulator (`settings`, `scene`, `profiles`, `render`), the residual that a network sees (`residual`), data sets
-(`dataset`), the linear floor (`floor`) and metrics (`metrics`). Lengths are arcsec; row 0 of an image has the highest y.
+(`dataset`), the linear floor (`floor`), training (`train`), judging (`metrics`, `evaluate`) and the demo
+(`demo`, `report`). Lengths are arcsec; row 0 of an image has the highest y.
 """
 
 from __future__ import annotations

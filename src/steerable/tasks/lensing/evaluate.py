@@ -18,6 +18,7 @@ from steerable.tasks.lensing.metrics import (
     macro_auc,
     predict,
 )
+from steerable.tasks.lensing.render import noise_level, render
 from steerable.tasks.lensing.residual import network_input
 from steerable.tasks.lensing.scene import Scene, draw_scenes
 from steerable.tasks.lensing.settings import CLASSES, LensSettings
@@ -88,7 +89,7 @@ def turned_inputs(scenes: list[Scene], settings: LensSettings, degrees: float, n
     """
     rows = []
     for scene in scenes:
-        sigma = observe(scene, settings, noise=False)[2]
+        sigma = noise_level(render(scene, settings), settings)
         rows.append(network_input(observe(scene.turned(degrees), settings, noise=noise, sigma=sigma)[1]))
     return torch.cat(rows)
 

@@ -61,6 +61,6 @@ def changed_predictions(logits: Tensor, turned: Tensor) -> float:
 
 
 def equivariance_error(logits: Tensor, turned: Tensor) -> float:
-    """Relative error of an invariant answer: norm of the difference of the logits over the norm of the centred logits."""
+    """Relative error of an invariant answer: norm of the difference over that of the centred logits [N, classes]."""
     centred = logits - logits.mean(0)
     return float((turned - logits).double().norm() / centred.double().norm().clamp_min(1e-30))

@@ -95,7 +95,9 @@ def confusion_picture(results: dict[str, Evaluation]) -> bytes:
         for row in range(len(CLASSES)):
             for column in range(len(CLASSES)):
                 value = float(share[row, column])
-                cell.text(column, row, f"{value:.0f}", ha="center", va="center", color="white" if value > 55 else "black")
+                cell.text(
+                    column, row, f"{value:.0f}", ha="center", va="center", color="white" if value > 55 else "black"
+                )
         cell.set_xticks(range(len(CLASSES)), CLASSES)
         cell.set_yticks(range(len(CLASSES)), CLASSES)
         cell.set_xlabel("predicted")

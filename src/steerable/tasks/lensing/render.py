@@ -30,7 +30,7 @@ __all__ = [
 
 
 def pixel_grid(settings: LensSettings, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
-    """(x, y) of the pixel centres in arcsec, each [pixels, pixels]; x grows to the right and **row 0 has the highest y**.
+    """(x, y) of the pixel centres in arcsec, each [pixels, pixels]; x grows rightwards, **row 0 has the highest y**.
 
     So `torch.rot90(image, 1, (-2, -1))` turns the sky counter-clockwise by 90 degrees.
     """
@@ -43,8 +43,8 @@ def pixel_grid(settings: LensSettings, dtype: torch.dtype = torch.float32) -> tu
 def psf_matrix(settings: LensSettings, dtype: torch.dtype = torch.float32) -> Tensor:
     """[pixels, pixels] matrix of the Gaussian point-spread function along one axis, cut at 5 sigma.
 
-    The border is continued by *replication*: the sky does not end at the edge of the field, and zeros there would darken
-    the border by up to a fifth of the peak. Equals scipy's `gaussian_filter1d(mode="nearest", truncate=5)`.
+    The border is continued by *replication*: the sky does not end at the edge of the field, and zeros there would
+    darken the border by up to a fifth of the peak. Equals scipy's `gaussian_filter1d(mode="nearest", truncate=5)`.
     """
     n = settings.pixels
     if settings.psf_fwhm == 0.0:
@@ -77,7 +77,8 @@ def smooth_image(
 
     Args:
         macro: [B, 14] parameters in the order of `MACRO`.
-        x, y: [n, n] pixel centres, arcsec.
+        x: [n, n] horizontal coordinate of the pixel centres, arcsec.
+        y: [n, n] vertical coordinate of the pixel centres, arcsec.
         deflection: two tensors [B, n, n] added to the smooth deflection (the clumps).
         mass_inside: [B] clump mass inside the Einstein radius; the smooth part is lowered by it.
     """

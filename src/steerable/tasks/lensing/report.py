@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1c2430; background: #fff; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1c2430; background: #fff }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.7rem; line-height: 1.2 } h2 { font-size: 1.2rem; margin-top: 2.2rem }
 table { border-collapse: collapse; width: 100%; font-size: .9rem } th, td { padding: .35rem .5rem; text-align: right }
 th { border-bottom: 2px solid #1c2430; vertical-align: bottom } td { border-bottom: 1px solid #d9dee5 }
@@ -29,6 +30,14 @@ th:first-child, td:first-child { text-align: left } small { color: #5b6675; whit
 .note { background: #fff4d6; border-left: 4px solid #e0a030; padding: .6rem .9rem; margin: 1rem 0 }
 img { max-width: 100%; height: auto } figure { margin: 1rem 0 } figcaption { font-size: .9rem; color: #5b6675 }
 """
+
+_INTRODUCTION = """Each image shows a galaxy behind a lens that is smooth, or holds sub-halos of cold dark matter, or a
+vortex of an axion field. Three networks of equal size learn to tell which: one that is equivariant under the eight
+symmetries of the square, its plain twin, and the plain twin trained on all eight copies of each image."""
+
+_LEGEND = """Turned: by 90 degrees. Changed: share of answers that differ between upright and turned. Error: relative
+change of the logits. Schedules were chosen on validation images, never on test. Expected values: mean of three seeds,
+200 training images a class."""
 
 
 def _picture(png: bytes, alternative: str, caption: str) -> str:
@@ -51,6 +60,78 @@ def _table(result: DemoResult) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
+def _pictures(
+    result: DemoResult,
+    models: dict[str, nn.Module],
+    settings: LensSettings,
+    progress: Callable[[int, int], None] | None,
+) -> list[str]:
+    drawers: list[tuple[Callable[[], bytes], str, str]] = [
+        (
+            lambda: sample_picture(settings, result.seed),
+            "Two test lenses of each class: image, residual, and residual with the true clumps",
+            "Test lenses. Left: the noisy image. Middle: what is left after the best smooth lens, in units of the "
+            "noise; this is what the networks see. Right: the same, with the true sub-halos (area as mass) or vortex.",
+        ),
+        (
+            lambda: confusion_picture({row.entrant.name: row.test for row in result.rows}),
+            "Confusion matrices of the three networks",
+            "Confusion on the test split, per cent of each true class.",
+        ),
+        (
+            lambda: angle_picture(result.curve),
+            "Change of the logits and accuracy against the angle of the sky",
+            "The sky is turned by turning the parameters of the scene and simulating again; no image is interpolated. "
+            "Quarter turns are exact symmetries of the grid; angles between are not. On the right the noise does not "
+            "turn with the sky.",
+        ),
+        (
+            lambda: feature_picture(dict(list(models.items())[:2]), settings, result.seed),
+            "Feature maps of the equivariant and the plain network while the sky turns",
+            "One feature map of each network while the sky turns: as it is, and turned back with the sky (the "
+            "co-moving frame). What is equivariant stands still there. * turned back by interpolation, for the eye.",
+        ),
+    ]
+    pictures = []
+    for i, (draw, alternative, caption) in enumerate(drawers):
+        pictures.append(_picture(draw(), alternative, caption))
+        if progress is not None:
+            progress(i + 1, len(drawers))
+    return pictures
+
+
+def _page(result: DemoResult, settings: LensSettings, pictures: list[str]) -> str:
+    counts = ", ".join(f"{n} {split}" for split, n in result.images.items())
+    stages = ", ".join(f"{name} {value:.0f} s" for name, value in result.seconds.items())
+    made = (
+        f"{settings.pixels} x {settings.pixels} pixels of {settings.pixel_scale} arcsec, Gaussian point-spread "
+        f"function of {settings.psf_fwhm} arcsec, peak signal to noise {settings.peak_snr:g}; sub-halos hold "
+        f"{100 * settings.halo_fraction:g} % and the vortex {100 * settings.vortex_fraction:g} % of the mass inside "
+        f"the Einstein radius. Wall time: {stages}."
+    )
+    quick = "Quick run: two epochs on a handful of images. The scores mean nothing."
+    parts = [
+        "<h1>What bends the light? Dark matter in simulated gravitational lenses</h1>",
+        f"<p>{_INTRODUCTION}</p>",
+        f'<p class="note">{quick}</p>' if result.quick else "",
+        f'<p class="note">{html.escape(BANNER)}</p>',
+        "<h2>Scores on the test split</h2>",
+        _table(result),
+        f"<p>Images of each class: {counts}; seed {result.seed}. {_LEGEND}</p>",
+        "<h2>What this run shows</h2>",
+        f"<ul>{''.join(f'<li>{html.escape(sentence)}</li>' for sentence in result.claims)}</ul>",
+    ]
+    titles = ("What the networks see", "Where they err", "When the sky turns", "Features turn with the sky")
+    parts += [f"<h2>{title}</h2>{picture}" for title, picture in zip(titles, pictures, strict=True)]
+    parts += ["<h2>How it was made</h2>", f"<p>{html.escape(made)}</p>"]
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,"><title>Dark matter in simulated lenses</title><style>{_STYLE}</style>'
+    )
+    body = "\n".join(parts)
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
+
+
 def write_report(
     result: DemoResult,
     models: dict[str, nn.Module],
@@ -65,65 +146,7 @@ def write_report(
         settings: of the simulation.
         progress: called with (pictures done, pictures in all).
     """
-    pictures = []
-    drawers: list[tuple[Callable[[], bytes], str, str]] = [
-        (
-            lambda: sample_picture(settings, result.seed),
-            "Two test lenses of each class: image, residual, and residual with the true clumps",
-            "Test lenses. Left: the noisy image. Middle: what is left after the best smooth lens, in units of the noise: "
-            "this is what the networks see. Right: the same with the true sub-halos (circles, area as mass) or vortex.",
-        ),
-        (
-            lambda: confusion_picture({row.entrant.name: row.test for row in result.rows}),
-            "Confusion matrices of the three networks",
-            "Confusion on the test split, per cent of each true class.",
-        ),
-        (
-            lambda: angle_picture(result.curve),
-            "Change of the logits and accuracy against the angle of the sky",
-            "The sky is turned by turning the parameters of the scene and simulating again; no image is interpolated. At "
-            "0 and 90 degrees the equivariant network is exact up to rounding of the simulation; between, no network on "
-            "a square grid is. On the right the noise is not turned with the sky.",
-        ),
-        (
-            lambda: feature_picture(dict(list(models.items())[:2]), settings, result.seed),
-            "Feature maps of the equivariant and the plain network while the sky turns",
-            "One feature map of each network while the sky turns: as it is, and turned back with the sky (the co-moving "
-            "frame). What is equivariant stands still there. * turned back by interpolation, for the eye only.",
-        ),
-    ]
-    for i, (draw, alternative, caption) in enumerate(drawers):
-        pictures.append(_picture(draw(), alternative, caption))
-        if progress is not None:
-            progress(i + 1, len(drawers))
-    quick = '<p class="note">Quick run: two epochs on a handful of images. The scores mean nothing.</p>' if result.quick else ""
-    counts = ", ".join(f"{n} {split}" for split, n in result.images.items())
-    stages = ", ".join(f"{html.escape(name)} {value:.0f} s" for name, value in result.seconds.items())
-    page = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,"><title>What bends the light? Dark matter in simulated lenses</title><style>{_STYLE}</style></head><body>
-<h1>What bends the light? Dark matter in simulated gravitational lenses</h1>
-<p>Each image shows a galaxy behind a lens that is smooth, or holds sub-halos of cold dark matter, or a vortex of an axion
-field. Three networks of equal size learn to tell which: one that is equivariant under the eight symmetries of the square,
-its plain twin, and the plain twin trained on all eight copies.</p>
-{quick}<p class="note">{html.escape(BANNER)}</p>
-<h2>Scores on the test split</h2>
-{_table(result)}
-<p>Images of each class: {counts}; seed {result.seed}. &ldquo;Turned&rdquo; is by 90 degrees. &ldquo;Changed&rdquo; is the
-share of answers that differ between upright and turned; &ldquo;error&rdquo; the relative change of the logits. Schedules were
-chosen on validation images, never on test. Expected values: mean of three seeds, 200 training images a class.</p>
-<h2>What this run shows</h2>
-<ul>{"".join(f"<li>{html.escape(sentence)}</li>" for sentence in result.claims)}</ul>
-<h2>What the networks see</h2>{pictures[0]}
-<h2>Where they err</h2>{pictures[1]}
-<h2>When the sky turns</h2>{pictures[2]}
-<h2>Features turn with the sky</h2>{pictures[3]}
-<h2>How it was made</h2>
-<p>{settings.pixels}&times;{settings.pixels} pixels of {settings.pixel_scale}&Prime;, Gaussian point-spread function of
-{settings.psf_fwhm}&Prime;, peak signal to noise {settings.peak_snr:g}, sub-halos {100 * settings.halo_fraction:g} % and vortex
-{100 * settings.vortex_fraction:g} % of the mass inside the Einstein radius. Wall time: {stages}.</p>
-</body></html>
-"""
+    page = _page(result, settings, _pictures(result, models, settings, progress))
     temporary = result.report.with_name(f".{result.report.name}.{os.getpid()}")
     try:
         temporary.write_text(page, encoding="utf-8")

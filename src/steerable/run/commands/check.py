@@ -1,0 +1,66 @@
+"""`steerable check`: the laws on one network, and its error against the angle."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from steerable.data.errors import InputError
+from steerable.run.angles import draw_curve, error_against_angle, turned_blobs
+from steerable.run.build import build_model
+from steerable.run.config import ModelConfig
+from steerable.run.store import load
+
+
+def find_model(args: argparse.Namespace) -> tuple[nn.Module, int]:
+    """Return the network that the arguments name, and the number of its input channels.
+
+    Raises:
+        InputError: neither a run nor a known name.
+    """
+    if Path(args.model).is_dir():
+        model, record = load(args.model)
+        return model, int(record["in_channels"])
+    if "/" in args.model:
+        raise InputError(f"'{args.model}' is not a folder; expected a run of `steerable fit` or a name. Mend the path.")
+    torch.manual_seed(args.seed)
+    return build_model(ModelConfig(args.model, args.group), args.channels, args.classes).eval(), args.channels
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="steerable check", description="Measure how equivariant a network is.")
+    parser.add_argument("model", help="a folder that `steerable fit` wrote, or a name that `steerable models` lists")
+    parser.add_argument("--group", help="the symmetry of a network that is given by name, such as C8")
+    parser.add_argument("--channels", type=int, default=1, help="its input channels")
+    parser.add_argument("--classes", type=int, default=10, help="its classes")
+    parser.add_argument("--size", type=int, default=33, help="side of the images in pixels")
+    parser.add_argument("--seed", type=int, default=0, help="of the weights of a network that is given by name")
+    parser.add_argument("--out", default="check.png", help="the picture of the error against the angle")
+    args = parser.parse_args(argv)
+    out = Path(args.out)
+    if not out.parent.is_dir():
+        raise InputError(f"--out '{out}': the folder '{out.parent}' does not exist; expected one that does. Make it.")
+    model, channels = find_model(args)
+    from steerable.laws import check
+
+    model = model.double()
+    x = turned_blobs(4, channels, args.size, 0.0)
+    try:
+        print(check(model, x))
+        angles = [float(a) for a in range(0, 91, 5)]
+        errors = error_against_angle(model, channels, args.size, angles)
+    except (ValueError, RuntimeError) as e:
+        raise InputError(f"check: images of [{channels}, {args.size}, {args.size}]: {str(e).splitlines()[0]}") from None
+    draw_curve(out, angles, {args.model: errors})
+    worst = max(range(len(angles)), key=lambda i: errors[i] if math.isfinite(errors[i]) else math.inf)
+    print(
+        f"turned smooth scenes, sampled anew: error {errors[-1]:.1e} at 90 degrees, "
+        f"{errors[angles.index(45.0)]:.3f} at 45, largest {errors[worst]:.3f} at {angles[worst]:.0f}"
+    )
+    print(f"the curve: {out}")
+    return 0

@@ -1,0 +1,241 @@
+"""Bad input: one line that says what was given, what was expected and the mend; nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from steerable.run.cli import main
+
+
+def snapshot(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+def refuse(argv, capsys, folder, *words):
+    """Run a command that must fail with one line on standard error and leave `folder` as it was."""
+    before = snapshot(folder)
+    capsys.readouterr()
+    status = main(argv)
+    out, err = capsys.readouterr()
+    assert status == 2, (out, err)
+    assert err.count("\n") == 1, err
+    assert "Traceback" not in err
+    assert err.startswith(f"steerable {argv[0]}: error: ")
+    for word in words:
+        assert word in err, (word, err)
+    assert snapshot(folder) == before
+    return err
+
+
+@pytest.fixture
+def fitted(networks, arguments, tmp_path):
+    """A finished run."""
+    assert main(["fit", *arguments]) == 0
+    return tmp_path / "out"
+
+
+def test_unknown_command(capsys):
+    assert main(["fti"]) == 2
+    err = capsys.readouterr().err
+    assert "Did you mean 'fit'?" in err
+    assert err.count("\n") == 1
+
+
+def change(images, part="train", **arrays):
+    with np.load(images / f"{part}.npz") as z:
+        np.savez(images / f"{part}.npz", **{**dict(z), **arrays})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_nan_images(networks, arguments, images, tmp_path, capsys, value, part):
+    with np.load(images / f"{part}.npz") as z:
+        x = z["x"].copy()
+    x[3, 2, 1] = value
+    change(images, part, x=x)
+    refuse(["fit", *arguments], capsys, tmp_path, "NaN or infinite", "first: image 3", f"{part}.npz", "expected finite")
+
+
+def test_empty_folder(networks, arguments, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    args = [*arguments, f"--data.root={tmp_path / 'empty'}"]
+    refuse(["fit", *args], capsys, tmp_path, "holds no .npz file", "expected train.npz")
+    refuse(["fit", *arguments, f"--data.root={tmp_path / 'none'}"], capsys, tmp_path, "is not a folder")
+
+
+def test_misspelt_keys(networks, arguments, tmp_path, capsys):
+    for text, word, mend in [
+        ("model:\n  nmae: tiny_plain\n", "model.nmae", "model.name"),
+        ("train:\n  epoch: 3\n", "train.epoch", "train.epochs"),
+        ("trian:\n  epochs: 3\n", "trian.epochs", "train.epochs"),
+        ("outt: a\n", "outt", "'out'"),
+    ]:
+        (tmp_path / "c.yaml").write_text(text)
+        args = ["fit", "--config", str(tmp_path / "c.yaml"), *arguments]
+        refuse(
+            args, capsys, tmp_path, f"no key '{word}'", "expected one of", f"Did you mean '{mend}'?".replace("''", "'")
+        )
+    refuse(["fit", *arguments, "--train.epcohs=3"], capsys, tmp_path, "train.epcohs", "Did you mean 'train.epochs'?")
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("train:\n  epochs: many\n", "many"),
+        ("train:\n  augment: mirror\n", "mirror"),
+        ("train:\n  epochs: 0\n", "expected at least 1"),
+        ("train:\n  lr: -1.0\n", "expected lr above 0"),
+        ("train: 3\n", "Indent them below"),
+        ("a: [\n", "config"),
+        ("- a\n", "config"),
+    ],
+)
+def test_wrong_values(networks, arguments, tmp_path, capsys, text, word):
+    (tmp_path / "c.yaml").write_text(text)
+    args = [a for a in arguments if not a.startswith("--train")]
+    refuse(["fit", "--config", str(tmp_path / "c.yaml"), *args], capsys, tmp_path, word)
+
+
+def test_unknown_names(networks, arguments, tmp_path, capsys):
+    for arg, word, mend in [
+        ("--model.name=tiny_plian", "model.name is 'tiny_plian'", "Did you mean 'tiny_plain'?"),
+        ("--data.name=fodler", "data.name is 'fodler'", "Did you mean 'folder'?"),
+        ("--data.options.szie=9", "data.options.szie", "Did you mean 'size'?"),
+        ("--model.options.widht=9", "widht", "expected"),
+        ("--model.group=E8", "model.group is 'E8'", "expected"),
+        ("--config=digist", "'digist' is no file", "Did you mean 'digits'?"),
+    ]:
+        refuse(["fit", *arguments, arg], capsys, tmp_path, word, mend)
+
+
+def test_wrong_channels(fitted, images, tmp_path, capsys):
+    with np.load(images / "test.npz") as z:
+        x, y, classes = z["x"], z["y"], z["classes"]
+    np.savez(tmp_path / "rgb.npz", x=np.stack([x] * 3, 1), y=y, classes=classes)
+    args = ["evaluate", str(fitted), "--images", str(tmp_path / "rgb.npz")]
+    refuse(args, capsys, tmp_path, "images have 3 channels", "expects 1", "rgb.npz")
+    np.savez(tmp_path / "other.npz", x=x, y=y, classes=classes[::-1])
+    args = ["evaluate", str(fitted), "--images", str(tmp_path / "other.npz")]
+    refuse(args, capsys, tmp_path, "classes are ['blob', 'upright', 'flat']", "expects ['flat', 'upright', 'blob']")
+
+
+def test_a_network_that_cannot_take_the_images(networks, arguments, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(networks, "tiny_plain", lambda in_channels, num_classes: torch.nn.Conv2d(2, 3, 3))
+    refuse(["fit", *arguments], capsys, tmp_path, "cannot take images of [1, 9, 9]")
+    monkeypatch.setitem(networks, "tiny_plain", lambda in_channels, num_classes: torch.nn.Flatten())
+    refuse(["fit", *arguments], capsys, tmp_path, "returns [81] numbers", "expected 3")
+
+
+def test_checkpoint_of_another_model(fitted, tmp_path, capsys):
+    record = json.loads((fitted / "run.json").read_text())
+    other = tmp_path / "other"
+    shutil.copytree(fitted, other)
+    record["config"]["model"]["options"] = {"width": 5}
+    (other / "run.json").write_text(json.dumps(record))
+    refuse(["evaluate", str(other)], capsys, tmp_path, "weights of another model", "is [6, 1, 3, 3]", "[5, 1, 3, 3]")
+    save_file({"w": torch.zeros(1)}, other / "model.safetensors")
+    refuse(["evaluate", str(other)], capsys, tmp_path, "weights of another model", "is missing")
+
+
+def test_another_basis(fitted, tmp_path, capsys):
+    record = json.loads((fitted / "run.json").read_text())
+    record["fingerprint"] = {"0.bank": 1.5}
+    (fitted / "run.json").write_text(json.dumps(record))
+    refuse(["evaluate", str(fitted)], capsys, tmp_path, "basis '0.bank'", "fingerprint")
+
+
+def test_no_run(networks, tmp_path, capsys):
+    refuse(["evaluate", str(tmp_path / "none")], capsys, tmp_path, "is not a folder", "expected")
+    (tmp_path / "a").mkdir()
+    refuse(["evaluate", str(tmp_path / "a")], capsys, tmp_path, "holds no run", "expected")
+    for text in ("{", "[]", "{}", '{"format": "steerable-run-1"}'):
+        (tmp_path / "a" / "run.json").write_text(text)
+        refuse(["evaluate", str(tmp_path / "a")], capsys, tmp_path, "expected")
+
+
+def test_weights_are_never_unpickled(fitted, tmp_path, capsys):
+    torch.save({"w": torch.zeros(1)}, fitted / "model.safetensors")
+    refuse(["evaluate", str(fitted)], capsys, tmp_path, "cannot be read", "expected a safetensors file")
+    (fitted / "model.safetensors").unlink()
+    refuse(["evaluate", str(fitted)], capsys, tmp_path, "does not exist", "expected")
+
+
+class Evil:
+    """Would create a file when unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_resume_refuses(fitted, arguments, tmp_path, capsys):
+    path = tmp_path / "x.partial" / "last.ckpt"
+    refuse(["fit", "--resume", str(path)], capsys, tmp_path, "does not exist", "expected")
+    path.parent.mkdir()
+    torch.save({"steerable": Evil(tmp_path / "pwned"), "state_dict": {}}, path)
+    refuse(["fit", "--resume", str(path)], capsys, tmp_path, "tensors and plain values", "expected a checkpoint")
+    torch.save({"state_dict": {}}, path)
+    refuse(["fit", "--resume", str(path)], capsys, tmp_path, "no checkpoint of `steerable fit`")
+    record = json.loads((fitted / "run.json").read_text())
+    torch.save({"steerable": record, "state_dict": {"model.w": torch.zeros(3)}}, path)
+    refuse(["fit", "--resume", str(path)], capsys, tmp_path, "holds another model", "expected")
+    refuse(["fit", "--resume", str(path), *arguments], capsys, tmp_path, "expected it alone")
+
+
+def test_taken_names(fitted, arguments, tmp_path, capsys):
+    refuse(["fit", *arguments], capsys, tmp_path, "exists already", "--out OTHER")
+    (tmp_path / "new.partial").mkdir()
+    refuse(["fit", *arguments, f"--out={tmp_path / 'new'}"], capsys, tmp_path, "unfinished run", "remove that folder")
+    (tmp_path / "new.partial" / "last.ckpt").touch()
+    refuse(["fit", *arguments, f"--out={tmp_path / 'new'}"], capsys, tmp_path, "Continue it with --resume")
+
+
+def test_a_failing_run_leaves_nothing(networks, arguments, images, tmp_path, capsys):
+    args = [*arguments, "--train.lr=1e30", f"--out={tmp_path / 'deep' / 'er' / 'out'}"]
+    refuse(["fit", *args], capsys, tmp_path, "mean loss", "Lower train.lr")
+
+
+def test_too_few_images(networks, arguments, tmp_path, capsys):
+    refuse(["fit", *arguments, "--data.per_class=17"], capsys, tmp_path, "17 images a class", "only")
+    refuse(["fit", *arguments, "--seeds", "1", "1"], capsys, tmp_path, "each once")
+
+
+def test_check_refuses(networks, tmp_path, capsys):
+    refuse(["check", str(tmp_path / "none")], capsys, tmp_path, "is not a folder")
+    refuse(["check", "tiny_plian", f"--out={tmp_path / 'c.png'}"], capsys, tmp_path, "Did you mean 'tiny_plain'?")
+    refuse(["check", "tiny_plain", f"--out={tmp_path / 'no' / 'c.png'}"], capsys, tmp_path, "does not exist")
+
+
+def test_simulate_refuses(tmp_path, capsys):
+    refuse(["simulate"], capsys, tmp_path, "expected one of lensing")
+    refuse(["simulate", "lensnig"], capsys, tmp_path, "Did you mean 'lensing'?")
+    out = f"--out={tmp_path / 'lenses'}"
+    refuse(["simulate", "lensing", out, "--trian=3"], capsys, tmp_path, "trian", "Did you mean 'train'?")
+    refuse(["simulate", "lensing", out, "--train=0"], capsys, tmp_path, "at least 1")
+    refuse(["simulate", "lensing", out, "--settings.pixels=-3"], capsys, tmp_path, "pixels=-3")
+    refuse(["simulate", "lensing", f"--out={tmp_path}"], capsys, tmp_path, "exists already")
+
+
+def test_models_refuses(networks, tmp_path, capsys):
+    refuse(["models", "tiny_plian"], capsys, tmp_path, "Did you mean 'tiny_plain'?")
+    refuse(["models", "tiny_invariant", "--group", "Z"], capsys, tmp_path, "model.group is 'Z'")
+
+
+def test_lensing_data_must_be_there(networks, arguments, tmp_path, capsys):
+    args = [*arguments, "--data.name=lensing"]
+    refuse(["fit", *args, f"--data.root={tmp_path}"], capsys, tmp_path, "does not exist", "steerable simulate lensing")
+    args = [a for a in args if "data.root" not in a]
+    refuse(["fit", *args], capsys, tmp_path, "expected a folder", "steerable simulate lensing")
+
+
+def test_demo_refuses(tmp_path, capsys):
+    refuse(["demo", f"--out={tmp_path}"], capsys, tmp_path, "no report of a demo")
+    refuse(["demo", f"--out={tmp_path / 'a'}", "--train=0"], capsys, tmp_path, "at least 1")

@@ -1,0 +1,62 @@
+"""The commands around fit: help, versions, models, simulate, demo, check."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from steerable.run.build import load_data
+from steerable.run.cli import COMMANDS, main
+from steerable.run.config import DataConfig
+
+
+def test_help_names_every_command(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(c in text for c in COMMANDS)
+    assert main([]) == 2
+    assert main(["--version"]) == 0
+
+
+@pytest.mark.parametrize("command", [[c] for c in COMMANDS if c != "simulate"] + [["simulate", "lensing"]])
+def test_each_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as e:
+        main([*command, "--help"])
+    assert e.value.code == 0
+    assert "usage:" in capsys.readouterr().out
+
+
+def test_help_is_quick_because_nothing_heavy_is_loaded():
+    code = "import sys; from steerable.run.cli import main; main(['--help']); print('lightning' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "False"
+
+
+def test_models(networks, capsys):
+    assert main(["models"]) == 0
+    assert capsys.readouterr().out.split() == ["tiny_plain", "tiny_invariant"]
+    assert main(["models", "tiny_invariant", "--group", "C4", "--classes", "3"]) == 0
+    assert "parameters" in capsys.readouterr().out
+
+
+def test_simulate_then_fit_reads_it(networks, tmp_path, capsys):
+    out = tmp_path / "lenses"
+    counts = ["--train=2", "--validation=1", "--test=1", "--settings.pixels=24", "--settings.pixel_scale=0.13"]
+    assert main(["simulate", "lensing", f"--out={out}", *counts]) == 0
+    assert "true" in capsys.readouterr().out  # the banner: linearised at the true macro model
+    data = load_data(DataConfig("lensing", str(out)))
+    assert data.train.x.shape == (6, 1, 24, 24)
+    assert data.classes == ("none", "cdm", "vortex")
+    assert [p.counts() for p in (data.train, data.val, data.test)] == [[2] * 3, [1] * 3, [1] * 3]
+
+
+def test_a_missing_package_is_one_line(monkeypatch, networks, arguments, capsys):
+    for name in [m for m in sys.modules if m.startswith("steerable.run.") and m != "steerable.run.cli"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "jsonargparse", None)
+    assert main(["fit", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert "pip install 'steerable[train]'" in err
+    assert err.count("\n") == 1
