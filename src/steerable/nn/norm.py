@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from steerable.fields.blocks import Block
 from steerable.fields.type import FieldType
 from steerable.nn.eager_norm import EagerFieldNorm
-from steerable.nn.module import EquivariantModule, field_of_channel, require_type
+from steerable.nn.module import EquivariantModule, require_type
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class _Run:
 def invariant_vectors(block: Block) -> Tensor:
     """Vectors ``[n, d]`` along which a field has a mean and a bias: all-ones for a permutation, else the invariants."""
     rep = block.rep
-    return torch.ones(1, rep.size, dtype=torch.float64, device="cpu") if rep.is_permutation else rep.invariants
+    return torch.from_numpy(np.ones((1, rep.size))) if rep.is_permutation else rep.invariants
 
 
 class BatchNorm(EquivariantModule):
@@ -75,20 +75,25 @@ class BatchNorm(EquivariantModule):
         self.eps, self.momentum, self.affine = eps, momentum, affine
         self.track_running_stats = track_running_stats
         runs: list[_Run] = []
+        squares: list[np.ndarray] = []
         fields = vectors = 0
         for k, b in enumerate(in_type.blocks):
             along = invariant_vectors(b)
             self.register_constant(f"along_{k}", along)
             n = len(along)
+            squares.append(np.tile(np.square(np.asarray(along)).sum(1), b.multiplicity))
             runs.append(_Run(b.start, b.stop, *b.shape, fields, fields + b.multiplicity, vectors,
                              vectors + n * b.multiplicity, n, b.rep.is_permutation))
             fields, vectors = runs[-1].f1, runs[-1].i1
         self._runs = tuple(runs)
-        self.register_constant("field", field_of_channel(in_type))
-        # of each field its channels and the degrees of freedom its mean takes; of each vector its square length
-        self.register_constant("sizes", np.repeat([float(r.d) for r in runs], [r.m for r in runs]))
-        self.register_constant("lost", np.repeat([float(r.n) for r in runs], [r.m for r in runs]))
-        squares = [np.tile((invariant_vectors(b).numpy() ** 2).sum(1), b.multiplicity) for b in in_type.blocks]
+        self._least = min((r.d for r in runs), default=1)
+        # numpy, as building a layer must cost no more than building a plain one; of each field its channels and the
+        # degrees of freedom its mean takes, of each vector its square length
+        multiplicities = [r.m for r in runs]
+        sizes = np.repeat([r.d for r in runs], multiplicities).astype(np.int64)
+        self.register_constant("field", np.repeat(np.arange(fields), sizes))
+        self.register_constant("sizes", sizes.astype(np.float64))
+        self.register_constant("lost", np.repeat([float(r.n) for r in runs], multiplicities))
         self.register_constant("lengths", np.concatenate([*squares, np.zeros(0)]))
         self.register_parameter("weight", nn.Parameter(torch.empty(fields)) if affine else None)
         self.register_parameter("bias", nn.Parameter(torch.empty(vectors)) if affine and vectors else None)
@@ -115,7 +120,7 @@ class BatchNorm(EquivariantModule):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``x [B, C, ...]``."""
         self.check_input(x)
-        if x.shape[0] == 0 or not (self.training or self.running_var is None):
+        if x.shape[0] == 0 or not self._runs or not (self.training or self.running_var is None):
             return self._fixed(x)
         self._check_values(x)
         factor = self._factor()
@@ -153,8 +158,7 @@ class BatchNorm(EquivariantModule):
     def _check_values(self, x: Tensor) -> None:
         if torch.compiler.is_compiling():
             return
-        values = x.numel() // max(x.shape[1], 1) * min((r.d for r in self._runs), default=2)
-        if values == 1:
+        if x.numel() == x.shape[1] and self._least == 1:
             raise ValueError(f"BatchNorm: input of shape {tuple(x.shape)} holds one value per field, expected more "
                              f"than one when training; use a larger batch or .eval()")
 
