@@ -77,7 +77,7 @@ def schur_map(x: Tensor, weights: list[Tensor], banks: list[Tensor], blocks: tup
         m_out, m_in = b.fields
         if b.real and len(space) and b.dim > 1:  # the same matrix for every component: more columns, fewer rows
             matrix = (w * bank[0, 0]).view(m_out, m_in)
-            y = torch.matmul(matrix, piece.reshape(x.shape[0], m_in, -1))
+            y = torch.matmul(matrix, piece.unflatten(1, (m_in, b.dim)).flatten(2))
         else:
             matrix = (w @ bank).view(m_out, m_in, b.dim, b.dim).transpose(1, 2).reshape(m_out * b.dim, m_in * b.dim)
             y = torch.matmul(matrix, piece.flatten(2)) if len(space) else piece @ matrix.T
