@@ -146,7 +146,7 @@ def claims(rows: tuple[Row, ...], floor: dict[str, float]) -> tuple[str, ...]:
 
 
 def _build(entrant: Entrant, seed: int) -> nn.Module:
-    from steerable import create_model
+    from steerable.models import create_model
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
