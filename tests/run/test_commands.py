@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import types
 
 import pytest
 
@@ -66,16 +65,14 @@ def test_a_missing_package_is_one_line(monkeypatch, networks, arguments, capsys)
     assert err.count("\n") == 1
 
 
-def test_check_prints_the_laws_and_draws_the_curve(networks, monkeypatch, tmp_path, capsys):
-    laws = types.ModuleType("steerable.laws")
-    laws.check = lambda model, x: f"a table for {list(x.shape)}"
-    monkeypatch.setitem(sys.modules, "steerable.laws", laws)
+def test_check_tells_invariant_from_plain(networks, tmp_path, capsys):
     out = tmp_path / "c.png"
-    assert main(["check", "tiny_invariant", "--group", "C4", "--size", "17", f"--out={out}"]) == 0
-    text = capsys.readouterr().out
-    assert "a table for [4, 1, 17, 17]" in text
-    assert float(text.split("error ")[1].split()[0]) < 1e-12  # at 90 degrees
+    common = ["--size", "17", f"--out={out}"]
+    assert main(["check", "tiny_invariant", "--group", "C4", "--under", "C4", *common]) == 0
+    assert "NOT EXACT" not in capsys.readouterr().out
     assert out.read_bytes().startswith(b"\x89PNG")
+    assert main(["check", "tiny_plain", "--under", "C4", *common]) == 1
+    assert "NOT EXACT" in capsys.readouterr().out
 
 
 def test_the_demo_writes_its_page_and_replaces_it(tmp_path, capsys):
