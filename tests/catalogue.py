@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from steerable.groups import SO2, C, D, FiniteGroup, Group, O2, Representation, product
+import steerable.nn as snn
+from steerable.fields import FieldType
+
+from steerable.groups import O2, SO2, C, D, FiniteGroup, Group, Representation, product
 
 #: irreps of continuous groups are tested up to this frequency
 FREQUENCY = 3
@@ -92,3 +97,178 @@ def representations(name: str) -> tuple[Representation, ...]:
             found += [group.quotient(pair), group.induced(pair, pair.small.irreps()[-1])]
     found += [found[0].direct_sum(found[-1], found[min(2, len(found) - 1)])]
     return tuple(found)
+
+
+# ---- field types ------------------------------------------------------------------------------------------------------
+
+
+def _type(group: str, text: str) -> FieldType:
+    return GROUPS[group].type(text)
+
+
+#: two blocks of different representations wherever possible; complex types in C5, C8, C3xC3, SO2; an odd group with flips
+TYPES: dict[str, FieldType] = {
+    "C1": _type("C1", "3 trivial"),
+    "C4 regular": _type("C4", "2 regular + 1 trivial"),
+    "C4 quotient": _type("C4", "1 quotient(C2) + 2 regular"),
+    "C4 irreps": _type("C4", "1x2 + 2x1 + 1x0"),
+    "C5 irreps": _type("C5", "2x1 + 1x2"),
+    "C5 mixed": _type("C5", "1x1 + 1 regular + 2x0"),
+    "C8 regular": _type("C8", "2 regular"),
+    "C8 irreps": _type("C8", "1x1 + 1x3 + 2x0"),
+    "D3 regular": _type("D3", "1 regular + 1 quotient(D1) + 1 trivial"),
+    "D3 mixed": _type("D3", "1 regular + 2x1 + 1x0o"),
+    "D4 regular": _type("D4", "2 regular + 1 trivial"),
+    "D4 irreps": _type("D4", "1x1 + 2x2o + 1x0o"),
+    "D4 induced": _type("D4", "1 induced(C4, 1) + 1 quotient(D1)"),
+    "SO2 irreps": _type("SO2", "2x0 + 2x1 + 1x2"),
+    "SO2 spectral": _type("SO2", "2 regular(1) + 1x1"),
+    "O2 irreps": _type("O2", "1x0e + 1x0o + 2x1 + 1x2"),
+    "O2 induced": _type("O2", "1 induced(SO2, 1) + 1x1"),
+    "C2 signs": _type("C2", "2x1 + 1x0"),
+    "D4 signs": _type("D4", "1x0o + 2 trivial + 1x2e"),
+    "C3xC3": _type("C3xC3", "1x(1,1)+ + 1x(1,1)- + 1x(0,0)"),
+    "Q8": FieldType(GROUPS["Q8"], [(1, GROUPS["Q8"].irreps()[-1]), (1, GROUPS["Q8"].regular), (1, GROUPS["Q8"].trivial)]),
+}
+
+# ---- layers -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One entry of the list of layers.
+
+    Attributes:
+        build: the layer on a type.
+        needs: which types are legal: ``any permutation regular functions signed``.
+        side: side of the images at which it is exact; 0 for layers that may take vectors ``[B, C]`` only.
+        planar: whether it needs images, and so a planar group if it also mixes positions and channels.
+        local: whether it acts at each point alone, so that it commutes with gauges.
+        mixes: whether it moves positions and channels together (a convolution).
+        sampled: whether it is exact only for the elements that it samples.
+    """
+
+    build: Callable[[FieldType], nn.Module]
+    needs: str = "any"
+    side: int = 5
+    planar: bool = False
+    local: bool = False
+    mixes: bool = False
+    sampled: bool = False
+
+    def accepts(self, t: FieldType) -> bool:
+        """Whether the layer may be built on a type."""
+        if self.mixes and not t.group.is_planar:
+            return False
+        if self.needs == "permutation":
+            return t.is_permutation
+        if self.needs == "regular":
+            return t.group.is_finite and "1" in t.group.irrep_ids() and t.group.is_planar and \
+                all(b.rep in (t.group.regular, t.group.trivial) for b in t.blocks)
+        if self.needs == "signed":
+            return all(b.rep.is_permutation or b.rep.size == 1 for b in t.blocks)
+        if self.needs == "functions":
+            return all(b.rep.is_permutation or _is_function(b.rep) for b in t.blocks)
+        return True
+
+    def input(self, t: FieldType, batch: int = 2, dtype: torch.dtype = torch.float64, seed: int = 0) -> Tensor:
+        """A random input for a layer that was built on a type."""
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(batch, t.size, self.side, self.side, dtype=torch.float64, generator=generator).to(dtype)
+
+
+def _is_function(rep: Representation) -> bool:
+    """Whether the coefficients of a representation are those of a function on the group."""
+    infos = {i: rep.group.irrep_info(i) for i in rep.irreps}
+    return all(rep.irreps.count(i) * info.type <= info.dim for i, info in infos.items())
+
+
+def _bottleneck(t: FieldType) -> FieldType:
+    """A type of two blocks that differs from ``t``."""
+    last = max(reversed(irreps(t.group)), key=lambda r: r.size)
+    return t.group.trivial + 2 * last
+
+
+def _conv(**options: object) -> Callable[[FieldType], nn.Module]:
+    return lambda t: snn.Conv2d(t, _bottleneck(t), 3, **options)
+
+
+LAYERS: dict[str, Layer] = {
+    "Conv2d": Layer(_conv(), planar=True, mixes=True),
+    "Conv2d padded": Layer(_conv(padding=1, bias=False), side=4, planar=True, mixes=True),
+    "Conv2d strided": Layer(_conv(stride=2, padding=1), planar=True, mixes=True),
+    "Conv2d reflect": Layer(_conv(padding=1, padding_mode="reflect", dilation=1), planar=True, mixes=True),
+    "Conv2d circular dilated": Layer(_conv(padding=2, padding_mode="circular", dilation=2), side=6, planar=True, mixes=True),
+    "Conv2d 1x1": Layer(lambda t: snn.Conv2d(t, _bottleneck(t), 1), planar=True, local=True, mixes=True),
+    "Conv2d depthwise": Layer(lambda t: snn.Conv2d(3 * t, 3 * t, 3, padding=1, groups=3), planar=True, mixes=True),
+    "Conv2d wide": Layer(lambda t: snn.Conv2d(t, t, 5, padding=2, bandlimit=2.0, init="delta"), planar=True, mixes=True),
+    "ConvTranspose2d": Layer(lambda t: snn.ConvTranspose2d(t, _bottleneck(t), 3, stride=2, padding=1), side=4, planar=True,
+                             mixes=True),
+    "Linear": Layer(lambda t: snn.Linear(t, _bottleneck(t)), local=True),
+    "Linear same": Layer(lambda t: snn.Linear(t, t, bias=False, init="delta"), local=True),
+    "BatchNorm": Layer(lambda t: snn.BatchNorm(t)),
+    "BatchNorm plain": Layer(lambda t: snn.BatchNorm(t, affine=False, momentum=None)),
+    "LayerNorm": Layer(lambda t: snn.LayerNorm(t), local=True),
+    "GroupNorm": Layer(lambda t: snn.GroupNorm(2 * t, 2)),
+    "InstanceNorm": Layer(lambda t: snn.InstanceNorm(t)),
+    "ReLU": Layer(lambda t: snn.ReLU(t), "permutation", local=True),
+    "ELU": Layer(lambda t: snn.ELU(t), "permutation", local=True),
+    "LeakyReLU": Layer(lambda t: snn.LeakyReLU(t), "permutation", local=True),
+    "SiLU": Layer(lambda t: snn.SiLU(t), "permutation", local=True),
+    "GELU": Layer(lambda t: snn.GELU(t), "permutation", local=True),
+    "Softplus": Layer(lambda t: snn.Softplus(t), "permutation", local=True),
+    "Sigmoid": Layer(lambda t: snn.Sigmoid(t), "permutation", local=True),
+    "Tanh": Layer(lambda t: snn.Tanh(t), "signed", local=True),
+    "Hardtanh": Layer(lambda t: snn.Hardtanh(t), "signed", local=True),
+    "CReLU": Layer(lambda t: snn.CReLU(t), "signed", local=True),
+    "NormAct relu": Layer(lambda t: snn.NormAct(t), local=True),
+    "NormAct sigmoid": Layer(lambda t: snn.NormAct(t, "sigmoid"), local=True),
+    "NormAct squash": Layer(lambda t: snn.NormAct(t, "squash", bias=False), local=True),
+    "Gate": Layer(lambda t: snn.Gate(t), local=True),
+    "FourierAct": Layer(lambda t: snn.FourierAct(t, "elu"), "functions", local=True, sampled=True),
+    "VectorField": Layer(lambda t: snn.VectorField(t), "regular", local=True),
+    "TensorProduct": Layer(lambda t: snn.TensorProduct(t), local=True),
+    "MaxPool2d": Layer(lambda t: snn.MaxPool2d(t, 2), "permutation", side=6, planar=True),
+    "MaxPool2d 3": Layer(lambda t: snn.MaxPool2d(t, 3, 2, 1), "permutation", planar=True),
+    "AvgPool2d": Layer(lambda t: snn.AvgPool2d(t, 2), side=6, planar=True),
+    "AvgPool2d 3": Layer(lambda t: snn.AvgPool2d(t, 3, 2, 1, count_include_pad=False), planar=True),
+    "NormMaxPool2d": Layer(lambda t: snn.NormMaxPool2d(t, 2), side=6, planar=True),
+    "BlurPool2d": Layer(lambda t: snn.BlurPool2d(t), side=7, planar=True),
+    "BlurPool2d even": Layer(lambda t: snn.BlurPool2d(t), side=8, planar=True),
+    "AdaptiveAvgPool2d": Layer(lambda t: snn.AdaptiveAvgPool2d(t, 3), side=7, planar=True),
+    "AdaptiveMaxPool2d": Layer(lambda t: snn.AdaptiveMaxPool2d(t, 2), "permutation", side=7, planar=True),
+    "GlobalAvgPool2d": Layer(lambda t: snn.GlobalAvgPool2d(t), planar=True),
+    "GlobalMaxPool2d": Layer(lambda t: snn.GlobalMaxPool2d(t), "permutation", planar=True),
+    "GroupPool": Layer(lambda t: snn.GroupPool(t), "permutation", local=True),
+    "GroupPool mean": Layer(lambda t: snn.GroupPool(t, "mean"), "permutation", local=True),
+    "NormPool": Layer(lambda t: snn.NormPool(t), local=True),
+    "ToFourier": Layer(lambda t: snn.ToFourier(t), local=True),
+    "FromFourier": Layer(lambda t: snn.FromFourier(t), local=True),
+    "FieldDropout": Layer(lambda t: snn.FieldDropout(t, 0.4)),
+    "DiscMask": Layer(lambda t: snn.DiscMask(t), planar=True),
+    "Pad2d": Layer(lambda t: snn.Pad2d(t, 2, "reflect"), planar=True),
+    "Upsample2d": Layer(lambda t: snn.Upsample2d(t, 2), side=4, planar=True),
+    "Upsample2d nearest": Layer(lambda t: snn.Upsample2d(t, 3, mode="nearest"), side=4, planar=True),
+    "Residual": Layer(lambda t: snn.Residual(snn.Linear(t, t)), local=True),
+    "Branches": Layer(lambda t: snn.Branches(snn.Linear(t, _bottleneck(t)), snn.Linear(t, t)), local=True),
+    "Sequential": Layer(lambda t: snn.Sequential(snn.Linear(t, t), snn.BatchNorm(t), snn.Linear(t, t))),
+    "Plain": Layer(lambda t: snn.Plain(nn.Dropout(0.0), t, t), local=True),
+}
+
+#: every legal pair of a layer and a type
+CASES = [(layer, t) for layer, entry in LAYERS.items() for t in TYPES if entry.accepts(TYPES[t])]
+
+
+def make(layer: str, t: str, dtype: torch.dtype = torch.float64) -> tuple[nn.Module, Tensor]:
+    """A layer with parameters and statistics that are not at their start, and an input."""
+    torch.manual_seed(0)
+    module = LAYERS[layer].build(TYPES[t]).to(dtype)
+    with torch.no_grad():
+        for p in module.parameters():
+            p.add_(0.2 * torch.randn(p.shape, dtype=torch.float64).to(dtype))
+        for name, b in module.named_buffers():
+            if name.endswith("running_mean"):
+                b.add_(0.3 * torch.randn(b.shape, dtype=torch.float64).to(dtype))
+            elif name.endswith("running_var"):
+                b.mul_(1 + 0.5 * torch.rand(b.shape, dtype=torch.float64).to(dtype))
+    return module, LAYERS[layer].input(module.in_type, dtype=dtype)

@@ -43,6 +43,7 @@ from steerable.nn.pointwise import Softplus as Softplus
 from steerable.nn.pointwise import Tanh as Tanh
 from steerable.nn.pool import AvgPool2d as AvgPool2d
 from steerable.nn.pool import MaxPool2d as MaxPool2d
+from steerable.nn.restrict import Disentangle as Disentangle
 from steerable.nn.restrict import Restrict as Restrict
 from steerable.nn.sequential import Branches as Branches
 from steerable.nn.sequential import Plain as Plain

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from steerable.aggregate.stencil import expand_filter
+from steerable.aggregate.stencil import Expansion, expand_filter
 from steerable.fields.type import FieldType
 from steerable.kernels.bank import FilterBank, filter_bank
 from steerable.kernels.filters import Filters
@@ -67,8 +67,8 @@ class SteerableMap(EquivariantModule):
 
     def filter(self) -> Tensor:
         """The filter ``[C_out, C_in / groups, *kernel]`` that the weights stand for; differentiable."""
-        return expand_filter(self.weight, self._banks(), self._counts, self._index, self._inverse, self._holes,
-                             self._shape)
+        expansion = Expansion(self._banks(), self._counts, self._index, self._inverse, self._holes, self._shape)
+        return expand_filter(self.weight, expansion)
 
     def expanded_bias(self) -> Tensor | None:
         """Bias ``[C_out]`` along the invariant vectors, or ``None``."""
