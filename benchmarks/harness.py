@@ -1,10 +1,9 @@
 """What an entry is, how it is measured, and what its verdict is.
 
-Four kinds of entry, all compared as ratios against a reference measured in the same run:
+Three kinds of entry, all compared as ratios against a reference measured in the same run:
 
 * ``Timed``: code against reference code in one process, warm, interleaved (timing.interleave);
-* ``Cold``: the same, every sample the first call in a forked child (timing.interleave_cold);
-* ``Fresh``: two programs, every sample a new interpreter, interleaved in the same way: imports, resident memory;
+* ``Fresh``: two programs, every sample a new interpreter, interleaved in the same way: imports, first builds, memory;
 * ``Value``: a number that has no noise: an error, a size.
 """
 
@@ -20,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.timing import Budget, Summary, Thunk, interleave, interleave_cold, sampled, settle, verdict
+from benchmarks.timing import Budget, Summary, Thunk, interleave, sampled, settle, verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,7 +42,7 @@ class Entry:
     def measure(self, budget: Budget) -> Summary:
         """Measure the entry within ``budget``."""
         raise NotImplementedError(
-            f"{type(self).__name__} {self.name!r}: expected a measure() method; derive from Timed, Cold, Fresh or Value"
+            f"{type(self).__name__} {self.name!r}: expected a measure() method; derive from Timed, Fresh or Value"
         )
 
 
@@ -62,16 +61,6 @@ class Timed(Entry):
         """Time the entry, interleaved, in this process."""
         state = self.setup()
         return interleave(self.reference(state), self.run(state), self.reference(state), goal=self.goal, budget=budget)
-
-
-@dataclass(frozen=True)
-class Cold(Timed):
-    """As ``Timed``, but every sample is the first call in a forked child; ``setup`` runs in the parent."""
-
-    def measure(self, budget: Budget) -> Summary:
-        """Time first calls, interleaved, each in its own forked child."""
-        state = self.setup()
-        return interleave_cold(self.reference(state), self.run(state), goal=self.goal, budget=budget)
 
 
 @dataclass(frozen=True)
@@ -194,3 +183,17 @@ def measure(entry: Entry, budget: Budget) -> Outcome:
         error = f"{type(problem).__name__}: {problem}".replace("\n", " ")[:600]
     seconds = time.perf_counter() - start
     return Outcome(entry.name, entry.figure, entry.goal, entry.notes, word, summary, None, error, seconds)
+
+
+def first_call(imports: str, prepare: str, call: str) -> str:
+    """Program whose sample is the processor time (ms) of ``call``, the first of its kind in a new interpreter."""
+    return f"""
+import gc, time, torch
+torch.set_num_threads(1)
+{imports}
+{prepare}
+gc.collect(); gc.disable()
+start = time.process_time()
+{call}
+print(1e3 * (time.process_time() - start))
+"""

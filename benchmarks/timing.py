@@ -12,12 +12,9 @@ from __future__ import annotations
 
 import gc
 import itertools
-import json
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -181,59 +178,6 @@ def interleave(
     finally:
         if was_enabled:
             gc.enable()
-
-
-def in_child(task: Callable[[], Any]) -> Any:
-    """Run ``task`` in a forked child and return its result (plain JSON): what the task caches dies with the child.
-
-    Raises RuntimeError with the child's own message if it fails.
-    """
-    read, write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            payload: tuple[bool, Any] = (True, task())
-        except BaseException as error:
-            payload = (False, f"{type(error).__name__}: {error}")
-        with os.fdopen(write, "wb") as pipe:
-            pipe.write(json.dumps(payload).encode())
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read, "rb") as pipe:
-        data = pipe.read()
-    os.waitpid(pid, 0)
-    if not data:
-        raise RuntimeError(f"in_child: the forked child {pid} died without an answer, perhaps for want of memory")
-    fine, value = json.loads(data)
-    if not fine:
-        raise RuntimeError(f"in_child: the measured code failed with {value}")
-    return value
-
-
-def interleave_cold(
-    reference: Thunk, candidate: Thunk, *, goal: float | None = None, budget: Budget | None = None
-) -> Summary:
-    """Like ``interleave``, but every sample is the *first* call in a newly forked child: what a first build costs."""
-    budget = budget or Budget()
-    clock = CLOCKS[budget.clock]
-
-    def sample(thunk: Thunk) -> float:
-        def timed() -> float:
-            gc.disable()
-            start = clock()
-            thunk()
-            return 1e3 * (clock() - start)
-
-        return float(in_child(timed))
-
-    return settle(
-        budget.seconds,
-        goal,
-        budget,
-        lambda seconds: sampled(
-            (lambda: sample(reference), lambda: sample(candidate), lambda: sample(reference)), seconds, budget
-        ),
-    )
 
 
 def sampled(samplers: Sequence[Callable[[], float]], seconds: float, budget: Budget) -> Iterator[tuple]:

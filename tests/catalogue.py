@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.groups import SO2, C, D, FiniteGroup, Group, O2, Representation, product
+from steerable.groups import O2, SO2, C, D, FiniteGroup, Group, Representation, product
 
 #: irreps of continuous groups are tested up to this frequency
 FREQUENCY = 3

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from benchmarks.harness import Cold, Entry, Timed
+from benchmarks.harness import Entry, Fresh, Timed, first_call
 from benchmarks.timing import Thunk
 
 # (label, group, fields, channels, kernel sizes, peer measures these kernel sizes)
@@ -35,32 +35,20 @@ def field_type(label: str, fields: int) -> Any:
     return fields * {"c8": st.C, "d8": st.D}[label](8).regular
 
 
-def _layer(label: str, fields: int, kernel_size: int, *, with_type: bool) -> Callable[[Any], Thunk]:
-    """Build of one steerable layer; ``with_type``: the group and the type are built anew each time as well."""
+def _layer(label: str, fields: int, kernel_size: int) -> Callable[[Any], Thunk]:
+    """Build of one steerable layer whose type exists."""
 
     def run(_: Any) -> Thunk:
         import steerable as st
 
-        made = None if with_type else field_type(label, fields)
-
-        def build() -> object:
-            t = made if made is not None else field_type(label, fields)
-            return st.nn.Conv2d(t, t, kernel_size=kernel_size, padding=kernel_size // 2)
-
-        return build
+        t = field_type(label, fields)
+        return lambda: st.nn.Conv2d(t, t, kernel_size=kernel_size, padding=kernel_size // 2)
 
     return run
 
 
 def _plain(channels: int, kernel_size: int) -> Callable[[Any], Thunk]:
     return lambda _: lambda: nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2)
-
-
-def _import() -> None:
-    """Import the library, so that a cold build does not count the import."""
-    import steerable as st
-
-    _ = st.nn.Conv2d, st.C, st.D, st.SO2
 
 
 def _goal(channels: int) -> float:
@@ -79,21 +67,24 @@ def _layers() -> list[Entry]:
                     goal=_goal(channels),
                     peer=f"build_{name}",
                     setup=lambda: None,
-                    run=_layer(label, fields, k, with_type=False),
+                    run=_layer(label, fields, k),
                     reference=_plain(channels, k),
                 )
             )
     for label, fields, channels, k in COLD:
         found.append(
-            Cold(
+            Fresh(
                 f"build/cold_{label}_{fields}f_k{k}",
                 f"first build in a process, group included: {TITLES[label]}, {fields} fields ({channels} ch), k{k}",
                 goal=_goal(channels),
                 peer=f"cold_{label}_{fields}f_k{k}",
-                setup=_import,
-                run=_layer(label, fields, k, with_type=True),
-                reference=_plain(channels, k),
-                notes="each sample in a new child that inherits the imports only; the peer's disk cache is warm",
+                reference=first_call("", "", f"torch.nn.Conv2d({channels}, {channels}, {k}, padding={k // 2})"),
+                run=first_call(
+                    "import steerable as st",
+                    "from benchmarks.entries.build import field_type",
+                    f"t = field_type({label!r}, {fields}); st.nn.Conv2d(t, t, kernel_size={k}, padding={k // 2})",
+                ),
+                notes="new interpreters, the import not counted; the peer's disk cache is warm",
             )
         )
     return found

@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.blocks import SEED, Residual, forward_backward, forward_only, images, plain_block, training_step
-from benchmarks.harness import ALLOCATOR, measure_fresh
-from benchmarks.timing import Budget, Summary, interleave, interleave_cold
+from benchmarks.harness import ALLOCATOR, first_call, measure_fresh
+from benchmarks.timing import Budget, Summary, interleave
 
 MARK = "BENCH-JSON "
 Measured = Callable[[Budget], Summary]
@@ -73,7 +73,7 @@ def block(fields: int, kernel_size: int = 3) -> nn.Module:
     return Wrapped(Residual(body, enn.ReLU(t)), t)
 
 
-def build(label: str, fields: int, channels: int, k: int, *, cold: bool) -> Measured:
+def build(label: str, fields: int, channels: int, k: int) -> Measured:
     """Build of one R2Conv against nn.Conv2d."""
 
     def measured(budget: Budget) -> Summary:
@@ -82,17 +82,21 @@ def build(label: str, fields: int, channels: int, k: int, *, cold: bool) -> Meas
         def plain() -> object:
             return nn.Conv2d(channels, channels, k, padding=k // 2)
 
-        if cold:
-
-            def first() -> object:
-                t = _field_type(label, fields)
-                return enn.R2Conv(t, t, k, padding=k // 2)
-
-            return interleave_cold(plain, first, budget=budget)
         t = _field_type(label, fields)
         return interleave(plain, lambda: enn.R2Conv(t, t, k, padding=k // 2), plain, budget=budget)
 
     return measured
+
+
+def cold(label: str, fields: int, channels: int, k: int) -> Measured:
+    """The first build in a new interpreter, the group included, the import not."""
+    plain = first_call("", "", f"torch.nn.Conv2d({channels}, {channels}, {k}, padding={k // 2})")
+    ours = first_call(
+        "import warnings; warnings.simplefilter('ignore'); from escnn import nn as enn",
+        "from benchmarks.peers.escnn_peer import _field_type",
+        f"t = _field_type({label!r}, {fields}); enn.R2Conv(t, t, {k}, padding={k // 2})",
+    )
+    return fresh(plain, ours)
 
 
 def step(fields: int, batch: int) -> Measured:
@@ -207,10 +211,11 @@ print(resident("VmHWM") - {base})
 """
 
 
-def fresh(reference: str, run: str, *, clock_process: bool = False) -> Measured:
+def fresh(
+    reference: str, run: str, *, clock_process: bool = False, variables: Mapping[str, str] | None = None
+) -> Measured:
     """Two programs in new interpreters of this environment."""
-    variables = {} if clock_process else ALLOCATOR
-    return lambda budget: measure_fresh(sys.executable, reference, run, None, budget, clock_process, variables)
+    return lambda budget: measure_fresh(sys.executable, reference, run, None, budget, clock_process, variables or {})
 
 
 def _lattice_error(budget: Budget) -> Summary:
@@ -262,8 +267,8 @@ def _peers() -> dict[str, Measured]:
     found: dict[str, Measured] = {}
     for label, fields, channels, sizes in layers:
         for k in sizes:
-            found[f"build_{label}_{fields}f_k{k}"] = build(label, fields, channels, k, cold=False)
-            found[f"cold_{label}_{fields}f_k{k}"] = build(label, fields, channels, k, cold=True)
+            found[f"build_{label}_{fields}f_k{k}"] = build(label, fields, channels, k)
+            found[f"cold_{label}_{fields}f_k{k}"] = cold(label, fields, channels, k)
     for fields in (8, 16):
         for batch in (1, 16):
             found[f"step_c8_{fields}f_b{batch}"] = step(fields, batch)
@@ -284,8 +289,10 @@ def _peers() -> dict[str, Measured]:
         "build_wrn16_4_k3": _wide(3),
         "build_wrn16_4_k5": _wide(5),
         "import": fresh("import torch", "import escnn.nn", clock_process=True),
-        "memory_total": fresh(_MEMORY_PLAIN.format(base="0"), _MEMORY_PEER.format(base="0")),
-        "memory_growth": fresh(_MEMORY_PLAIN.format(base="start"), _MEMORY_PEER.format(base="start")),
+        "memory_total": fresh(_MEMORY_PLAIN.format(base="0"), _MEMORY_PEER.format(base="0"), variables=ALLOCATOR),
+        "memory_growth": fresh(
+            _MEMORY_PLAIN.format(base="start"), _MEMORY_PEER.format(base="start"), variables=ALLOCATOR
+        ),
         "lattice_c4": _lattice_error,
         "state_dict_train": _state_dict(evaluate=False),
         "state_dict_eval": _state_dict(evaluate=True),

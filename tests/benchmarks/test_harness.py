@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from benchmarks.entries import all_entries
-from benchmarks.harness import Entry, Fresh, Outcome, Timed, Value, measure
+from benchmarks.harness import Entry, Fresh, Outcome, Timed, Value, first_call, measure, run_program
 from benchmarks.report import markdown, write
 from benchmarks.timing import (
     Budget,
     Summary,
     bootstrap_median,
-    in_child,
     interleave,
-    interleave_cold,
     summarise,
     verdict,
 )
@@ -88,15 +87,11 @@ def test_interleave_runs_all_three_equally_often() -> None:
     assert found.low <= found.ratio <= found.high
 
 
-def test_cold_samples_do_not_see_each_other() -> None:
-    seen: list[int] = []
-    interleave_cold(lambda: seen.append(1), lambda: seen.append(2), budget=TINY)
-    assert seen == []
-
-
-def test_a_failing_child_names_its_error() -> None:
+def test_first_call_measures_only_the_call() -> None:
+    program = first_call("import time as clock", "big = 10**6", "sum(range(big))")
+    assert 0 < run_program(sys.executable, program, clock_process=False) < 5000
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        in_child(lambda: 1 / 0)
+        run_program(sys.executable, first_call("", "", "1 / 0"), clock_process=False)
 
 
 def test_entries_have_unique_names_goals_and_groups() -> None:

@@ -6,10 +6,10 @@ import math
 
 import pytest
 import torch
+from tests.catalogue import elements
 
 from steerable.domains import PixelGrid
-from steerable.groups import SO2, C, D, O2
-from tests.catalogue import elements
+from steerable.groups import O2, SO2, C, D
 
 
 def test_rot90_is_a_quarter_turn_counter_clockwise():

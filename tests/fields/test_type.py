@@ -8,10 +8,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.catalogue import GROUPS, elements, representations
 
 from steerable import FieldType
-from steerable.groups import SO2, C, D, O2
-from tests.catalogue import GROUPS, elements, representations
+from steerable.groups import O2, SO2, C, D
 
 C8 = C(8)
 NAMED = sorted(set(GROUPS) - {"Q8", "S4", "A5", "S5", "T"})

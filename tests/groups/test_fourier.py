@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.catalogue import FINITE, GROUPS, elements
 
 from steerable.groups import (
+    O2,
     SO2,
     C,
     D,
-    O2,
     fourier_pair,
     fourier_transform,
     inverse_fourier_transform,
     sampling_matrix,
 )
-from tests.catalogue import FINITE, GROUPS, elements
 
 
 @pytest.mark.parametrize("name", sorted(FINITE))

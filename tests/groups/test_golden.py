@@ -9,10 +9,10 @@ import sys
 
 import numpy as np
 import pytest
+from tests.conftest import ROOT
 
 from steerable.groups import C, D
 from steerable.groups.canonical import canonical_basis
-from tests.conftest import ROOT
 
 R = 0.707106781187
 COMPUTE = """

@@ -9,9 +9,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-
-from steerable.groups import SO2, C, D, FiniteGroup, O2, parse_group, product
 from tests.catalogue import FINITE, GROUPS, PLANAR, QUATERNIONS, elements
+
+from steerable.groups import O2, SO2, C, D, FiniteGroup, parse_group, product
 
 ALL = sorted(GROUPS)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.catalogue import GROUPS, SMALL, elements, irreps, representations, top
 
 from steerable.groups import C, clebsch_gordan, hom_basis
-from tests.catalogue import GROUPS, SMALL, elements, irreps, representations, top
 
 
 def intertwining_error(basis, source, target, g):

@@ -7,9 +7,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
-
-from steerable.groups import SO2, C, D, O2, Representation, hom_basis, product
 from tests.catalogue import FINITE, GROUPS, elements, irreps, representations, top
+
+from steerable.groups import O2, SO2, C, D, Representation, hom_basis, product
 
 ALL = sorted(GROUPS)
 

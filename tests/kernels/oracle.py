@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from steerable.groups import SO2, C, D, Group, O2
+from steerable.groups import O2, SO2, C, D, Group
 
 
 def _order(group: Group) -> int | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.catalogue import PLANAR, elements
 
 from steerable.groups import C, harmonic_representation
 from steerable.groups.harmonics import circular_harmonics
 from steerable.kernels import GaussianRings
 from steerable.kernels.bandlimit import frequencies
-from tests.catalogue import PLANAR, elements
 
 
 @pytest.mark.parametrize(("size", "default", "strict"), [(1, (0,), (0,)), (3, (0, 2), (0, 1)), (5, (0, 2, 2), (0, 2, 1)),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-
-from steerable.groups import SO2, C, D, O2
-from steerable.kernels import GaussianRings, HarmonicKernel
-from steerable.kernels.harmonic import sampled_basis
 from tests.catalogue import GROUPS, elements, representations
 from tests.kernels.oracle import analytic, null_space
+
+from steerable.groups import O2, SO2, C, D
+from steerable.kernels import GaussianRings, HarmonicKernel
+from steerable.kernels.harmonic import sampled_basis
 
 #: the groups of the acceptance test of E(2)-steerable networks
 PLANE = [*(f"C{n}" for n in (*range(1, 9), 12, 16)), *(f"D{n}" for n in (*range(1, 9), 16)), "SO2", "O2"]

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from steerable.groups import C, D, SO2
+from steerable.groups import SO2, C, D
 from steerable.kernels import GaussianRings, Pixels
 from steerable.kernels.filters import stencil_points
 from steerable.kernels.harmonic import orbit_bank, sampled_basis

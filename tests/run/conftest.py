@@ -47,6 +47,7 @@ def networks(monkeypatch):
     """Register the two networks in place of the library's."""
     stub = types.ModuleType("steerable.models")
     stub.list_models = lambda: list(NETWORKS)
+    stub.describe_model = lambda name: NETWORKS[name].__doc__
     stub.create_model = lambda name, **kw: NETWORKS[name](**kw)
     monkeypatch.setitem(sys.modules, "steerable.models", stub)
     return NETWORKS

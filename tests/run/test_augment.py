@@ -38,7 +38,7 @@ def test_any_angle_turns_counter_clockwise():
     assert wrong > 0.5
 
 
-@pytest.mark.parametrize("how", ["d4", "rotate"])
+@pytest.mark.parametrize("how", ["d4", "turn", "rotate"])
 def test_draws_depend_on_the_generator_alone(how):
     x = torch.randn(16, 1, 7, 7)
     a, b, c = (augment(x, how, torch.Generator().manual_seed(s)) for s in (0, 0, 1))
@@ -56,7 +56,7 @@ def test_d4_draws_all_elements():
 def test_none_and_unknown():
     x = torch.randn(2, 1, 3, 3)
     assert augment(x, "none", torch.Generator()) is x
-    with pytest.raises(ValueError, match="expected none, d4 or rotate"):
+    with pytest.raises(ValueError, match="expected none, d4, turn or rotate"):
         augment(x, "mirror", torch.Generator())
 
 
@@ -64,3 +64,20 @@ def test_blobs_turn_exactly():
     for size in (16, 17):
         a, b = turned_blobs(2, 2, size, 0.0), turned_blobs(2, 2, size, 90.0)
         assert torch.allclose(torch.rot90(a, 1, (-2, -1)), b, atol=1e-12)
+
+
+def test_turn_never_flips():
+    x = turned_blobs(1, 1, 33, 0.0).expand(50, 1, 33, 33)
+    signs = set()
+    for how in ("turn", "rotate"):
+        y = augment(x, how, torch.Generator().manual_seed(0))
+        # the orientation of three landmarks: brightest pixel, darkest pixel, centre
+        c = 16
+        hi, lo = y.flatten(1).argmax(1), y.flatten(1).argmin(1)
+        a, b = (
+            torch.stack([hi % 33 - c, c - hi // 33], 1).double(),
+            torch.stack([lo % 33 - c, c - lo // 33], 1).double(),
+        )
+        cross = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+        signs.add((how, len(cross.sign().unique())))
+    assert signs == {("turn", 1), ("rotate", 2)}

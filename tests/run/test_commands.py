@@ -36,7 +36,9 @@ def test_help_is_quick_because_nothing_heavy_is_loaded():
 
 def test_models(networks, capsys):
     assert main(["models"]) == 0
-    assert capsys.readouterr().out.split() == ["tiny_plain", "tiny_invariant"]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["tiny_plain", "tiny_invariant"]
+    assert "learns the images" in lines[0]
     assert main(["models", "tiny_invariant", "--group", "C4", "--classes", "3"]) == 0
     assert "parameters" in capsys.readouterr().out
 

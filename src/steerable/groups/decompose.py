@@ -57,8 +57,11 @@ def isometries(rho: np.ndarray, psi: np.ndarray, endomorphisms: np.ndarray, copi
     """
     size, d = rho.shape[-1], psi.shape[-1]
     # vec is row-major on [D, d]; the average of rho X psi^T projects on the intertwiners
-    projector = np.einsum("gia,gjb->ijab", rho, psi, optimize=True).reshape(size * d, size * d) / len(rho)
-    orbit = np.stack([np.kron(np.eye(size), e.T) for e in endomorphisms])
+    average = rho.reshape(len(rho), -1).T @ psi.reshape(len(psi), -1) / len(rho)  # [(i, a), (j, b)]
+    projector = average.reshape(size, size, d, d).transpose(0, 2, 1, 3).reshape(size * d, size * d)
+    orbit = np.zeros((len(endomorphisms), size, d, size, d))
+    orbit[:, np.arange(size), :, np.arange(size)] = endomorphisms.transpose(0, 2, 1)
+    orbit = orbit.reshape(-1, size * d, size * d)
     basis = canonical_basis((projector + projector.T) / 2, copies, orbit)
     c = len(endomorphisms)
     return basis.T.reshape(copies, c, size, d)[:, 0] * np.sqrt(d)

@@ -9,6 +9,7 @@ import numpy as np
 from steerable.groups.group import Group
 from steerable.groups.o2 import O2
 from steerable.groups.representation import Representation
+from steerable.groups.so2 import SO2
 
 
 def circular_harmonics(angle: np.ndarray, frequency: int) -> np.ndarray:
@@ -35,5 +36,7 @@ def harmonic_representation(group: Group, frequency: int) -> Representation:
     whole = o2.irrep("0e" if frequency == 0 else str(frequency))
     if group == o2:
         return whole
+    if isinstance(group, SO2):
+        return group.irrep(str(frequency))
     images = o2.from_plane(group.plane(group.elements)).numpy() if group.is_finite else None
     return restrict(whole, Inclusion(group, o2, images))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from steerable.groups.group import Group, IrrepInfo, unknown_irrep
-from steerable.groups.rotations import rotation_matrix
+from steerable.groups.rotations import determinant, rotation_matrix
 
 
 class O2(Group):
@@ -82,7 +82,7 @@ class O2(Group):
 
     def from_plane(self, matrix: Tensor) -> Tensor:
         """Element of any orthogonal matrix."""
-        flip = (torch.linalg.det(matrix) < 0).double()
+        flip = (determinant(matrix) < 0).double()
         angle = torch.remainder(torch.atan2(matrix[..., 1, 0], matrix[..., 0, 0]), 2 * math.pi)
         return torch.stack([angle, flip], -1)
 

@@ -36,3 +36,8 @@ def rotation_matrix(angle: Tensor) -> Tensor:
     """Rotation matrices ``[..., 2, 2]`` from angles in radians; differentiable."""
     c, s = torch.cos(angle), torch.sin(angle)
     return torch.stack([torch.stack([c, -s], -1), torch.stack([s, c], -1)], -2)
+
+
+def determinant(matrix: Tensor) -> Tensor:
+    """Determinants ``[...]`` of matrices ``[..., 2, 2]``, without the start of a linear algebra library."""
+    return matrix[..., 0, 0] * matrix[..., 1, 1] - matrix[..., 0, 1] * matrix[..., 1, 0]

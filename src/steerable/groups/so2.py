@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from steerable.groups.cyclic import QUARTER
 from steerable.groups.group import Group, IrrepInfo, unknown_irrep
-from steerable.groups.rotations import rotation_matrix
+from steerable.groups.rotations import determinant, rotation_matrix
 
 
 class SO2(Group):
@@ -77,7 +78,7 @@ class SO2(Group):
 
     def from_plane(self, matrix: Tensor) -> Tensor:
         """Angle of a rotation. Raises ``ValueError`` for reflections."""
-        if bool((torch.linalg.det(matrix) < 0).any()):
+        if bool((determinant(matrix) < 0).any()):
             raise ValueError(f"SO2 holds no reflection, got the planar matrix {matrix.tolist()}")
         return torch.remainder(torch.atan2(matrix[..., 1, 0], matrix[..., 0, 0]), 2 * math.pi)
 
@@ -92,12 +93,17 @@ class SO2(Group):
         """Dimension 2 and complex type from k = 1."""
         if not id.isdigit():
             raise unknown_irrep(self, id, "'0', '1', '2', ...")
-        k = int(id)
-        if k == 0:
-            return IrrepInfo(id, 1, 1, 0, np.ones((1, 1, 1)))
-        return IrrepInfo(id, 2, 2, k, np.stack([np.eye(2), QUARTER]))
+        return _info(id)
 
     def irrep_matrix(self, id: str, g: Tensor) -> Tensor:
         """Rotation by k times the angle."""
         k = self.irrep_info(id).frequency
         return torch.ones_like(g)[..., None, None] if k == 0 else rotation_matrix(k * g)
+
+
+@lru_cache(maxsize=1024)
+def _info(id: str) -> IrrepInfo:
+    k = int(id)
+    if k == 0:
+        return IrrepInfo(id, 1, 1, 0, np.ones((1, 1, 1)))
+    return IrrepInfo(id, 2, 2, k, np.stack([np.eye(2), QUARTER]))

@@ -34,9 +34,13 @@ class Filters(ABC):
     def pieces(self, group: Group) -> list[Piece]:
         """How a planar group mixes the functions. Raises ``ValueError`` if it leads out of the family."""
 
+    def check(self, group: Group) -> None:
+        """Raise ``ValueError`` if the group leads out of the family."""
+        self.pieces(group)
+
     def orbit(self, group: Group, points: np.ndarray) -> np.ndarray:
         """Moved copies ``[F, |G|, n]`` of every function, ``f(g^-1 x)``, for all elements of a finite group."""
-        self.pieces(group)  # raises if the group leads out of the family
+        self.check(group)
         back = group.plane(group.inverse(group.elements)).numpy()
         moved = np.einsum("gij,pj->gpi", back, points)
         return self.functions(moved.reshape(-1, 2)).reshape(-1, len(back), len(points))
@@ -78,6 +82,9 @@ class GaussianRings(Filters):
                 shell = np.where(radius < 1e-9, 0.0, shell)
             rows.append((shell[:, None] * circular_harmonics(angle, mu)).T)
         return np.concatenate(rows)
+
+    def check(self, group: Group) -> None:
+        """Nothing to check: rotations and reflections mix the harmonics of one frequency among themselves."""
 
     def pieces(self, group: Group) -> list[Piece]:
         """One piece for each ring and frequency."""

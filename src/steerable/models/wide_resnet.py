@@ -48,7 +48,7 @@ class WideResNet(nn.Module):
         sizes = [kernel_size or (3 if _rotations(g) <= 4 else 5) for g in stages]
         plan = make_plan(stages, sizes, widen, (depth - 4) // 6, match, in_channels)
         self.lift = snn.Conv2d(in_channels * stages[0].trivial, plan[0].in_type, 5, padding=2, init=init, bias=False)
-        self.stages = nn.ModuleList()
+        self.stages, current = nn.ModuleList(), plan[0].in_type
         for i in range(3):
             layers: list[nn.Module] = []
             if i and stages[i] != stages[i - 1]:

@@ -6,11 +6,14 @@ from steerable.nn.bake import bake as bake
 from steerable.nn.blur import BlurPool2d as BlurPool2d
 from steerable.nn.conv import Conv2d as Conv2d
 from steerable.nn.conv import ConvTranspose2d as ConvTranspose2d
+from steerable.nn.crelu import CReLU as CReLU
 from steerable.nn.dropout import FieldDropout as FieldDropout
 from steerable.nn.exactness import ExactnessWarning as ExactnessWarning
 from steerable.nn.exactness import strict as strict
+from steerable.nn.fourier_act import FourierAct as FourierAct
 from steerable.nn.fourier_layers import FromFourier as FromFourier
 from steerable.nn.fourier_layers import ToFourier as ToFourier
+from steerable.nn.gate import Gate as Gate
 from steerable.nn.global_pool import GlobalAvgPool2d as GlobalAvgPool2d
 from steerable.nn.global_pool import GlobalMaxPool2d as GlobalMaxPool2d
 from steerable.nn.group_norm import GroupNorm as GroupNorm
@@ -24,6 +27,7 @@ from steerable.nn.linear import Linear as Linear
 from steerable.nn.mask import DiscMask as DiscMask
 from steerable.nn.module import EquivariantModule as EquivariantModule
 from steerable.nn.norm import BatchNorm as BatchNorm
+from steerable.nn.norm_act import NormAct as NormAct
 from steerable.nn.norm_max_pool import NormMaxPool2d as NormMaxPool2d
 from steerable.nn.norm_pool import NormPool as NormPool
 from steerable.nn.pad import Pad2d as Pad2d
@@ -39,9 +43,12 @@ from steerable.nn.pointwise import Softplus as Softplus
 from steerable.nn.pointwise import Tanh as Tanh
 from steerable.nn.pool import AvgPool2d as AvgPool2d
 from steerable.nn.pool import MaxPool2d as MaxPool2d
+from steerable.nn.restrict import Disentangle as Disentangle
 from steerable.nn.restrict import Restrict as Restrict
 from steerable.nn.sequential import Branches as Branches
 from steerable.nn.sequential import Plain as Plain
 from steerable.nn.sequential import Residual as Residual
 from steerable.nn.sequential import Sequential as Sequential
+from steerable.nn.tensor_product import TensorProduct as TensorProduct
 from steerable.nn.upsample import Upsample2d as Upsample2d
+from steerable.nn.vector_field import VectorField as VectorField

@@ -1,4 +1,4 @@
-"""Pooling to a given size. The windows of ``torch`` lie symmetrically about the centre, so it is exact at every size."""
+"""Pooling to a given size: the windows of ``torch`` lie symmetrically about the centre, so every size is exact."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class _AdaptivePool2d(EquivariantModule):
         require_type(in_type, type(self).__name__)
         super().__init__(in_type, in_type)
         if not isinstance(output_size, int) or output_size < 1:
-            raise ValueError(f"{type(self).__name__}: output_size must be a positive integer (rotations swap the axes), got "
-                             f"{output_size!r}")
+            raise ValueError(f"{type(self).__name__}: output_size must be a positive integer (turns swap the axes), "
+                             f"got {output_size!r}")
         self.output_size = output_size
 
     def extra_repr(self) -> str:
@@ -40,7 +40,7 @@ class AdaptiveAvgPool2d(_AdaptivePool2d):
 
 
 class AdaptiveMaxPool2d(_AdaptivePool2d):
-    """Maximum over ``output_size`` by ``output_size`` windows; regular, quotient and trivial fields, exact at every size."""
+    """Maximum over ``output_size`` by ``output_size`` windows; permutation fields, exact at every size."""
 
     def __init__(self, in_type: FieldType, output_size: int) -> None:
         require_permutation(in_type, "AdaptiveMaxPool2d", "AdaptiveAvgPool2d")

@@ -1,4 +1,4 @@
-"""Orthogonal changes of basis field by field, and reordering of channels: the engine of Restrict, ToFourier, FromFourier."""
+"""Orthogonal changes of basis field by field, and reordering of channels: the engine of Restrict and ToFourier."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Split = tuple[tuple[Representation, ...], np.ndarray]
 
 
 def change_basis(x: Tensor, lengths: tuple[int, ...], matrices: list[Tensor | None]) -> Tensor:
-    """Apply ``matrices[k] [d, d]`` to every field of block ``k`` of ``x [B, C, ...]``; ``None`` leaves a block alone."""
+    """Apply ``matrices[k] [d, d]`` to every field of block ``k`` of ``x [B, C, ...]``; ``None`` leaves it alone."""
     if all(m is None for m in matrices):
         return x
     parts = []

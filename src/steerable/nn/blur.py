@@ -14,7 +14,7 @@ from steerable.nn.pool import require_window
 
 def gaussian_taps(kernel_size: int, sigma: float) -> Tensor:
     """Normalised samples ``[kernel_size]`` (float64) of a Gaussian about the centre of the window."""
-    x = torch.arange(kernel_size, dtype=torch.float64) - (kernel_size - 1) / 2
+    x = torch.arange(kernel_size, dtype=torch.float64, device="cpu") - (kernel_size - 1) / 2
     w = torch.exp(-0.5 * (x / sigma) ** 2)
     return w / w.sum()
 
@@ -33,12 +33,12 @@ def blur(x: Tensor, rows: Tensor, columns: Tensor, stride: int, padding: int) ->
 class BlurPool2d(EquivariantModule):
     """Gaussian blur, then every ``stride``-th pixel; ``[B, C, H, W]`` to ``[B, C, H', W']``, any type.
 
-    The Gaussian is isotropic, so it commutes with rotations; before a stride it removes what would alias. Zhang, ICML 2019;
-    sigma 0.66 as in Weiler and Cesa, NeurIPS 2019.
+    The Gaussian is isotropic, so it commutes with rotations; before a stride it removes what would alias. Zhang, ICML
+    2019; sigma 0.66 as in Weiler and Cesa, NeurIPS 2019.
 
-    With ``kernel_size=None`` the window has the smallest sufficient side (5 at the default sigma, padding 2), widened by up
-    to ``stride - 1`` taps so that the size rule holds: exact on odd and even sides alike, and ``H' = ceil(H / 2)`` for
-    stride 2.
+    With ``kernel_size=None`` the window has the smallest sufficient side (5 at the default sigma, padding 2), widened
+    by up to ``stride - 1`` taps so that the size rule holds: exact on odd and even sides alike, and for
+    stride 2 ``H' = ceil(H / 2)``.
 
     Args:
         in_type: any type.
@@ -48,7 +48,8 @@ class BlurPool2d(EquivariantModule):
         padding: pixels of zero on every border; default half the window.
 
     Raises:
-        ValueError: for a bad argument, wrong channels, or in strict mode for a size that is not exact with a fixed kernel.
+        ValueError: for a bad argument, wrong channels, or in strict mode for a size that is not exact with a fixed
+        kernel.
     """
 
     def __init__(self, in_type: FieldType, stride: int = 2, sigma: float = 0.66, kernel_size: int | None = None,
@@ -79,7 +80,8 @@ class BlurPool2d(EquivariantModule):
 
     def extra_repr(self) -> str:
         """Type and window, for printing."""
-        return f"{self.in_type!r}, stride={self.stride}, sigma={self.sigma}, kernel_size={self.kernel_size or 'fitted'}"
+        window = self.kernel_size or "fitted"
+        return f"{self.in_type!r}, stride={self.stride}, sigma={self.sigma}, kernel_size={window}"
 
     def bake(self) -> nn.Module:
         """The same filters without a type."""
@@ -98,6 +100,7 @@ class PlainBlur(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Blur and stride ``x [B, C, H, W]``."""
-        sides = [exact_kernel(s, self.base, self.stride, self.padding) if self.fitted else self.base for s in x.shape[-2:]]
+        sides = [exact_kernel(s, self.base, self.stride, self.padding) if self.fitted else self.base
+                 for s in x.shape[-2:]]
         rows, columns = (getattr(self, f"taps_{k}") for k in sides)
         return blur(x, rows, columns, self.stride, self.padding)

@@ -7,14 +7,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steerable.fields.type import FieldType
-from steerable.nn.module import EquivariantModule, require_type
+from steerable.nn.module import EquivariantModule, field_of_channel, require_type
 
 
 class FieldDropout(EquivariantModule):
     """In train, sets whole fields of a sample to zero at all positions and scales the others by ``1 / (1 - p)``.
 
-    All channels of a field share their fate, so what is drawn commutes with the group; dropping single channels would not.
-    On trivial fields it is ``torch.nn.Dropout2d`` (Tompson et al., CVPR 2015).
+    All channels of a field share their fate, so what is drawn commutes with the group; dropping single channels would
+    not. On trivial fields it is ``torch.nn.Dropout2d`` (Tompson et al., CVPR 2015).
 
     Args:
         in_type: type of the channels ``x [B, C, ...]``.
@@ -31,8 +31,7 @@ class FieldDropout(EquivariantModule):
             raise ValueError(f"FieldDropout: p must lie between 0 and 1, got {p!r}")
         self.p = float(p)
         self.num_fields = in_type.num_fields
-        sizes = torch.tensor([rep.size for rep in in_type.fields], dtype=torch.int64)
-        self.register_constant("field", torch.repeat_interleave(torch.arange(self.num_fields), sizes))
+        self.register_constant("field", field_of_channel(in_type))
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop fields of ``x``."""

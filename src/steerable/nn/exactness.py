@@ -16,8 +16,8 @@ class ExactnessWarning(UserWarning):
 def is_exact_stride(side: int, kernel_size: int, stride: int, padding: int, dilation: int = 1) -> bool:
     """Whether a strided window visits positions symmetric about the centre of ``side`` pixels.
 
-    The rule is ``(side + 2 padding - dilation (kernel_size - 1) - 1) % stride == 0``: nothing is left over on one border
-    only. It holds for convolutions and every kind of pooling, odd and even kernels alike.
+    The rule is ``(side + 2 padding - dilation (kernel_size - 1) - 1) % stride == 0``: nothing is left over on one
+    border only. It holds for convolutions and every kind of pooling, odd and even kernels alike.
     """
     return (side + 2 * padding - dilation * (kernel_size - 1) - 1) % stride == 0
 
@@ -50,9 +50,9 @@ def check_stride(layer: nn.Module, size: Sequence[int], kernel_size: int, stride
     low = broken[0] - left
     nearby = f"{low} or {low + stride}" if low + 2 * padding >= reach and low > 0 else f"{low + stride}"
     message = (f"{type(layer).__name__}: input of size {' x '.join(map(str, sides))} is not exact for stride {stride}, "
-               f"kernel {kernel_size}, padding {padding}: (side + 2 * padding - {reach}) % stride is {left}, expected 0, so "
-               f"quarter turns and reflections sample other pixels. Use sides such as {nearby} instead of {broken[0]} "
-               f"(pad or crop the input)")
+               f"kernel {kernel_size}, padding {padding}: (side + 2 padding - {reach}) % stride is {left}, expected 0, "
+               f"so quarter turns and reflections sample other pixels. Use sides such as {nearby} instead of "
+               f"{broken[0]} (pad or crop the input)")
     if getattr(layer, "strict", False):
         raise ValueError(message)
     layer._told_stride = True  # type: ignore[assignment]

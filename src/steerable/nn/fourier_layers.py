@@ -35,7 +35,7 @@ class ToFourier(BasisChange):
         ValueError: for wrong channels.
     """
 
-    def __init__(self, type: FieldType) -> None:  # noqa: A002 (the word of the contract)
+    def __init__(self, type: FieldType) -> None:
         require_type(type, "ToFourier", "type")
         super().__init__(type, type.fourier, *_plan(type))
 
@@ -50,6 +50,6 @@ class FromFourier(BasisChange):
         ValueError: for wrong channels.
     """
 
-    def __init__(self, type: FieldType) -> None:  # noqa: A002 (the word of the contract)
+    def __init__(self, type: FieldType) -> None:
         require_type(type, "FromFourier", "type")
         super().__init__(type.fourier, type, *_plan(type), inverse=True)

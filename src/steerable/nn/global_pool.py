@@ -24,7 +24,8 @@ class _GlobalPool2d(EquivariantModule):
         if self.in_type is not None:
             self.check_input(x, spatial=2)
         elif x.dim() != 4:
-            raise ValueError(f"{type(self).__name__}: input has shape {tuple(x.shape)}; this layer expects [B, C, H, W]")
+            raise ValueError(f"{type(self).__name__}: input has shape {tuple(x.shape)}; expected an image "
+                             f"[B, C, H, W]")
 
     def extra_repr(self) -> str:
         """The type, if there is one."""
@@ -56,8 +57,8 @@ class GlobalMaxPool2d(_GlobalPool2d):
     """Maximum over all pixels, ``[B, C, H, W]`` to ``[B, C]``. Where pixels tie, they share the gradient.
 
     Args:
-        in_type: regular, quotient and trivial fields, which the output keeps; without one the layer is a plain module, and
-            ``st.nn.Sequential`` lets it follow trivial fields only.
+        in_type: regular, quotient and trivial fields, which the output keeps; without one the layer is a plain module,
+            and ``st.nn.Sequential`` lets it follow trivial fields only.
 
     Raises:
         TypeError: for other fields.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steerable.fields.type import FieldType
 from steerable.nn.layer_norm import SampleNorm, like, widen
+from steerable.nn.module import field_of_channel
 
 
 def group_norm(x: Tensor, along: Tensor, run: Tensor, weight: Tensor | None, bias: Tensor | None, runs: int,
@@ -59,12 +61,12 @@ class GroupNorm(SampleNorm):
         super().__init__(in_type, eps, affine)
         fields = in_type.num_fields
         if not isinstance(groups, int) or groups < 1 or fields % groups:
-            raise ValueError(f"{type(self).__name__}: groups must divide the {fields} fields of {in_type!r}, got {groups!r}; "
-                             f"use 1 (all fields together) or {fields} (each field alone)")
+            raise ValueError(f"{type(self).__name__}: groups must divide the {fields} fields of {in_type!r}, got "
+                             f"{groups!r}; use 1 (all fields together) or {fields} (each field alone)")
         self.groups = groups
-        run = self.field // (fields // groups) if groups else self.field
+        run = field_of_channel(in_type) // (fields // groups)
         self.register_constant("run", run)
-        sizes = torch.bincount(run, minlength=groups)
+        sizes = np.bincount(run, minlength=groups)
         self._equal = in_type.is_permutation and bool((sizes == sizes[0]).all())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -80,7 +82,7 @@ class GroupNorm(SampleNorm):
         return f"{self.in_type!r}, groups={self.groups}"
 
     def bake(self) -> nn.Module:
-        """``torch.nn.GroupNorm`` where the groups are permutation fields of one size, else the same on fixed tensors."""
+        """``torch.nn.GroupNorm`` where groups are permutation fields of one size, else the same on fixed tensors."""
         weight, bias = self.affine_per_channel()
         if not self._equal:
             return PlainGroupNorm(self.along, self.run, weight, bias, self.groups, self.eps)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from steerable.fields.type import FieldType
-from steerable.nn.module import EquivariantModule, require_type
+from steerable.nn.module import EquivariantModule, field_of_channel, require_type
 from steerable.nn.norm import invariant_vectors
 
 
@@ -42,10 +43,10 @@ def layer_norm(x: Tensor, along: Tensor, weight: Tensor | None, bias: Tensor | N
 
 
 class SampleNorm(EquivariantModule):
-    """Shared half of layer and group norm: a scale per field and a bias along the invariant direction of a field.
+    """Shared half of layer and group norm: a scale per field and a bias along its invariant direction.
 
-    The invariant direction of a field is all-ones for a permutation field, else the sum of its invariant vectors; fields
-    without invariant vectors have no mean and no bias.
+    The invariant direction of a field is all-ones for a permutation field, else the sum of its invariant vectors;
+    fields without invariant vectors have no mean and no bias.
     """
 
     weight: Tensor | None
@@ -55,19 +56,17 @@ class SampleNorm(EquivariantModule):
         require_type(in_type, type(self).__name__)
         super().__init__(in_type, in_type)
         self.eps = eps
-        along, field, slot, fields, slots = [], [], [], 0, 0
+        along, slot, fields, slots = [np.zeros(0)], [np.zeros(0, dtype=np.int64)], 0, 0
         for b in in_type.blocks:
-            vectors = invariant_vectors(b)
-            number = torch.arange(b.multiplicity).repeat_interleave(b.rep.size)
-            along.append(vectors.sum(0).repeat(b.multiplicity))
-            field.append(fields + number)
-            slot.append(slots + number if len(vectors) else torch.zeros_like(number))
+            vectors = invariant_vectors(b).numpy()
+            number = np.repeat(np.arange(b.multiplicity), b.rep.size)
+            along.append(np.tile(vectors.sum(0), b.multiplicity))
+            slot.append(slots + number if len(vectors) else np.zeros_like(number))
             fields += b.multiplicity
             slots += b.multiplicity if len(vectors) else 0
-        empty = torch.zeros(0, dtype=torch.int64)
-        self.register_constant("along", torch.cat([*along, empty.double()]))
-        self.register_constant("field", torch.cat([*field, empty]))
-        self.register_constant("slot", torch.cat([*slot, empty]))
+        self.register_constant("along", np.concatenate(along))
+        self.register_constant("field", field_of_channel(in_type))
+        self.register_constant("slot", np.concatenate(slot))
         self.register_parameter("weight", nn.Parameter(torch.ones(fields)) if affine else None)
         self.register_parameter("bias", nn.Parameter(torch.zeros(slots)) if affine and slots else None)
 
@@ -88,8 +87,8 @@ class SampleNorm(EquivariantModule):
 class LayerNorm(SampleNorm):
     """Each position on its own: the mean along the invariant directions is removed, all channels share one scale.
 
-    After Ba et al., 2016, arXiv 1607.06450; on trivial fields it is ``torch.nn.LayerNorm`` over the channel axis. One scale
-    for all fields keeps the ratio of invariant and turning features, which is itself invariant.
+    After Ba et al., 2016, arXiv 1607.06450; on trivial fields it is ``torch.nn.LayerNorm`` over the channel axis. One
+    scale for all fields keeps the ratio of invariant and turning features, which is itself invariant.
 
     Args:
         in_type: type of the channels ``x [B, C, ...]``.

@@ -110,3 +110,9 @@ def require_same_group(layer: str, in_type: FieldType, out_type: FieldType) -> N
     if in_type.group != out_type.group:
         raise ValueError(f"{layer}: in_type belongs to {in_type.group.name} and out_type to {out_type.group.name}; "
                          f"put nn.Restrict between them")
+
+
+def field_of_channel(type: FieldType) -> np.ndarray:
+    """``[C]``: the number of the field that each channel belongs to."""
+    sizes = [rep.size for rep in type.fields]
+    return np.repeat(np.arange(len(sizes)), sizes)

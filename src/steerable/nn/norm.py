@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from steerable.fields.blocks import Block
 from steerable.fields.type import FieldType
+from steerable.nn.eager_norm import EagerFieldNorm
 from steerable.nn.module import EquivariantModule, require_type
 
 
@@ -39,9 +40,9 @@ def invariant_vectors(block: Block) -> Tensor:
 class BatchNorm(EquivariantModule):
     """Batch norm with statistics per field, after Weiler and Cesa, NeurIPS 2019, section 2.6 and Weiler et al., 2018.
 
-    A permutation field (regular, quotient, trivial) has one mean and one variance, shared by its channels. Any other field
-    loses its mean along invariant vectors only and is divided by the root of its mean square per channel; its bias lives
-    along the invariant vectors. So the layer commutes with the group, in train and in eval.
+    A permutation field (regular, quotient, trivial) has one mean and one variance, shared by its channels. Any other
+    field loses its mean along invariant vectors only and is divided by the root of its mean square per channel; its
+    bias lives along the invariant vectors. So the layer commutes with the group, in train and in eval.
 
     Takes and gives ``[B, C]``, ``[B, C, L]``, ``[B, C, H, W]`` or ``[B, C, D, H, W]``. On trivial fields it is
     ``torch.nn.BatchNorm``. An empty batch passes and leaves the running statistics untouched.
@@ -62,6 +63,10 @@ class BatchNorm(EquivariantModule):
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
+    field: Tensor
+    sizes: Tensor
+    lost: Tensor
+    lengths: Tensor
 
     def __init__(self, in_type: FieldType, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
                  track_running_stats: bool = True) -> None:
@@ -70,16 +75,26 @@ class BatchNorm(EquivariantModule):
         self.eps, self.momentum, self.affine = eps, momentum, affine
         self.track_running_stats = track_running_stats
         runs: list[_Run] = []
+        squares: list[np.ndarray] = []
         fields = vectors = 0
         for k, b in enumerate(in_type.blocks):
             along = invariant_vectors(b)
             self.register_constant(f"along_{k}", along)
             n = len(along)
+            squares.append(np.tile(np.square(np.asarray(along)).sum(1), b.multiplicity))
             runs.append(_Run(b.start, b.stop, *b.shape, fields, fields + b.multiplicity, vectors,
                              vectors + n * b.multiplicity, n, b.rep.is_permutation))
             fields, vectors = runs[-1].f1, runs[-1].i1
         self._runs = tuple(runs)
-        self.register_constant("field", np.repeat(np.arange(fields), [rep.size for rep in in_type.fields]))
+        self._least = min((r.d for r in runs), default=1)
+        # numpy, as building a layer must cost no more than building a plain one; of each field its channels and the
+        # degrees of freedom its mean takes, of each vector its square length
+        multiplicities = [r.m for r in runs]
+        sizes = np.repeat([r.d for r in runs], multiplicities).astype(np.int64)
+        self.register_constant("field", np.repeat(np.arange(fields), sizes))
+        self.register_constant("sizes", sizes.astype(np.float64))
+        self.register_constant("lost", np.repeat([float(r.n) for r in runs], multiplicities))
+        self.register_constant("lengths", np.concatenate([*squares, np.zeros(0)]))
         self.register_parameter("weight", nn.Parameter(torch.empty(fields)) if affine else None)
         self.register_parameter("bias", nn.Parameter(torch.empty(vectors)) if affine and vectors else None)
         self.register_buffer("running_mean", torch.empty(vectors) if track_running_stats else None)
@@ -105,13 +120,33 @@ class BatchNorm(EquivariantModule):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``x [B, C, ...]``."""
         self.check_input(x)
-        if x.shape[0] == 0 or not (self.training or self.running_var is None):
+        if x.shape[0] == 0 or not self._runs or not (self.training or self.running_var is None):
             return self._fixed(x)
         self._check_values(x)
         factor = self._factor()
-        parts = [self._normalise(x if len(self._runs) == 1 else x[:, r.start : r.stop], k, factor)
-                 for k, r in enumerate(self._runs)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+        if len(self._runs) == 1 and self._runs[0].permutation:
+            mean, var = (self.running_mean, self.running_var) if self.training else (None, None)
+            return self._by_library(x, self._runs[0], mean, var, self.weight, self.bias, factor)
+        if self.running_mean is None or self.running_var is None or not self.training:
+            return self.by_blocks(x, self.weight, self.bias)[0]
+        if x.dtype == self.running_var.dtype and not torch.compiler.is_compiling():
+            y, mean, var = EagerFieldNorm.apply(x, self.weight, self.bias, self)
+        else:
+            y, mean, var = self.by_blocks(x, self.weight, self.bias)
+        with torch.no_grad():
+            values = self.sizes * (x.numel() // x.shape[1])
+            unbiased = var * (values / (values - self.lost).clamp_min(1))
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), factor)
+            self.running_var.lerp_(unbiased.to(self.running_var.dtype), factor)
+        return y
+
+    def by_blocks(self, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalise by the batch in ordinary operators: the definition. Also gives means and variances."""
+        found = [self._normalise(x, k, weight, bias) for k in range(len(self._runs))]
+        if len(found) == 1:
+            return found[0]
+        y, mean, var = (torch.cat([f[i] for f in found], 1 if i == 0 else 0) for i in range(3))
+        return y, mean, var
 
     def _factor(self) -> float:
         """Weight of this batch in the running statistics; counts the batch."""
@@ -123,60 +158,70 @@ class BatchNorm(EquivariantModule):
     def _check_values(self, x: Tensor) -> None:
         if torch.compiler.is_compiling():
             return
-        values = x.numel() // max(x.shape[1], 1) * min((r.d for r in self._runs), default=2)
-        if values == 1:
-            raise ValueError(f"BatchNorm: input of shape {tuple(x.shape)} holds one value per field, expected more than one "
-                             f"when training; use a larger batch or .eval()")
+        if x.numel() == x.shape[1] and self._least == 1:
+            raise ValueError(f"BatchNorm: input of shape {tuple(x.shape)} holds one value per field, expected more "
+                             f"than one when training; use a larger batch or .eval()")
 
-    def _statistics(self, r: _Run) -> tuple[Tensor | None, ...]:
-        """Running mean and variance, weight and bias of one block, as views."""
-        whole = len(self._runs) == 1
-        pairs = ((self.running_mean, r.i0, r.i1), (self.running_var, r.f0, r.f1), (self.weight, r.f0, r.f1),
-                 (self.bias, r.i0, r.i1))
-        return tuple(t if t is None or whole else t[a:b] for t, a, b in pairs)
+    def _by_library(self, x: Tensor, r: _Run, mean: Tensor | None, var: Tensor | None, weight: Tensor | None,
+                    bias: Tensor | None, factor: float) -> Tensor:
+        """Permutation fields by the library's kernel, on a view in which a field and its channels share one axis."""
+        if r.d == 1:
+            return F.batch_norm(x, mean, var, weight, bias, True, factor, self.eps)
+        shape = x.shape
+        along = (r.d,) if len(shape) == 2 else (r.d * shape[2], *shape[3:])
+        y = F.batch_norm(x.reshape(shape[0], r.m, *along), mean, var, weight, bias, True, factor, self.eps)
+        return y.reshape(shape)
 
-    def _normalise(self, x: Tensor, k: int, factor: float) -> Tensor:
-        """One block ``[B, m d, ...]`` by the statistics of the batch."""
+    def _normalise(self, x: Tensor, k: int, weight: Tensor | None,
+                   bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Block ``k`` of ``x`` by the statistics of the batch, and these: mean along vectors, biased variance."""
         r = self._runs[k]
-        mean, var, weight, bias = self._statistics(r)
-        if not self.training:
-            mean = var = None
+        x = x if len(self._runs) == 1 else x[:, r.start : r.stop]
+        weight = None if weight is None else weight[r.f0 : r.f1]
+        bias = None if bias is None or not r.n else bias[r.i0 : r.i1]
         if r.permutation:
-            # the library's kernel on a view: a field and its channels share the axis over which it averages
-            view = x if r.d == 1 else x.unflatten(1, (r.m, r.d)).flatten(2, 3 if x.dim() > 2 else 2)
-            return F.batch_norm(view, mean, var, weight, bias, True, factor, self.eps).reshape(x.shape)
-        return self._normalise_invariants(x, k, factor, mean, var, weight, bias)
+            reference = getattr(self, f"along_{k}") if self.running_var is None else self.running_var
+            # the kernel writes its statistics into these: slices of the buffers would clash in the backward pass
+            mean, var = (torch.zeros(r.m, dtype=reference.dtype, device=x.device) for _ in range(2))
+            y = self._by_library(x, r, mean, var, weight, bias, 1.0)
+            values = x.numel() // r.m
+            return y, mean, var * ((values - 1) / values)
+        return self._by_invariants(x, r, getattr(self, f"along_{k}"), weight, bias)
 
-    def _normalise_invariants(self, x: Tensor, k: int, factor: float, mean: Tensor | None, var: Tensor | None,
-                              weight: Tensor | None, bias: Tensor | None) -> Tensor:
-        r = self._runs[k]
-        along = getattr(self, f"along_{k}")
+    def _by_invariants(self, x: Tensor, r: _Run, along: Tensor, weight: Tensor | None,
+                       bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Other fields: the mean along invariant vectors, then one scale per field."""
         # half precision is widened, as the library's kernel does inside
-        v = (x if x.dtype in (torch.float32, torch.float64) else x.float()).unflatten(1, (r.m, r.d)).flatten(3)
-        v = v if v.dim() == 4 else v.unsqueeze(-1)
-        count = v.shape[0] * v.shape[3]
+        v = (x if x.dtype in (torch.float32, torch.float64) else x.float()).reshape(x.shape[0], r.m, r.d, -1)
+        mean = v.new_zeros(0)
         if r.n:
             coefficients = (v.mean((0, 3)).unsqueeze(1) * along).sum(-1) / along.square().sum(-1)  # [m, n]
             v = v - (coefficients.unsqueeze(-1) * along).sum(1).unsqueeze(-1)
+            mean = coefficients.flatten()
         square = v.square().mean((0, 2, 3))
-        if mean is not None and var is not None:
-            with torch.no_grad():
-                values = count * r.d
-                if r.n:
-                    mean.lerp_(coefficients.flatten().to(mean.dtype), factor)
-                var.lerp_((square * (values / max(values - r.n, 1))).to(var.dtype), factor)
         scale = torch.rsqrt(square + self.eps)
-        v = v * (scale if weight is None else scale * weight)[:, None, None]
-        if bias is not None and r.n:
-            v = v + (bias.view(r.m, r.n, 1) * along).sum(1).unsqueeze(-1)
-        return v.to(x.dtype).reshape(x.shape)
+        y = v * (scale if weight is None else scale * weight)[:, None, None]
+        if bias is not None:
+            y = y + (bias.view(r.m, r.n, 1) * along).sum(1).unsqueeze(-1)
+        return y.to(x.dtype).reshape(x.shape), mean, square
 
-    def _channels(self, coefficients: Tensor) -> Tensor:
+    def channels(self, coefficients: Tensor) -> Tensor:
         """``[C]`` from coefficients along the invariant vectors."""
         if all(r.permutation for r in self._runs):
             return coefficients.index_select(0, self.field)
         parts = [(coefficients[r.i0 : r.i1].view(r.m, r.n, 1) * getattr(self, f"along_{k}")).sum(1).flatten()
                  for k, r in enumerate(self._runs)]
+        return torch.cat(parts)
+
+    def moments(self, values: Tensor) -> Tensor:
+        """Inner products of ``values [C]`` with the invariant vectors, ``[vectors]``: the transpose of ``channels``."""
+        parts = [(values[r.start : r.stop].view(r.m, 1, r.d) * getattr(self, f"along_{k}")).sum(-1).flatten()
+                 for k, r in enumerate(self._runs)]
+        return torch.cat(parts)
+
+    def per_field(self, values: Tensor) -> Tensor:
+        """Sums ``[fields]`` of ``values [C]`` over the channels of each field."""
+        parts = [values[r.start : r.stop].view(r.m, r.d).sum(-1) for r in self._runs]
         return torch.cat(parts)
 
     def affine_per_channel(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -185,17 +230,22 @@ class BatchNorm(EquivariantModule):
         ones = torch.ones(self.in_type.size, dtype=reference.dtype, device=reference.device)
         mean, var = torch.zeros_like(ones), ones
         if self.running_mean is not None and self.running_var is not None:
-            mean, var = self._channels(self.running_mean), self.running_var.index_select(0, self.field)
+            mean, var = self.channels(self.running_mean), self.running_var.index_select(0, self.field)
         weight = ones if self.weight is None else self.weight.index_select(0, self.field)
-        bias = torch.zeros_like(ones) if self.bias is None else self._channels(self.bias)
+        bias = torch.zeros_like(ones) if self.bias is None else self.channels(self.bias)
         return mean, var, weight, bias
 
     def _fixed(self, x: Tensor) -> Tensor:
         """What eval does: one scale and one shift per channel."""
         if not self._runs:
             return x
-        mean, var, weight, bias = self.affine_per_channel()
-        return F.batch_norm(x, mean, var, weight, bias, False, 0.0, self.eps)
+        return F.batch_norm(x, *self.affine_per_channel(), False, 0.0, self.eps)
+
+    def normalise_by(self, x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        """``x`` by given statistics: one scale and one shift per channel."""
+        w = None if weight is None else weight[self.field]
+        b = None if bias is None else self.channels(bias)
+        return F.batch_norm(x, self.channels(mean), var[self.field], w, b, False, 0.0, self.eps)
 
     def extra_repr(self) -> str:
         """Type and options, for printing."""
@@ -208,13 +258,14 @@ class BatchNorm(EquivariantModule):
             ValueError: without running statistics, since eval then depends on the batch.
         """
         if self.running_mean is None:
-            raise ValueError("BatchNorm: track_running_stats is False, so eval depends on the batch and cannot be baked; "
-                             "expected track_running_stats=True, or use GroupNorm")
+            raise ValueError(f"BatchNorm({self.in_type!r}): track_running_stats is False, so eval depends on the batch "
+                             f"and cannot be baked; expected track_running_stats=True, or use GroupNorm")
         baked = FixedBatchNorm(self.in_type.size, self.eps)
         with torch.no_grad():
             values = self.affine_per_channel()
             baked.to(values[0].device, values[0].dtype)
-            for target, value in zip((baked.running_mean, baked.running_var, baked.weight, baked.bias), values, strict=True):
+            targets = (baked.running_mean, baked.running_var, baked.weight, baked.bias)
+            for target, value in zip(targets, values, strict=True):
                 target.copy_(value)  # type: ignore[union-attr]
         return baked.eval()
 
@@ -222,5 +273,5 @@ class BatchNorm(EquivariantModule):
 class FixedBatchNorm(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
     """An ordinary batch norm over axis 1, whatever axes follow."""
 
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 (the name torch uses)
+    def _check_input_dim(self, input: Tensor) -> None:
         """Any shape ``[B, C, ...]``."""

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from steerable.fields.type import FieldType
 from steerable.nn.exactness import check_stride
-from steerable.nn.module import EquivariantModule, require_type
+from steerable.nn.module import EquivariantModule, field_of_channel, require_type
 from steerable.nn.pool import require_window
 
 
@@ -59,8 +59,7 @@ class NormMaxPool2d(EquivariantModule):
         if not in_type.size:
             raise ValueError(f"NormMaxPool2d: the type must have channels, got {in_type!r}")
         self.shapes = tuple(b.shape for b in in_type.blocks)
-        sizes = torch.tensor([rep.size for rep in in_type.fields])
-        self.register_constant("field", torch.repeat_interleave(torch.arange(len(sizes)), sizes))
+        self.register_constant("field", field_of_channel(in_type))
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool ``x``."""

@@ -28,7 +28,8 @@ class Pad2d(EquivariantModule):
         require_type(in_type, "Pad2d")
         super().__init__(in_type, in_type)
         if not isinstance(padding, int) or padding < 0:
-            raise ValueError(f"Pad2d: padding must be a non-negative integer, the same on every border, got {padding!r}")
+            raise ValueError(f"Pad2d: padding must be a non-negative integer, the same on every border, got "
+                             f"{padding!r}")
         if mode not in _PLAIN:
             raise ValueError(f"Pad2d: mode must be one of {list(_PLAIN)}, got {mode!r}")
         self.padding, self.mode = padding, mode

@@ -23,8 +23,8 @@ def require_window(layer: str, kernel_size: int, stride: int, padding: int) -> N
     given = (("kernel_size", kernel_size, 1), ("stride", stride, 1), ("padding", padding, 0))
     for name, value, least in given:
         if not isinstance(value, int) or value < least:
-            raise ValueError(f"{layer}: {name} must be an integer of at least {least}, got {value!r}; windows are square, "
-                             f"since rotations swap the axes")
+            raise ValueError(f"{layer}: {name} must be an integer of at least {least}, got {value!r}; windows are "
+                             f"square, since rotations swap the axes")
     if padding > kernel_size // 2:
         raise ValueError(f"{layer}: padding must be at most half the kernel, got padding {padding} with kernel_size "
                          f"{kernel_size}")
@@ -52,8 +52,8 @@ class _Pool2d(EquivariantModule):
 class MaxPool2d(_Pool2d):
     """Largest value in each window, channel by channel; ``[B, C, H, W]`` to ``[B, C, H', W']``.
 
-    Exact for quarter turns and reflections if ``(side + 2 padding - kernel_size) % stride == 0``: even sides for the usual
-    window of 2, odd sides for a window of 3 with stride 2 and padding 1.
+    Exact for quarter turns and reflections if ``(side + 2 padding - kernel_size) % stride == 0``: even sides for the
+    usual window of 2, odd sides for a window of 3 with stride 2 and padding 1.
 
     Args:
         in_type: regular, quotient and trivial fields.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from steerable.fields.type import FieldType
 from steerable.groups.finite import FiniteGroupBase
@@ -77,10 +76,10 @@ def _planar_subgroups(small: FiniteGroupBase) -> list[Inclusion]:
 class Restrict(BasisChange):
     """Forget part of the symmetry: from fields of G to fields of a subgroup H, disentangled.
 
-    ``regular(G)`` becomes ``|G| / |H|`` fields ``regular(H)``, quotient fields split by orbits, irreps into irreps; equal
-    parts of a block are gathered. Permutation fields are only reordered, so ReLU stays legal; other fields pass an
-    orthogonal matrix. The values are those of the input in another basis: nothing is lost (Weiler and Cesa, NeurIPS 2019,
-    section 2.7).
+    ``regular(G)`` becomes ``|G| / |H|`` fields ``regular(H)``, quotient fields split by orbits, irreps into irreps;
+    equal parts of a block are gathered. Permutation fields are only reordered, so ReLU stays legal; other fields pass
+    an orthogonal matrix. The values are those of the input in another basis: nothing is lost (Weiler and Cesa, NeurIPS
+    2019, section 2.7).
 
     Args:
         in_type: type of G; ``x [B, C, ...]``.
@@ -110,12 +109,13 @@ class Restrict(BasisChange):
                 order.append(channels.reshape(-1))
         out_type = FieldType(inclusion.small, blocks)
         lengths = tuple(b.stop - b.start for b in in_type.blocks)
-        super().__init__(in_type, out_type, [p for _, p in splits], np.concatenate([*order, np.zeros(0, np.int64)]), lengths)
+        channels = np.concatenate([*order, np.zeros(0, np.int64)])
+        super().__init__(in_type, out_type, [p for _, p in splits], channels, lengths)
         self.inclusion = inclusion
 
 
 class Disentangle(Restrict):
-    """Take fields apart without changing the group: sums, tensor products and intransitive permutations become plain fields.
+    """Take fields apart without changing the group: sums and tensor products become plain fields.
 
     Args:
         in_type: type of ``x [B, C, ...]``.

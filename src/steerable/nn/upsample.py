@@ -12,8 +12,8 @@ from steerable.nn.module import EquivariantModule, require_type
 class Upsample2d(EquivariantModule):
     """Interpolation of ``[B, C, H, W]`` to another size; linear in the values, so it takes any type.
 
-    Bilinear and bicubic are exact for quarter turns and reflections at every size, with either ``align_corners``; nearest is
-    exact for integer factors, the only ones it accepts.
+    Bilinear and bicubic are exact for quarter turns and reflections at every size, with either ``align_corners``;
+    nearest is exact for integer factors, the only ones it accepts.
 
     Args:
         in_type: any type.

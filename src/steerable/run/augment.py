@@ -45,7 +45,7 @@ def augment(x: Tensor, how: str, generator: torch.Generator) -> Tensor:
 
     Args:
         x: ``[B, C, S, S]``.
-        how: "none", "d4" or "rotate".
+        how: "none", "d4", "turn" (any angle) or "rotate" (any angle, and flips).
         generator: on the CPU, so that a run draws the same on every device.
 
     Raises:
@@ -56,8 +56,8 @@ def augment(x: Tensor, how: str, generator: torch.Generator) -> Tensor:
     n = len(x)
     if how == "d4":
         return turn_d4(x, torch.randint(8, (n,), generator=generator).to(x.device))
-    if how == "rotate":
+    if how in ("turn", "rotate"):
         angle = torch.rand(n, generator=generator, dtype=torch.float64) * 2 * torch.pi
-        flip = torch.rand(n, generator=generator) < 0.5
+        flip = torch.rand(n, generator=generator) < (0.5 if how == "rotate" else 0.0)
         return turn(x, angle.to(x), flip.to(x.device))
-    raise ValueError(f"augment: '{how}'; expected none, d4 or rotate.")
+    raise ValueError(f"augment: '{how}'; expected none, d4, turn or rotate.")

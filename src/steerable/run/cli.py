@@ -63,6 +63,9 @@ def main(argv: list[str]) -> int:
             text = str(e)
         print(f"steerable {name}: error: {' '.join(text.split())}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt as e:
         print(f"steerable {name}: interrupted. {e}".rstrip(), file=sys.stderr)
         return 130

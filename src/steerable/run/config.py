@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from steerable.data.errors import InputError
 
-Augment = Literal["none", "d4", "rotate"]
+Augment = Literal["none", "d4", "turn", "rotate"]
 Select = Literal["val_accuracy", "val_auc", "val_loss"]
 
 
@@ -53,7 +53,8 @@ class TrainConfig:
         batch_size: images a step, at most (an epoch is cut into batches of nearly equal size).
         lr: the highest learning rate of the one-cycle schedule.
         weight_decay: of AdamW.
-        augment: none; d4: one of the 8 turns and flips of the pixel grid; rotate: any angle, and flips.
+        augment: none; d4: one of the 8 turns and flips of the pixel grid; turn: any angle; rotate: any angle, and
+            flips.
         select: the validation figure by which the best epoch is kept.
         device: cpu, gpu or auto.
         precision: 32-true, bf16-mixed or 64-true.

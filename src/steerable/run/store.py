@@ -33,11 +33,11 @@ def fingerprint(model: nn.Module) -> dict[str, float]:
 
 
 def types(model: nn.Module) -> dict[str, str]:
-    """Return the field types of each equivariant layer, as text."""
+    """Return the field types of each equivariant layer, as text; a chain that ends in plain layers has none."""
     return {
-        name: f"{m.in_type.group.name}: {m.in_type} -> {m.out_type}"
+        name: f"{m.in_type!r} -> {m.out_type!r}"
         for name, m in model.named_modules()
-        if isinstance(m, EquivariantModule)
+        if isinstance(m, EquivariantModule) and m.in_type is not None and m.out_type is not None
     }
 
 

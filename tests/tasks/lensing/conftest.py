@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from steerable.tasks.lensing.scene import Scene
+from steerable.tasks.lensing.scene import MACRO, Scene
 
 
 @pytest.fixture
@@ -11,9 +11,8 @@ def plain_scene():
     """A function that builds one smooth scene (B = 1) from named macro parameters."""
 
     def build(**values: float) -> Scene:
-        macro = {"theta_e": 1.0, "e1": 0.0, "e2": 0.0, "g1": 0.0, "g2": 0.0, "lens_x": 0.0, "lens_y": 0.0,
-                 "source_x": 0.0, "source_y": 0.0, "source_radius": 0.15, "sersic_index": 1.0, "source_e1": 0.0, "source_e2": 0.0,
-                 "amplitude": 1.0}  # fmt: skip
+        macro = dict.fromkeys(MACRO, 0.0)
+        macro.update(theta_e=1.0, source_radius=0.15, sersic_index=1.0, amplitude=1.0)
         macro.update(values)
         zero = torch.zeros(1, dtype=torch.float64)
         return Scene(

@@ -15,14 +15,15 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--channels", type=int, default=1, help="channels of the images")
     parser.add_argument("--classes", type=int, default=10, help="number of classes")
     args = parser.parse_args(argv)
-    from steerable.models import list_models
+    from steerable.models import describe_model, list_models
     from steerable.run.build import build_model
     from steerable.run.config import ModelConfig
     from steerable.run.store import parameter_count
 
     names = list(list_models())
     if args.name is None:
-        print("\n".join(names))
+        width = max(map(len, names))
+        print("\n".join(f"{name:<{width}}  {describe_model(name)}" for name in names))
         return 0
     if args.name not in names:
         raise InputError(

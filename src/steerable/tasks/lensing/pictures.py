@@ -119,12 +119,14 @@ def angle_picture(curve: AngleCurve) -> bytes:
     left.set_ylabel("relative change of the logits")
     left.set_title(f"{curve.scenes[0]} noise-free scenes (values below 1e-7 drawn there)", fontsize=9)
     right.set_ylabel("accuracy")
-    right.set_title(f"{curve.scenes[1]} noisy scenes", fontsize=9)
+    error = max(value * (1 - value) for values in curve.accuracy.values() for value in values) ** 0.5
+    error /= curve.scenes[1] ** 0.5
+    right.set_title(f"{curve.scenes[1]} noisy scenes (standard error {error:.3f} or less)", fontsize=9)
     for cell in (left, right):
         cell.set_xlabel("angle of the sky (degrees), simulated again at each angle")
         cell.set_xticks(range(0, 91, 15))
         cell.grid(alpha=0.3)
-        cell.legend(fontsize=8, loc="lower center")
+    left.legend(fontsize=8, loc="lower center")
     return _png(figure)
 
 

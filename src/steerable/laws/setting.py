@@ -1,0 +1,127 @@
+"""What a law needs to know before it can speak: the types, the elements, a way to run a module without changing it."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from steerable.domains.grid import PixelGrid
+from steerable.fields.type import FieldType
+from steerable.groups.cyclic import C
+from steerable.groups.dihedral import D
+from steerable.groups.group import Group
+from steerable.nn.exactness import ExactnessWarning
+
+
+def find_group(module: nn.Module) -> Group | None:
+    """Group of the first layer inside ``module`` that has a type."""
+    for layer in module.modules():
+        for type in (getattr(layer, "in_type", None), getattr(layer, "out_type", None)):
+            if isinstance(type, FieldType):
+                return type.group
+    return None
+
+
+def resolve_in_type(module: nn.Module, x: Tensor | None, in_type: FieldType | None, group: Group | None) -> FieldType:
+    """Type of the input: what is given, else the module's own, else trivial channels of the group that is found.
+
+    Raises:
+        ValueError: if neither a type nor an input says how many channels there are.
+    """
+    known = in_type if in_type is not None else getattr(module, "in_type", None)
+    if isinstance(known, FieldType):
+        return known
+    if x is None:
+        raise ValueError(f"{type(module).__name__} has no in_type and no input was given (got x={x!r}); expected one of them")
+    return x.shape[1] * (group or find_group(module) or C(8)).trivial
+
+
+def resolve_out_type(module: nn.Module, y: Tensor, out_type: FieldType | None, in_type: FieldType) -> FieldType:
+    """Type of the output: what is given, else the module's own, else trivial channels of the input's group.
+
+    Raises:
+        TypeError: if the module does not return one tensor ``[B, C, ...]``.
+        ValueError: if the output has other channels than its type.
+    """
+    if not isinstance(y, Tensor) or y.dim() < 2:
+        shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+        raise TypeError(f"a law compares tensors [B, C, ...], but {type(module).__name__} returns {shape}; wrap it in a "
+                        f"module that returns the tensor to compare")
+    known = out_type if out_type is not None else getattr(module, "out_type", None)
+    known = known if isinstance(known, FieldType) else y.shape[1] * in_type.group.trivial
+    if y.shape[1] != known.size:
+        raise ValueError(f"{type(module).__name__} returns {y.shape[1]} channels; expected {known.size} = {known!r}")
+    return known
+
+
+def random_input(module: nn.Module, in_type: FieldType, batch: int = 2, side: int = 17) -> Tensor:
+    """A random field in the dtype of the module: an image for planar groups, else vectors; the same at every call."""
+    float_tensors = (t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point())
+    dtype = next((t.dtype for t in float_tensors), torch.get_default_dtype())
+    generator = torch.Generator().manual_seed(0)
+    shape = (batch, in_type.size, side, side) if in_type.group.is_planar else (max(batch, 8), in_type.size)
+    return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
+
+
+def tolerance(x: Tensor) -> float:
+    """Relative error that rounding explains: 1e-10 for float64, 1e-5 for float32, 3e-2 for half precision."""
+    return {torch.float64: 1e-10, torch.float32: 1e-5}.get(x.dtype, 3e-2)
+
+
+@contextmanager
+def evaluated(module: nn.Module) -> Iterator[Callable[[Tensor], Tensor]]:
+    """The module in eval and without gradients, its modes restored afterwards."""
+    modes = [(m, m.training) for m in module.modules()]
+    module.eval()
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExactnessWarning)
+            yield module
+    finally:
+        for m, mode in modes:
+            m.training = mode
+
+
+@contextmanager
+def trained(module: nn.Module, seed: int = 0) -> Iterator[Callable[[Tensor], Tensor]]:
+    """The module in train, every call on a fresh copy with the same random numbers: running statistics stay as they are."""
+
+    def call(x: Tensor) -> Tensor:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return copy.deepcopy(module).train()(x)
+
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExactnessWarning)
+        yield call
+
+
+def exact_elements(group: Group, x: Tensor) -> list[Tensor]:
+    """Elements under which samples fall on samples: quarter turns and flips of images, any element where nothing moves."""
+    if x.dim() == 4 and group.is_planar:
+        if group.is_finite:
+            candidates = list(group.elements)
+        else:
+            square = D(4)
+            keep = square.elements if group.contains(D(1)) else square.elements[:4]
+            candidates = list(group.from_plane(square.plane(keep)))
+        return [g for g in candidates if PixelGrid.of(x).is_exact(group, g)]
+    if group.is_finite:
+        return list(group.elements[:: max(1, (group.order or 1) // 24)])
+    return [group.identity, *group.sample(12, torch.Generator().manual_seed(0))]
+
+
+def describe(group: Group, g: Tensor) -> str:
+    """Short name of an element: ``90 deg`` or ``90 deg, flipped`` in the plane, else its number."""
+    if not group.is_planar:
+        return f"element {g.tolist()}"
+    m = group.plane(g)
+    angle = math.degrees(math.atan2(float(m[1, 0]), float(m[0, 0]))) % 360
+    text = f"{0.0 if angle > 360 - 1e-9 else angle:.6g} deg"
+    return f"{text}, flipped" if float(torch.linalg.det(m)) < 0 else text
