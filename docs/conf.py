@@ -48,6 +48,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/\d\d_",
     "within_subsection_order": "FileNameSortKey",
     "show_memory": False,
+    "write_computation_times": False,
     "show_signature": False,
     "download_all_examples": False,
     "remove_config_comments": True,
@@ -56,7 +57,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 1000,
     "reference_url": {},
 }
-suppress_warnings = ["config.cache"]
+suppress_warnings = ["config.cache", "toc.empty_glob"]  # tables that a build may not have yet
 
 html_theme = "pydata_sphinx_theme"
 html_title = "steerable"
