@@ -98,5 +98,5 @@ for row, (name, f) in zip(axes, rows.items(), strict=True):
             ax.set_xlabel(f"changes by {100 * changes[name][i]:.0f} %", fontsize=9)
     row[0].set_ylabel(name, fontsize=10)
 if len(sys.argv) > 1:  # python 09_features_that_turn.py turn.png
-    figure.savefig(sys.argv[1], dpi=100)
+    figure.savefig(sys.argv[1], dpi=84)
 plt.show()
