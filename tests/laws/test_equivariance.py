@@ -125,3 +125,15 @@ def test_fields_transform():
     assert torch.allclose(turned.tensor, torch.stack([spun[:, 0], -spun[:, 2], spun[:, 1]], 1), atol=1e-14)
     flat = laws.Field.of(torch.randn(4, 3, dtype=torch.float64), t)
     assert flat.domain is None and flat.is_exact(quarter / 3)
+
+
+def test_a_network_that_restricts_is_measured_under_the_subgroup():
+    d4 = D(4)
+    torch.manual_seed(0)
+    fields = 2 * d4.regular
+    net = double(st.nn.Sequential(st.nn.Conv2d(2 * d4.trivial, fields, 3, padding=1), st.nn.Restrict(fields, C(4))))
+    x = torch.randn(2, 2, 7, 7, dtype=torch.float64)
+    laws.assert_equivariant(net, x)
+    assert len(laws.equivariance_error(net, x)) == 4 and laws.check(net, x).ok
+    with pytest.raises(ValueError, match="no subgroup"):
+        laws.equivariance_error(net, x, 2 * C(2).trivial)

@@ -99,3 +99,13 @@ def test_fit_and_evaluate_an_equivariant_network(tmp_path, images):
     assert main(["evaluate", str(out)]) == 0
     (out / "run.json").write_text(json.dumps(record))
     assert main(["evaluate", str(out)]) == 2
+
+
+def test_the_command_line_wins_over_the_config_in_any_order():
+    from steerable.run.parse import parse_fit
+
+    before, _ = parse_fit(["--out", "a", "--seeds", "1", "2", "--config", "digits"])
+    after, _ = parse_fit(["--config", "digits", "--out", "a", "--seeds", "1", "2"])
+    assert before == after
+    assert before.out == "a"
+    assert list(before.seeds) == [1, 2]

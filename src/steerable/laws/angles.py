@@ -16,7 +16,7 @@ from steerable.groups.so2 import SO2
 from steerable.laws.check import smooth_disc
 from steerable.laws.equivariance import relative_error, turned_error
 from steerable.laws.field import Field
-from steerable.laws.setting import evaluated, resolve_in_type, resolve_out_type
+from steerable.laws.setting import evaluated, meet, resolve_in_type, resolve_out_type
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ def error_against_angle(module: nn.Module, x: Tensor, degrees: list[float] | Non
         x = smooth_disc(x) if smooth else x
         y = call(x)
         out_type = resolve_out_type(module, y, out_type, in_type)
+        in_type = meet(in_type, out_type)
         if in_type.is_trivial and out_type.is_trivial:
             in_type, out_type = in_type.size * SO2().trivial, out_type.size * SO2().trivial
         acting = in_type.group

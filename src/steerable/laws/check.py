@@ -17,7 +17,15 @@ from steerable.laws.equivariance import relative_error, turned_error
 from steerable.laws.field import Field
 from steerable.laws.lint import lint
 from steerable.laws.lint_rules import Finding
-from steerable.laws.setting import describe, evaluated, exact_elements, resolve_in_type, resolve_out_type, tolerance
+from steerable.laws.setting import (
+    describe,
+    evaluated,
+    exact_elements,
+    meet,
+    resolve_in_type,
+    resolve_out_type,
+    tolerance,
+)
 from steerable.laws.sizes import SizeViolation, size_violations
 
 #: standard deviation, in pixels, of the blur before an image is turned by an angle that needs interpolation
@@ -114,6 +122,7 @@ def check(module: nn.Module, x: Tensor, in_type: FieldType | None = None, out_ty
     with evaluated(module) as call:
         out = call(x)
         out_type = resolve_out_type(module, out, out_type, in_type)
+        in_type = meet(in_type, out_type)
         field, y = Field.of(x, in_type), Field.of(out, out_type)
         exact = tuple(Row(describe(in_type.group, g), turned_error(call, field, y, g))
                       for g in exact_elements(in_type.group, x))

@@ -15,6 +15,7 @@ from steerable.laws.setting import (
     describe,
     evaluated,
     exact_elements,
+    meet,
     random_input,
     resolve_in_type,
     resolve_out_type,
@@ -42,6 +43,18 @@ def turned_error(call: Callable[[Tensor], Tensor], x: Field, y: Field, g: Tensor
     return relative_error(left, right)
 
 
+def _measure(module: nn.Module, x: Tensor, in_type: FieldType, out_type: FieldType | None,
+             elements: Iterable[Tensor] | None, margin: float, training: bool) -> tuple[FieldType, list[Tensor], list[float]]:
+    """Input type under the acting group, elements and errors."""
+    with (trained if training else evaluated)(module) as call:
+        out = call(x)
+        out_type = resolve_out_type(module, out, out_type, in_type)
+        in_type = meet(in_type, out_type)
+        field, y = Field.of(x, in_type), Field.of(out, out_type)
+        chosen = exact_elements(in_type.group, x) if elements is None else list(elements)
+        return in_type, chosen, [turned_error(call, field, y, g, margin) for g in chosen]
+
+
 def equivariance_error(module: nn.Module, x: Tensor, in_type: FieldType | None = None, out_type: FieldType | None = None,
                        elements: Iterable[Tensor] | None = None, group: Group | None = None, margin: float = 0.0,
                        training: bool = False) -> Tensor:
@@ -52,7 +65,7 @@ def equivariance_error(module: nn.Module, x: Tensor, in_type: FieldType | None =
         x: input ``[B, C, ...]``.
         in_type: type of the input; default the module's own, else trivial channels.
         out_type: type of the output; default the module's own, else trivial channels.
-        elements: group elements; default those that move samples onto samples.
+        elements: elements of the group of the output, which may be a subgroup; default those that move samples onto samples.
         group: the group, for a plain network whose types are not given.
         margin: pixels left out at the rim of the disc where an element interpolates.
         training: run in train instead of eval (running statistics are not touched either way).
@@ -61,12 +74,7 @@ def equivariance_error(module: nn.Module, x: Tensor, in_type: FieldType | None =
         ``[n]`` float64.
     """
     in_type = resolve_in_type(module, x, in_type, group)
-    field = Field.of(x, in_type)
-    chosen = exact_elements(in_type.group, x) if elements is None else list(elements)
-    with (trained if training else evaluated)(module) as call:
-        out = call(x)
-        y = Field.of(out, resolve_out_type(module, out, out_type, in_type))
-        return torch.tensor([turned_error(call, field, y, g, margin) for g in chosen], dtype=torch.float64)
+    return torch.tensor(_measure(module, x, in_type, out_type, elements, margin, training)[2], dtype=torch.float64)
 
 
 def assert_equivariant(module: nn.Module, x: Tensor | None = None, in_type: FieldType | None = None,
@@ -85,9 +93,8 @@ def assert_equivariant(module: nn.Module, x: Tensor | None = None, in_type: Fiel
     """
     in_type = resolve_in_type(module, x, in_type, group)
     x = random_input(module, in_type) if x is None else x
-    chosen = exact_elements(in_type.group, x) if elements is None else list(elements)
     limit = tolerance(x) if atol is None else atol
-    errors = equivariance_error(module, x, in_type, out_type, chosen, training=training).tolist()
+    in_type, chosen, errors = _measure(module, x, in_type, out_type, elements, 0.0, training)
     if any(not e <= limit for e in errors):
         rows = [f"  {describe(in_type.group, g):<18} {e:.1e}{'' if e <= limit else '   above'}"
                 for g, e in zip(chosen, errors, strict=True)]

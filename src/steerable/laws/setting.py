@@ -60,6 +60,20 @@ def resolve_out_type(module: nn.Module, y: Tensor, out_type: FieldType | None, i
     return known
 
 
+def meet(in_type: FieldType, out_type: FieldType) -> FieldType:
+    """The input type under the group of the output: a network that restricts to a subgroup is equivariant under that.
+
+    Raises:
+        ValueError: if the group of the output is no subgroup of that of the input.
+    """
+    if in_type.group == out_type.group:
+        return in_type
+    if not in_type.group.contains(out_type.group):
+        raise ValueError(f"the input belongs to {in_type.group.name}, the output to {out_type.group.name}, which is no "
+                         f"subgroup of it; give in_type and out_type of one group")
+    return in_type.restrict(out_type.group)
+
+
 def random_input(module: nn.Module, in_type: FieldType, batch: int = 2, side: int = 17) -> Tensor:
     """A random field in the dtype of the module: an image for planar groups, else vectors; the same at every call."""
     float_tensors = (t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point())

@@ -36,7 +36,7 @@ class EquivariantModule(nn.Module):
         its dtype or device the buffer is derived again, so ``.double()`` gives float64 accuracy, not a widened float32.
         """
         with torch.inference_mode(False):
-            array = np.array(value.detach().cpu().numpy() if isinstance(value, Tensor) else value)
+            array = np.array(value.detach().cpu().numpy() if isinstance(value, Tensor) else value, order="C")
             tensor = torch.from_numpy(array)
             if tensor.is_floating_point():
                 self._exact[name] = array
