@@ -152,7 +152,9 @@ def norm_act_backward(
                     torch.addcmul(g, c, torch.addcmul(g, part, k, value=-1, out=into), out=into)
             else:
                 value, radial, slope = norm_function(function).terms(u.all, b)
-                gate.all.copy_(value), torch.mul(radial, s.all, out=u.all), s.all.mul_(slope)
+                gate.all.copy_(value)
+                torch.mul(radial, s.all, out=u.all)
+                s.all.mul_(slope)
                 for part, g, c, k, into in zip(v.parts, w.parts, gate.spread, u.spread, o.parts, strict=True):
                     torch.mul(g, c, out=into).addcmul_(part, k)
             total[0, :, :, 0] += s.all.sum(3).sum(0)
