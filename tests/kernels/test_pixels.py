@@ -42,7 +42,7 @@ def classical(k, mirror):
 
 def orthonormal(rows):
     """Orthonormal basis of the row space."""
-    u, s, vt = np.linalg.svd(rows.reshape(len(rows), -1), full_matrices=False)
+    _, s, vt = np.linalg.svd(rows.reshape(len(rows), -1), full_matrices=False)
     return vt[s > 1e-8 * s[0]]
 
 
@@ -116,6 +116,8 @@ def test_planted_faults_are_caught():
     group = D(4)
     ours = sampled_basis(group.regular, group.regular, Pixels(3), 3)
     theirs = classical(3, True)
-    assert outside(np.flip(theirs, -1)[..., [0, 1, 2, 5, 4, 3, 6, 7, 8]], ours) > 0.1  # a row of the stencil the wrong way
+    assert (
+        outside(np.flip(theirs, -1)[..., [0, 1, 2, 5, 4, 3, 6, 7, 8]], ours) > 0.1
+    )  # a row of the stencil the wrong way
     assert outside(theirs[:, :, group.inverse_table], ours) > 0.1  # orientations of the input counted backwards
     assert outside(theirs, ours[1:]) > 1e-3  # one filter missing
