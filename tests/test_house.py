@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import subprocess
@@ -105,6 +106,7 @@ print(json.dumps(sorted({{m.split(".")[0] for m in sys.modules}} - set(sys.stdli
 """
 
 
+@functools.cache
 def loaded(code: str) -> set[str]:
     """Top-level packages outside the standard library that a fresh interpreter holds after `code`."""
     out = subprocess.run([sys.executable, "-c", LOADED.format(code)], capture_output=True, text=True, check=True)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmarks.blocks import compiled as compile_net
 from benchmarks.blocks import forward_backward, images
 from benchmarks.harness import Entry, Timed, Value
 from benchmarks.timing import Thunk
@@ -30,9 +31,7 @@ def _ours(make: Callable[[Any], nn.Module], channels: int, *, compiled: bool = F
     def run(_: Any) -> Thunk:
         import steerable as st
 
-        layer = make(st)
-        if compiled:
-            layer.compile(fullgraph=True, dynamic=False)
+        layer = compile_net(make(st)) if compiled else make(st)
         return forward_backward(layer, images(BATCH, channels, SIDE))
 
     return run
@@ -40,9 +39,7 @@ def _ours(make: Callable[[Any], nn.Module], channels: int, *, compiled: bool = F
 
 def _plain(make: Callable[[], nn.Module], channels: int, *, compiled: bool = False) -> Callable[[Any], Thunk]:
     def run(_: Any) -> Thunk:
-        layer = make()
-        if compiled:
-            layer.compile(fullgraph=True, dynamic=False)
+        layer = compile_net(make()) if compiled else make()
         return forward_backward(layer, images(BATCH, channels, SIDE))
 
     return run

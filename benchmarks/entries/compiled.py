@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from benchmarks.blocks import SEED, images, plain_block, steerable_block, training_step
+from benchmarks.blocks import compiled as compile_net
 from benchmarks.harness import Timed
 from benchmarks.timing import Thunk
 
@@ -18,9 +19,7 @@ FIELDS, CHANNELS = 8, 64
 def _step(make: Callable[[], nn.Module], batch: int, *, compiled: bool = True) -> Callable[[Any], Thunk]:
     def run(_: Any) -> Thunk:
         torch.manual_seed(SEED)
-        net = make()
-        if compiled:
-            net.compile(fullgraph=True, dynamic=False)
+        net = compile_net(make()) if compiled else make()
         return training_step(net, images(batch, CHANNELS))
 
     return run

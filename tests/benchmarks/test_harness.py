@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from benchmarks import run
 from benchmarks.entries import all_entries
 from benchmarks.harness import Entry, Fresh, Outcome, Timed, Value, first_call, measure, run_program
 from benchmarks.report import markdown, write
@@ -18,8 +20,6 @@ from benchmarks.timing import (
     summarise,
     verdict,
 )
-
-from benchmarks import run
 
 TINY = Budget(seconds=0.01, min_rounds=6, max_rounds=6, fresh_rounds=1, patience=0)
 FACTS = {

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from steerable.run.angles import turned_blobs
 from steerable.run.augment import augment, turn, turn_d4
+from steerable.run.scenes import random_scenes
 
 
 def test_d4_moves_by_rot90_and_flips():
@@ -29,7 +29,7 @@ def test_any_angle_agrees_with_quarter_turns(side):
 
 def test_any_angle_turns_counter_clockwise():
     size, degrees = 65, 30.0
-    upright, turned = turned_blobs(2, 1, size, 0.0, sigma=4), turned_blobs(2, 1, size, degrees, sigma=4)
+    upright, turned = random_scenes(2, 1, size, 0.0, sigma=4), random_scenes(2, 1, size, degrees, sigma=4)
     angle = torch.full((2,), math.radians(degrees), dtype=torch.float64)
     still = torch.zeros(2, dtype=torch.bool)
     wrong = (turn(upright, -angle, still) - turned).norm() / turned.norm()
@@ -62,12 +62,12 @@ def test_none_and_unknown():
 
 def test_blobs_turn_exactly():
     for size in (16, 17):
-        a, b = turned_blobs(2, 2, size, 0.0), turned_blobs(2, 2, size, 90.0)
+        a, b = random_scenes(2, 2, size, 0.0), random_scenes(2, 2, size, 90.0)
         assert torch.allclose(torch.rot90(a, 1, (-2, -1)), b, atol=1e-12)
 
 
 def test_turn_never_flips():
-    x = turned_blobs(1, 1, 33, 0.0).expand(50, 1, 33, 33)
+    x = random_scenes(1, 1, 33, 0.0).expand(50, 1, 33, 33)
     signs = set()
     for how in ("turn", "rotate"):
         y = augment(x, how, torch.Generator().manual_seed(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -62,3 +63,49 @@ def test_a_missing_package_is_one_line(monkeypatch, networks, arguments, capsys)
     err = capsys.readouterr().err
     assert "pip install 'steerable[train]'" in err
     assert err.count("\n") == 1
+
+
+def test_check_tells_invariant_from_plain(networks, tmp_path, capsys):
+    out = tmp_path / "c.png"
+    common = ["--size", "17", f"--out={out}"]
+    assert main(["check", "tiny_invariant", "--group", "C4", "--under", "C4", *common]) == 0
+    assert "NOT EXACT" not in capsys.readouterr().out
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert main(["check", "tiny_plain", "--under", "C4", *common]) == 1
+    assert "NOT EXACT" in capsys.readouterr().out
+
+
+def test_the_demo_writes_its_page_and_replaces_it(tmp_path, capsys):
+    out = tmp_path / "report"
+    for _ in range(2):
+        assert main(["demo", "--quick", f"--out={out}"]) == 0
+        assert (out / "report.html").stat().st_size > 10_000
+        assert [p.name for p in tmp_path.iterdir()] == ["report"]
+    text = capsys.readouterr().out
+    assert "equivariant" in text
+    assert "plain CNN + augmentation" in text
+
+
+def test_fit_and_evaluate_an_equivariant_network(tmp_path, images):
+    """The library's own network: its answers do not change under a quarter turn, and its bases are recorded."""
+    out = tmp_path / "out"
+    args = ["--data.name=folder", f"--data.root={images}", "--train.epochs=1", "--train.device=cpu", f"--out={out}"]
+    options = ["--model.options.fields=[2,2]", "--model.options.kernels=[3,3]", "--model.options.pool_after=[1]"]
+    assert main(["fit", "--model.name=steerable_cnn", "--model.group=D3", *options, *args]) == 0
+    record = json.loads((out / "run.json").read_text())
+    assert len(record["fingerprint"]) > 0
+    assert any("regular" in t for t in record["types"].values())
+    record["fingerprint"] = {k: v + 1 for k, v in record["fingerprint"].items()}
+    assert main(["evaluate", str(out)]) == 0
+    (out / "run.json").write_text(json.dumps(record))
+    assert main(["evaluate", str(out)]) == 2
+
+
+def test_the_command_line_wins_over_the_config_in_any_order():
+    from steerable.run.parse import parse_fit
+
+    before, _ = parse_fit(["--out", "a", "--seeds", "1", "2", "--config", "digits"])
+    after, _ = parse_fit(["--config", "digits", "--out", "a", "--seeds", "1", "2"])
+    assert before == after
+    assert before.out == "a"
+    assert list(before.seeds) == [1, 2]

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from steerable.data import ImageData
-from steerable.run.angles import error_against_angle
 from steerable.run.loaders import EpochBatches, loader
 from steerable.run.outputs import whole_folder, write_json
 from steerable.run.scores import auc, confusion, predict, score
@@ -85,15 +84,6 @@ def test_batches_are_even_and_depend_on_seed_and_epoch():
     x, y = next(iter(loader(data(), 2, None)))
     assert x.shape == (2, 1, 4, 4)
     assert y.tolist() == [1, 0]
-
-
-def test_error_against_angle_tells_invariant_from_not():
-    angles = [0.0, 45.0, 90.0]
-    mean = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(1, 2)).double()
-    assert max(error_against_angle(mean, 1, 33, angles)) < 5e-3
-    errors = error_against_angle(TopHeavy(), 1, 4, angles)
-    assert errors[0] == 0
-    assert errors[2] > 0.1
 
 
 def test_whole_folder_is_whole_or_absent(tmp_path):

@@ -12,7 +12,7 @@ from steerable.fields.type import FieldType
 from steerable.groups.decompose import decompose
 from steerable.groups.representation import Representation
 from steerable.nn.baked import Baked
-from steerable.nn.functional.layout import merge_dims, split_dim
+from steerable.nn.functional.layout import join_blocks, merge_dims, split_blocks, split_dim
 from steerable.nn.module import EquivariantModule, require_type
 from steerable.nn.pointwise import is_signed_permutation
 
@@ -44,10 +44,10 @@ def concatenated_relu(x: Tensor, shapes: tuple[tuple[int, int], ...]) -> Tensor:
         shapes: ``(multiplicity, dimension)`` of each block.
     """
     found = []
-    for block, shape in zip(x.split([m * d for m, d in shapes], 1), shapes, strict=True):
+    for block, shape in zip(split_blocks(x, [m * d for m, d in shapes]), shapes, strict=True):
         fields = split_dim(block, 1, shape)
         found.append(merge_dims(torch.cat([torch.relu(fields), torch.relu(-fields)], 2), 1))
-    return found[0] if len(found) == 1 else torch.cat(found, 1)
+    return join_blocks(found)
 
 
 class CReLU(EquivariantModule):

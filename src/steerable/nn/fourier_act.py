@@ -12,7 +12,7 @@ from steerable.groups.so2 import SO2
 from steerable.nn.baked import Baked
 from steerable.nn.functional import fourier_act
 from steerable.nn.functional.fourier_act import Function
-from steerable.nn.functional.layout import merge_dims, split_dim
+from steerable.nn.functional.layout import join_blocks, merge_dims, split_blocks, split_dim
 from steerable.nn.functional.pointwise_functions import pointwise_function
 from steerable.nn.module import EquivariantModule, require_type
 
@@ -30,13 +30,13 @@ def sampled_function(
     """
     value = pointwise_function(function).value if isinstance(function, str) else function
     found = []
-    for k, (block, shape) in enumerate(zip(x.split([m * d for m, d in shapes], 1), shapes, strict=True)):
+    for k, (block, shape) in enumerate(zip(split_blocks(x, [m * d for m, d in shapes]), shapes, strict=True)):
         sample, project = matrices.get(f"sample_{k}"), matrices.get(f"project_{k}")
         if sample is None or project is None:
             found.append(value(block))
         else:
             found.append(merge_dims(fourier_act(split_dim(block, 1, shape), sample, project, function), 1))
-    return found[0] if len(found) == 1 else torch.cat(found, 1)
+    return join_blocks(found)
 
 
 def default_samples(rep: Representation) -> int | None:

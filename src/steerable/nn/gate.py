@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steerable.fields.type import FieldType
 from steerable.nn.baked import Baked
 from steerable.nn.functional import gate
-from steerable.nn.functional.layout import merge_dims, split_dim
+from steerable.nn.functional.layout import join_blocks, merge_dims, split_blocks, split_dim
 from steerable.nn.module import EquivariantModule, require_type
 
 
@@ -22,14 +21,14 @@ def gated(x: Tensor, shapes: tuple[tuple[int, int], ...], own: tuple[bool, ...])
         own: for each block whether its fields are their own gates (trivial fields): ``sigmoid(v) v``.
     """
     gates = [m for (m, _), alone in zip(shapes, own, strict=True) if not alone]
-    parts = list(x.split([*gates, *(m * d for m, d in shapes)], 1))
+    parts = split_blocks(x, [*gates, *(m * d for m, d in shapes)])
     scalars, fields, found = iter(parts[: len(gates)]), parts[len(gates) :], []
     for block, (m, d), alone in zip(fields, shapes, own, strict=True):
         if alone:
             found.append(F.silu(block))
         else:
             found.append(merge_dims(gate(next(scalars).unsqueeze(2), split_dim(block, 1, (m, d))), 1))
-    return found[0] if len(found) == 1 else torch.cat(found, 1)
+    return join_blocks(found)
 
 
 class Gate(EquivariantModule):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from steerable.fields.type import FieldType
 from steerable.nn.baked import Baked
 from steerable.nn.functional import group_max_pool, group_mean_pool
-from steerable.nn.functional.layout import split_dim
+from steerable.nn.functional.layout import join_blocks, split_blocks, split_dim
 from steerable.nn.module import EquivariantModule, require_type
 
 _POOLS = {"max": group_max_pool, "mean": group_mean_pool}
@@ -22,9 +21,9 @@ def group_pool(x: Tensor, shapes: tuple[tuple[int, int], ...], function: str) ->
         shapes: ``(multiplicity, dimension)`` of each block.
         function: ``"max"`` or ``"mean"``.
     """
-    pool, parts = _POOLS[function], x.split([m * d for m, d in shapes], 1)
+    pool, parts = _POOLS[function], split_blocks(x, [m * d for m, d in shapes])
     pooled = [p if s[1] == 1 else pool(split_dim(p, 1, s)) for p, s in zip(parts, shapes, strict=True)]
-    return pooled[0] if len(pooled) == 1 else torch.cat(pooled, 1)
+    return join_blocks(pooled)
 
 
 class GroupPool(EquivariantModule):

@@ -12,7 +12,7 @@ from steerable.groups.representation import Representation
 from steerable.nn.baked import Baked
 from steerable.nn.basis_change import change_basis
 from steerable.nn.functional import norm_pool
-from steerable.nn.functional.layout import merge_dims, split_dim
+from steerable.nn.functional.layout import join_blocks, merge_dims, split_blocks, split_dim
 from steerable.nn.functional.norm_pool import EPS
 from steerable.nn.module import EquivariantModule, require_type
 
@@ -51,7 +51,7 @@ def invariants(
     lengths = tuple(m * d for m, d in shapes)
     x = change_basis(x, lengths, [to_irreps.get(f"matrix_{k}") for k in range(len(shapes))])
     found = []
-    for block, shape, cut in zip(x.split(list(lengths), 1), shapes, parts, strict=True):
+    for block, shape, cut in zip(split_blocks(x, lengths), shapes, parts, strict=True):
         fields = split_dim(block, 1, shape)
         pieces = []
         for start, stop, dim, trivial in cut:
@@ -61,7 +61,7 @@ def invariants(
                 piece = split_dim(norm_pool(piece, (dim,) * count, eps), 1, (shape[0], count))
             pieces.append(piece)
         found.append(merge_dims(pieces[0] if len(pieces) == 1 else torch.cat(pieces, 2), 1))
-    return found[0] if len(found) == 1 else torch.cat(found, 1)
+    return join_blocks(found)
 
 
 class NormPool(EquivariantModule):

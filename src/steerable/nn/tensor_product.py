@@ -14,7 +14,7 @@ from steerable.groups.decompose import decompose, irrep_samples
 from steerable.groups.group import Group
 from steerable.groups.representation import Representation
 from steerable.nn.baked import Baked
-from steerable.nn.functional.layout import merge_dims, split_dim
+from steerable.nn.functional.layout import join_blocks, merge_dims, split_blocks, split_dim
 from steerable.nn.module import EquivariantModule, require_type
 
 
@@ -76,11 +76,11 @@ def products(x: Tensor, shapes: tuple[tuple[int, int], ...], **matrices: Tensor)
         matrices: ``forms_k [D, d (d + 1) / 2]`` of block k, on the products ``v_i v_j`` with ``i <= j``.
     """
     found = []
-    for k, (block, shape) in enumerate(zip(x.split([m * d for m, d in shapes], 1), shapes, strict=True)):
+    for k, (block, shape) in enumerate(zip(split_blocks(x, [m * d for m, d in shapes]), shapes, strict=True)):
         v = split_dim(block, 1, shape)
         pairs = torch.cat([v.narrow(2, i, 1) * v.narrow(2, i, shape[1] - i) for i in range(shape[1])], 2)
         found.append(merge_dims(torch.einsum("kp,bmp...->bmk...", matrices[f"forms_{k}"].to(x.dtype), pairs), 1))
-    return found[0] if len(found) == 1 else torch.cat(found, 1)
+    return join_blocks(found)
 
 
 class TensorProduct(EquivariantModule):

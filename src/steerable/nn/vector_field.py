@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from steerable.fields.type import FieldType
 from steerable.groups.representation import Representation
 from steerable.nn.baked import Baked
-from steerable.nn.functional.layout import merge_dims, split_dim
+from steerable.nn.functional.layout import join_blocks, merge_dims, split_blocks, split_dim
 from steerable.nn.module import EquivariantModule, require_type
 
 
@@ -21,7 +21,7 @@ def strongest(x: Tensor, shapes: tuple[tuple[int, int], ...], arrows: Tensor) ->
         arrows: ``[order, d]``, a vector for each element of the group.
     """
     found = []
-    for block, shape in zip(x.split([m * d for m, d in shapes], 1), shapes, strict=True):
+    for block, shape in zip(split_blocks(x, [m * d for m, d in shapes]), shapes, strict=True):
         if shape[1] == 1:
             found.append(torch.relu(block))
             continue
@@ -31,7 +31,7 @@ def strongest(x: Tensor, shapes: tuple[tuple[int, int], ...], arrows: Tensor) ->
         ties = (fields == top).to(x.dtype)
         arrow = torch.einsum("hk,bmh...->bmk...", arrows.to(x.dtype), ties) / ties.sum(2, keepdim=True)
         found.append(merge_dims(torch.relu(top) * arrow, 1))
-    return found[0] if len(found) == 1 else torch.cat(found, 1)
+    return join_blocks(found)
 
 
 class VectorField(EquivariantModule):

@@ -80,7 +80,7 @@ def check_options(section: str, name: str, function: Callable[..., Any], options
             )
 
 
-def read_group(text: str | None) -> Group | None:
+def read_group(text: str | None, what: str = "model.group") -> Group | None:
     """Turn ``C8``, ``C(8)``, ``D4``, ``SO2``, ``O2`` or a product such as ``C2xD3`` into a group; None stays None.
 
     Raises:
@@ -89,7 +89,7 @@ def read_group(text: str | None) -> Group | None:
     try:
         return None if text is None else parse_group(text)
     except ValueError as e:
-        raise InputError(f"model.group is '{text}'; {str(e).split('; ')[-1]}, or null for a plain network.") from None
+        raise InputError(f"{what} is '{text}'; {str(e).split('; ')[-1]}, or null for a plain network.") from None
 
 
 def build_model(config: ModelConfig, in_channels: int, num_classes: int) -> nn.Module:

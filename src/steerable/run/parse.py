@@ -89,18 +89,23 @@ def fit_parser() -> jsonargparse.ArgumentParser:
     return parser
 
 
+def config_first(argv: list[str]) -> list[str]:
+    """Return the arguments with the config in front and its name resolved: what the user types wins over the file."""
+    for i, word in enumerate(argv):
+        if word == "--config" and i + 1 < len(argv):
+            return ["--config", find_config(argv[i + 1]), *argv[:i], *config_first(argv[i + 2 :])]
+        if word.startswith("--config="):
+            return ["--config", find_config(word.split("=", 1)[1]), *argv[:i], *config_first(argv[i + 1 :])]
+    return argv
+
+
 def parse_fit(argv: list[str]) -> tuple[FitConfig, str | None]:
     """Read `argv` and return the run and, with ``--resume``, the checkpoint.
 
     Raises:
         InputError: an unknown key, a value of the wrong type, an unreadable file.
     """
-    argv = list(argv)
-    for i, word in enumerate(argv):
-        if word == "--config" and i + 1 < len(argv):
-            argv[i + 1] = find_config(argv[i + 1])
-        elif word.startswith("--config="):
-            argv[i] = "--config=" + find_config(word.split("=", 1)[1])
+    argv = config_first(list(argv))
     try:
         found = fit_parser().parse_args(argv)
     except InputError:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor
+
+from steerable.nn.functional.paths import accumulation_dtype, choose_path, runs_eagerly
+from steerable.nn.functional.tiles import Planes, tiles
 
 
 def _check(name: str, x: Tensor) -> None:
@@ -27,10 +33,47 @@ def group_max_pool(x: Tensor) -> Tensor:
     Source: Cohen and Welling, "Group Equivariant Convolutional Networks", ICML 2016, section 6.3.
     """
     _check("group_max_pool", x)
-    return x.amax(dim=2)
+    return _EagerGroupMax.apply(x) if choose_path(x) == "eager" else x.amax(dim=2)
 
 
 def group_mean_pool(x: Tensor) -> Tensor:
     """The mean of the permuted values of each field: ``[B, m, n, *S] -> [B, m, *S]``."""
     _check("group_mean_pool", x)
     return x.mean(dim=2)
+
+
+class _EagerGroupMax(torch.autograd.Function):
+    """``amax`` with its own gradient in tiles: the library's counts ties in 64-bit integers, three times the work."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = x.amax(dim=2)
+        ctx.save_for_backward(x, y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        x, y = ctx.saved_tensors
+        if torch.is_grad_enabled() or not runs_eagerly(x, grad):
+            return formula_backward(x, y, grad)
+        return lean_backward(x, y, grad)
+
+
+def formula_backward(x: Tensor, y: Tensor, grad: Tensor) -> Tensor:
+    """Gradient ``[B, m, n, *S]``: `grad` shared evenly by the values that equal the largest, by plain operators."""
+    ties = (x == y.unsqueeze(2)).to(grad.dtype)
+    return ties * (grad / ties.sum(2, dtype=accumulation_dtype(grad))).to(grad.dtype).unsqueeze(2)
+
+
+def lean_backward(x: Tensor, y: Tensor, grad: Tensor) -> Tensor:
+    """`formula_backward` in tiles, without a graph."""
+    flat, (m, n) = x.flatten(1, 2), x.shape[1:3]
+    planes = Planes(flat)
+    out = planes.empty_like(flat)
+    source, target = planes(flat).unflatten(1, (m, n)), planes(out).unflatten(1, (m, n))
+    largest, incoming = planes(y).unsqueeze(2), planes(grad).unsqueeze(2)
+    for tile in tiles(tuple(source.shape), planes.rows, x.device):
+        ties = torch.eq(source[tile], largest[tile], out=target[tile])
+        share = incoming[tile] / ties.sum(2, keepdim=True, dtype=accumulation_dtype(x))
+        ties.mul_(share.to(ties.dtype))
+    return out.unflatten(1, (m, n))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 Layout = tuple[tuple[int, tuple[int, ...]], ...]
@@ -19,6 +20,16 @@ def split_dim(x: Tensor, dim: int, sizes: tuple[int, ...]) -> Tensor:
 def merge_dims(x: Tensor, dim: int) -> Tensor:
     """Dimensions `dim` and `dim + 1` made one; a view where strides allow. Holds for empty batches too."""
     return x.reshape(*x.shape[:dim], x.shape[dim] * x.shape[dim + 1], *x.shape[dim + 2 :])
+
+
+def split_blocks(x: Tensor, sizes: Sequence[int]) -> Sequence[Tensor]:
+    """Channels ``[B, C, ...]`` cut into blocks. One block is the tensor itself: a cut would copy its gradient."""
+    return (x,) if len(sizes) == 1 else x.split(list(sizes), 1)
+
+
+def join_blocks(parts: Sequence[Tensor]) -> Tensor:
+    """Blocks side by side: the inverse of `split_blocks`."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), 1)
 
 
 class Run(NamedTuple):

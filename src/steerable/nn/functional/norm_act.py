@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steerable.nn.functional.layout import Layout, Run, blocks, channels, merge_dims, norms, runs
+from steerable.nn.functional.layout import Layout, Run, blocks, channels, join_blocks, merge_dims, norms, runs
 from steerable.nn.functional.norm_act_eager import norm_act_backward, norm_act_forward
 from steerable.nn.functional.norm_functions import norm_function
 from steerable.nn.functional.paths import accumulation_dtype, choose_path, runs_eagerly
@@ -151,7 +151,10 @@ def formula_backward(
             gate, radial, slope = terms(u, _spread(b, run, u, dtype))
             s = _dot(v, w)
             parts.append(merge_dims(w * gate.unsqueeze(3) + v * (radial * s).unsqueeze(3), 2).to(x.dtype))
-            by_run.append((slope * s).sum([0, *range(3, s.dim())]))
+            slopes = slope * s
+            if s.dim() > 3:  # points first, then the batch: compilers make better loops of it
+                slopes = slopes.sum(list(range(3, s.dim())))
+            by_run.append(slopes.sum(0))
         biases.append(merge_dims(torch.cat(by_run, 1), 0))
     return _join(parts, layout), torch.cat(biases).to(bias.dtype)
 
@@ -164,7 +167,7 @@ def _join(parts: list[Tensor], layout: Layout) -> Tensor:
         pieces = parts[at : at + count]
         joined.append(merge_dims(pieces[0] if count == 1 else torch.cat(pieces, 2), 1))
         at += count
-    return joined[0] if len(joined) == 1 else torch.cat(joined, 1)
+    return join_blocks(joined)
 
 
 class _TracedNormAct(torch.autograd.Function):

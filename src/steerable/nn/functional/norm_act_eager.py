@@ -76,7 +76,6 @@ def norm_act_backward(
     start = torch.tensor(eps, dtype=work.dtype, device=x.device)
     for block in blocks(layout):
         fields, grads, results = block.fields(source), block.fields(incoming), block.fields(target)
-        sign = -1 if function == "relu" else 1
         all_runs, b, grad_b = runs(block.dims), block.bias(bias).to(work.dtype).unsqueeze(-1), block.bias(biases)
         for tile in tiles(fields.shape, planes.rows, x.device):
             v, w, into = work.staged("v", fields[tile]), work.staged("w", grads[tile]), results[tile]
@@ -87,27 +86,27 @@ def norm_act_backward(
             _inner(vs, ws, _norms(s, all_runs))
             if function == "relu":
                 slope = _relu_terms(u, s, gate, b[tile[1]])
-                for g, c, o in zip(ws, _norms(gate, all_runs), outs, strict=True):
-                    torch.addcmul(g, g, c.unsqueeze(3), out=o)
-                radial = u
+                for part, g, c, k, o in zip(vs, ws, _norms(gate, all_runs), _norms(u, all_runs), outs, strict=True):
+                    # g + c (g - k v): zero where c = -1, since k = 0 there
+                    torch.addcmul(g, c.unsqueeze(3), torch.addcmul(g, part, k.unsqueeze(3), value=-1, out=o), out=o)
             else:
                 value, radial, slope = norm_function(function).terms(u, b[tile[1]])
                 slope, radial = slope * s, radial * s
-                for g, c, o in zip(ws, _norms(value, all_runs), outs, strict=True):
-                    torch.mul(g, c.unsqueeze(3), out=o)
+                for part, g, c, k, o in zip(
+                    vs, ws, _norms(value, all_runs), _norms(radial, all_runs), outs, strict=True
+                ):
+                    torch.mul(g, c.unsqueeze(3), out=o).addcmul_(part, k.unsqueeze(3))
             grad_b[tile[1]] += slope.sum(3).sum(0)
-            for part, k, o in zip(vs, _norms(radial, all_runs), outs, strict=True):
-                o.addcmul_(part, k.unsqueeze(3), value=sign)
             if write is not into:
                 into.copy_(write)
     return out, biases.to(bias.dtype)
 
 
 def _relu_terms(u: Tensor, s: Tensor, gate: Tensor, b: Tensor) -> Tensor:
-    """In place: u to -(d gate/dn / n) s, `gate` to gate - 1, s to (d gate/db) s, which is returned."""
+    """In place: `gate` to gate - 1, s to (d gate/db) s, which is returned, u to that over the norm."""
     r = u.rsqrt_()
     torch.mul(r, b, out=gate).clamp_min_(-1)
     # Zero where the gate is shut; the library's threshold makes no boolean mask.
     torch.ops.aten.threshold_backward(s.mul_(r), gate, -1, grad_input=s)
-    u.mul_(gate).mul_(s)
+    u.mul_(s)
     return s

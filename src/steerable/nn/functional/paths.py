@@ -44,7 +44,7 @@ def choose_path(*tensors: Tensor) -> Path:
 
 def runs_eagerly(*tensors: Tensor) -> bool:
     """True if in-place arithmetic on buffers is safe: ordinary tensors, no transform, no dispatch mode, no tracer."""
-    if torch.jit.is_tracing() or torch.jit.is_scripting() or transforms_active():
+    if torch.jit.is_tracing() or transforms_active():  # pyright: ignore[reportPrivateImportUsage]
         return False
     # A dual level makes every operator carry tangents, and a dispatch mode wants to see each of them.
     if forward_ad._current_level >= 0 or torch._C._len_torch_dispatch_stack() > 0:

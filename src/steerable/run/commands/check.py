@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from steerable.data.errors import InputError
-from steerable.run.angles import draw_curve, error_against_angle, turned_blobs
-from steerable.run.build import build_model
+from steerable.run.build import build_model, read_group
 from steerable.run.config import ModelConfig
+from steerable.run.scenes import random_scenes
 from steerable.run.store import load
 
 
@@ -32,10 +31,11 @@ def find_model(args: argparse.Namespace) -> tuple[nn.Module, int]:
 
 
 def main(argv: list[str]) -> int:
-    """Run the command."""
+    """Run the command; its status is 1 where the symmetry is broken, so that a script can ask."""
     parser = argparse.ArgumentParser(prog="steerable check", description="Measure how equivariant a network is.")
     parser.add_argument("model", help="a folder that `steerable fit` wrote, or a name that `steerable models` lists")
     parser.add_argument("--group", help="the symmetry of a network that is given by name, such as C8")
+    parser.add_argument("--under", help="the symmetry to ask about, if not that of the network itself")
     parser.add_argument("--channels", type=int, default=1, help="its input channels")
     parser.add_argument("--classes", type=int, default=10, help="its classes")
     parser.add_argument("--size", type=int, default=33, help="side of the images in pixels")
@@ -46,21 +46,18 @@ def main(argv: list[str]) -> int:
     if not out.parent.is_dir():
         raise InputError(f"--out '{out}': the folder '{out.parent}' does not exist; expected one that does. Make it.")
     model, channels = find_model(args)
-    from steerable.laws import check
+    under = read_group(args.under, "--under")
+    from steerable.laws import check, error_against_angle
 
     model = model.double()
-    x = turned_blobs(4, channels, args.size, 0.0)
+    x = random_scenes(4, channels, args.size)
     try:
-        print(check(model, x))
-        angles = [float(a) for a in range(0, 91, 5)]
-        errors = error_against_angle(model, channels, args.size, angles)
-    except (ValueError, RuntimeError) as e:
+        report = check(model, x, group=under)
+        curve = error_against_angle(model, x, group=under)
+    except (ValueError, RuntimeError, TypeError) as e:
         raise InputError(f"check: images of [{channels}, {args.size}, {args.size}]: {str(e).splitlines()[0]}") from None
-    draw_curve(out, angles, {args.model: errors})
-    worst = max(range(len(angles)), key=lambda i: errors[i] if math.isfinite(errors[i]) else math.inf)
-    print(
-        f"turned smooth scenes, sampled anew: error {errors[-1]:.1e} at 90 degrees, "
-        f"{errors[angles.index(45.0)]:.3f} at 45, largest {errors[worst]:.3f} at {angles[worst]:.0f}"
-    )
-    print(f"the curve: {out}")
-    return 0
+    curve.plot(out)
+    angle, worst = curve.worst
+    print(report)
+    print(f"any angle, on smooth scenes: the largest error is {worst:.3f}, at {angle:g} degrees; the curve: {out}")
+    return 0 if report.ok else 1

@@ -179,7 +179,7 @@ def claims(rows: tuple[Row, ...], floor: dict[str, float], curve: AngleCurve | N
 
 
 def _build(entrant: Entrant, seed: int, stem: str) -> nn.Module:
-    from steerable import create_model
+    from steerable.models import create_model
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -1,0 +1,65 @@
+"""Every public name stands in the reference, and every page in a table of contents."""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.snippets import blocks, run_page
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGES = {
+    "groups": "steerable.groups",
+    "fields": "steerable.fields",
+    "domains": "steerable.domains",
+    "kernels": "steerable.kernels",
+    "nn": "steerable.nn",
+    "models": "steerable.models",
+    "laws": "steerable.laws",
+    "lensing": "steerable.tasks.lensing",
+    "data": "steerable.data",
+}
+
+
+def public(module: str) -> set[str]:
+    """Names that a module offers: classes and functions, cached ones too."""
+    if module.startswith("steerable.tasks"):
+        pytest.importorskip("astropy")
+    found = importlib.import_module(module)
+    names = getattr(found, "__all__", None) or [n for n in vars(found) if not n.startswith("_")]
+    objects = {n: getattr(found, n) for n in names}
+    return {
+        n for n, o in objects.items()
+        if callable(o) and getattr(inspect.unwrap(o), "__module__", "").startswith("steerable")
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_reference_is_complete(page: str) -> None:
+    text = (DOCS / "api" / f"{page}.rst").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^   (\w+)$", text, re.MULTILINE))
+    missing, gone = public(PAGES[page]) - listed, listed - public(PAGES[page])
+    assert not missing, f"docs/api/{page}.rst lacks {sorted(missing)}"
+    assert not gone, f"docs/api/{page}.rst lists {sorted(gone)}, which {PAGES[page]} does not offer"
+
+
+def test_layers_page_names_every_layer() -> None:
+    text = (DOCS / "layers.md").read_text(encoding="utf-8")
+    missing = sorted(n for n in public("steerable.nn") if f"nn.{n}`" not in text)
+    assert not missing, f"docs/layers.md does not mention {missing}"
+
+
+def test_every_page_is_in_a_table_of_contents() -> None:
+    listed = "\n".join(p.read_text(encoding="utf-8") for p in DOCS.rglob("index.md"))
+    missing = [p.stem for p in DOCS.glob("*.md")
+               if p.stem != "index" and not re.search(rf"^{p.stem}\*?$", listed, re.MULTILINE)]  # fmt: skip
+    assert not missing, f"no table of contents lists {missing}"
+
+
+@pytest.mark.parametrize("page", [p for p in sorted(DOCS.glob("*.md")) if blocks(p)], ids=lambda p: p.stem)
+def test_python_blocks_print_what_is_shown(page: Path) -> None:
+    if page.stem == "lensing":
+        pytest.importorskip("astropy")
+    run_page(page)
