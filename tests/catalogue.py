@@ -205,6 +205,15 @@ def _bottleneck(t: FieldType) -> FieldType:
     return t.group.trivial + 2 * last
 
 
+def _subgroup(group: Group) -> Group:
+    """A proper subgroup, as large as it goes."""
+    if isinstance(group, D):
+        return C(group.n)
+    if isinstance(group, C):
+        return C(group.order // 2 if group.order % 2 == 0 else 1)
+    return SO2() if group == O2() else C(4) if group == SO2() else C(1)
+
+
 def _conv(**options: object) -> Callable[[FieldType], nn.Module]:
     return lambda t: snn.Conv2d(t, _bottleneck(t), 3, **options)
 
@@ -265,6 +274,8 @@ LAYERS: dict[str, Layer] = {
     "NormPool": Layer(lambda t: snn.NormPool(t), local=True),
     "ToFourier": Layer(lambda t: snn.ToFourier(t), local=True),
     "FromFourier": Layer(lambda t: snn.FromFourier(t), local=True),
+    "Restrict": Layer(lambda t: snn.Restrict(t, _subgroup(t.group)), local=True),
+    "Disentangle": Layer(lambda t: snn.Disentangle(t), local=True),
     "FieldDropout": Layer(lambda t: snn.FieldDropout(t, 0.4)),
     "DiscMask": Layer(lambda t: snn.DiscMask(t), planar=True),
     "Pad2d": Layer(lambda t: snn.Pad2d(t, 2, "reflect"), planar=True),

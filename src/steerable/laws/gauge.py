@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from steerable.fields.type import FieldType
 from steerable.laws.equivariance import relative_error
-from steerable.laws.setting import evaluated, resolve_in_type, resolve_out_type, tolerance
+from steerable.laws.setting import evaluated, meet, resolve_in_type, resolve_out_type, tolerance
 
 
 def regauge(x: Tensor, type: FieldType, g: Tensor) -> Tensor:
@@ -28,11 +28,11 @@ def gauge_error(
 ) -> float:
     """Relative error of ``f(g x) = g f(x)`` for a random gauge ``g(p)`` that differs from point to point."""
     in_type = resolve_in_type(module, x, in_type, None)
-    points = x.shape[2:].numel()
-    g = in_type.group.sample(points, torch.Generator().manual_seed(2))
     with evaluated(module) as call:
         y = call(x)
         known = resolve_out_type(module, y, out_type, in_type)
+        in_type = meet(in_type, known)
+        g = in_type.group.sample(x.shape[2:].numel(), torch.Generator().manual_seed(2))
         return relative_error(call(regauge(x, in_type, g)), regauge(y, known, g))
 
 
