@@ -59,8 +59,8 @@ for name, module in nets.items():
     print(f"{name:20} at 90 degrees {curve.errors[-1]:.0e}, worst {curve.worst[1]:.3f} at {curve.worst[0]:.0f}")
     assert curve.errors[-1] < 1e-5
 axes.plot(curve.degrees, curve.floor, color="0.6", label="resampling alone")
-axes.set(xlabel="angle (degrees)", ylabel="relative error", ylim=(0, None))
-axes.legend(frameon=False)
+axes.set(xlabel="angle (degrees)", ylabel="relative error", ylim=(0, 0.1))
+axes.legend(frameon=False, ncols=2)
 plt.show()
 
 # %%
