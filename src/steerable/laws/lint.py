@@ -149,9 +149,10 @@ class _Reader:
         parameters = [a for a in node.all_input_nodes if a.op == "get_attr"]
         if name == "cat":
             return self._concatenate(node)
-        if not operands:
+        states = [s for a in operands if (s := self._of(a)) is not None]
+        if not states:
             return None
-        state = max((self._of(a) for a in operands), key=lambda s: s.type.size if s.type else 0)  # type: ignore
+        state = max(states, key=lambda s: s.type.size if s.type else 0)
         if node.target in _SUMS or node.target in _PRODUCTS or name in ("add", "add_", "mul", "mul_", "sub"):
             return self._arithmetic(path, "mul" if node.target in _PRODUCTS or name.startswith("mul") else "add",
                                     state, operands, parameters)
