@@ -29,7 +29,7 @@ class C(FiniteGroupBase):
         self.order = int(n)
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> tuple[object, ...]:
         """Family and order."""
         return ("C", self.order)
 

@@ -30,7 +30,7 @@ class D(FiniteGroupBase):
         self.order = 2 * self.n
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> tuple[object, ...]:
         """Family and number of rotations."""
         return ("D", self.n)
 

@@ -175,7 +175,7 @@ class FiniteGroup(FiniteGroupBase):
         return cls(table, name, array if d == 2 else None)
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> tuple[object, ...]:
         """Order, table and planar action."""
         plane = b"" if self._plane is None else np.round(self._plane, 9).tobytes()
         return ("finite", self.order, self._table.tobytes(), plane)

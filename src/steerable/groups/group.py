@@ -51,7 +51,7 @@ class Group(ABC):
 
     @property
     @abstractmethod
-    def key(self) -> tuple:
+    def key(self) -> tuple[object, ...]:
         """Value that identifies the group; equality and hash use it."""
 
     @property

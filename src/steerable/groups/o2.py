@@ -21,7 +21,7 @@ class O2(Group):
     element_shape = (2,)
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> tuple[object, ...]:
         """Family."""
         return ("O2",)
 

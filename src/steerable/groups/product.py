@@ -34,7 +34,7 @@ class ProductIrreps(Group):
     second: Group
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> tuple[object, ...]:
         """Both keys."""
         return ("product", self.first.key, self.second.key)
 
@@ -78,6 +78,9 @@ class ProductIrreps(Group):
 
 class FiniteProduct(ProductIrreps, FiniteGroupBase):
     """Product of two finite groups; element ``i * |b| + j`` is the pair ``(i, j)``."""
+
+    first: FiniteGroupBase
+    second: FiniteGroupBase
 
     def __init__(self, first: FiniteGroupBase, second: FiniteGroupBase) -> None:
         self.first, self.second = first, second

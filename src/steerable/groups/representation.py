@@ -148,7 +148,7 @@ class Representation:
         return restrict(self, subgroup)
 
     @property
-    def _value(self) -> tuple:
+    def _value(self) -> tuple[object, ...]:
         basis = b"" if self._basis is None else (np.round(self._basis, 8) + 0.0).tobytes()
         return (self.group, self.irreps, basis)
 

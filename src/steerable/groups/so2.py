@@ -21,7 +21,7 @@ class SO2(Group):
     """
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> tuple[object, ...]:
         """Family."""
         return ("SO2",)
 
