@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+import steerable as st
 from steerable.run.cli import main
 
 
@@ -130,6 +131,20 @@ def test_a_network_that_cannot_take_the_images(networks, arguments, tmp_path, ca
     refuse(["fit", *arguments], capsys, tmp_path, "cannot take images of [1, 9, 9]")
     monkeypatch.setitem(networks, "tiny_plain", lambda in_channels, num_classes: torch.nn.Flatten())
     refuse(["fit", *arguments], capsys, tmp_path, "returns [81] numbers", "expected 3")
+
+
+def test_a_size_that_breaks_exactness(networks, arguments, tmp_path, capsys, monkeypatch):
+    def strided(in_channels, num_classes):
+        c4 = st.C(4)
+        conv = st.nn.Conv2d(in_channels * c4.trivial, num_classes * c4.trivial, 3, stride=2, padding=1)
+        return st.nn.Sequential(conv, st.nn.GlobalAvgPool2d())
+
+    monkeypatch.setitem(networks, "tiny_plain", strided)
+    args = [*arguments, "--data.options.size=10"]
+    refuse(["fit", *args], capsys, tmp_path, "images of 10 x 10", "use side 9 or 11", "Set data.options.size")
+    assert main(["fit", *arguments, "--data.options.size=11"]) == 0
+    with pytest.warns(st.nn.exactness.ExactnessWarning):
+        assert main(["fit", *args, "--model.exact_sizes=false", f"--out={tmp_path / 'b'}"]) == 0
 
 
 def test_checkpoint_of_another_model(fitted, tmp_path, capsys):

@@ -23,8 +23,9 @@ def regauge(x: Tensor, type: FieldType, g: Tensor) -> Tensor:
     return torch.einsum("pij,bjp->bip", matrices, x.flatten(2)).reshape(x.shape)
 
 
-def gauge_error(module: nn.Module, x: Tensor, in_type: FieldType | None = None,
-                out_type: FieldType | None = None) -> float:
+def gauge_error(
+    module: nn.Module, x: Tensor, in_type: FieldType | None = None, out_type: FieldType | None = None
+) -> float:
     """Relative error of ``f(g x) = g f(x)`` for a random gauge ``g(p)`` that differs from point to point."""
     in_type = resolve_in_type(module, x, in_type, None)
     points = x.shape[2:].numel()
@@ -35,8 +36,13 @@ def gauge_error(module: nn.Module, x: Tensor, in_type: FieldType | None = None,
         return relative_error(call(regauge(x, in_type, g)), regauge(y, known, g))
 
 
-def assert_gauge_equivariant(module: nn.Module, x: Tensor, in_type: FieldType | None = None,
-                             out_type: FieldType | None = None, atol: float | None = None) -> None:
+def assert_gauge_equivariant(
+    module: nn.Module,
+    x: Tensor,
+    in_type: FieldType | None = None,
+    out_type: FieldType | None = None,
+    atol: float | None = None,
+) -> None:
     """Fail unless a layer that acts at each point alone commutes with any gauge.
 
     Raises:
@@ -44,5 +50,7 @@ def assert_gauge_equivariant(module: nn.Module, x: Tensor, in_type: FieldType | 
     """
     error, limit = gauge_error(module, x, in_type, out_type), tolerance(x) if atol is None else atol
     if not error <= limit:
-        raise AssertionError(f"{type(module).__name__} depends on the gauge: relative error {error:.1e} under frames that turn "
-                             f"from point to point, allowed {limit:.0e}")
+        raise AssertionError(
+            f"{type(module).__name__} depends on the gauge: relative error {error:.1e} under frames that turn "
+            f"from point to point, allowed {limit:.0e}"
+        )

@@ -14,6 +14,7 @@ from steerable.data import ImageData, InputError, Splits, frdeep, npz_folder, ro
 from steerable.data.errors import did_you_mean
 from steerable.groups.group import Group
 from steerable.groups.naming import parse_group
+from steerable.nn.module import EquivariantModule
 from steerable.run.config import DataConfig, ModelConfig
 
 
@@ -117,17 +118,35 @@ def build_model(config: ModelConfig, in_channels: int, num_classes: int) -> nn.M
         ) from None
 
 
-def try_model(model: nn.Module, data: ImageData) -> None:
+def try_model(model: nn.Module, data: ImageData, exact_sizes: bool = True) -> None:
     """Run one image through the network, so that a wrong shape is found before a run begins.
 
+    Args:
+        model: the network.
+        data: its images; the first one is used.
+        exact_sizes: whether an equivariant network may not meet a size at which its strided layers break the symmetry.
+
     Raises:
-        InputError: the network refuses the image, or does not return one number a class.
+        InputError: the network refuses the image, or does not return one number a class, or the size is not exact.
     """
+    from steerable.laws import size_violations
+
     was = model.training
     parameter = next(model.parameters(), torch.zeros(()))
     try:
         with torch.no_grad():
-            out = model.eval()(data.x[:1].to(parameter))
+            image = data.x[:1].to(parameter)
+            equivariant = any(isinstance(m, EquivariantModule) for m in model.modules())
+            broken = size_violations(model, image) if exact_sizes and equivariant else []
+            if broken:
+                side = " x ".join(map(str, data.size))
+                raise InputError(
+                    f"{data.source}: images of {side} pixels break the symmetry of the network: {broken[0]} of what "
+                    "that layer sees. Set data.options.size, or model.exact_sizes to false if you accept the error."
+                )
+            out = model.eval()(image)
+    except InputError:
+        raise
     except (ValueError, RuntimeError, TypeError) as e:
         shape = list(data.x.shape[1:])
         raise InputError(

@@ -20,11 +20,13 @@ class ModelConfig:
         name: a name that `steerable models` lists.
         group: the symmetry: C(n), D(n), SO2 or O2; null for a plain network.
         options: further arguments of the model, by name.
+        exact_sizes: refuse images of a size at which strided layers break quarter turns and flips.
     """
 
     name: str = "steerable_cnn"
     group: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    exact_sizes: bool = True
 
 
 @dataclass

@@ -75,7 +75,7 @@ def evaluate(
     else:
         test, train = given, None
     check_data(folder, record, test)
-    try_model(model, test)
+    try_model(model, test, config.model.exact_sizes)
     scores = {**score(model, test, train), "source": test.source}
     write_json(folder / "evaluation.json", {"seed": record["seed"], **scores})
     return record, scores

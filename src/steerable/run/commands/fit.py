@@ -34,7 +34,7 @@ def fit_seed(config: FitConfig, data: Splits, seed: int, resume: Path | None = N
     """
     torch.manual_seed(seed)
     model = build_model(config.model, data.train.channels, len(data.classes))
-    try_model(model, data.train)
+    try_model(model, data.train, config.model.exact_sizes)
     record = describe(model, config, seed, data.train.channels, data.classes)
     if resume is not None:
         check_same(resume, model.state_dict())
