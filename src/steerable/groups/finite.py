@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.groups.group import Group, IrrepInfo, unknown_irrep
+from steerable.groups.group import Group, IrrepInfo, is_number, unknown_irrep
 from steerable.groups.subgroup import Inclusion
 
 
@@ -222,7 +222,7 @@ class FiniteGroup(FiniteGroupBase):
         from steerable.groups.irreps import irreps_from_table
 
         found = irreps_from_table(self)
-        if not id.isdigit() or int(id) >= len(found):
+        if not is_number(id) or int(id) >= len(found):
             raise unknown_irrep(self, id, f"'0' to '{len(found) - 1}'")
         return found[int(id)][0]
 
