@@ -80,6 +80,13 @@ def test_a_continuous_group_can_permute() -> None:
     assert str(Restrict(swapped, SO2).out_type) == "5 trivial"
 
 
+def test_convolution_after_restriction_to_a_diagonal_reflection() -> None:
+    diagonal = D4.subgroup_from([5])
+    first = Restrict(D4.regular + D4.irrep("1"), diagonal)
+    layer = st.nn.Sequential(first, st.nn.Conv2d(first.out_type, 3 * diagonal.small.regular, 3)).double()
+    st.laws.assert_equivariant(layer, torch.randn(2, 10, 7, 7, dtype=torch.float64))
+
+
 def test_restriction_commutes_with_relu_on_permutation_fields() -> None:
     layer = Restrict(2 * D4.regular + D4.quotient(st.C(2)), C4).double()
     x = draw(layer.in_type, 4)
