@@ -198,7 +198,7 @@ def test_other_bad_input():
             group.irreps()
         with pytest.raises(TypeError, match="spectral_regular"):
             _ = group.regular
-    with pytest.raises(KeyError, match="no irrep"):
+    with pytest.raises(ValueError, match="no irrep"):
         C(8).irrep(5)
 
 

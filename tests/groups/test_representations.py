@@ -285,7 +285,7 @@ def test_names_are_read_back(name):
 @pytest.mark.parametrize("id", ["01", "\u00b2", " 1", "+1"])
 def test_an_irrep_has_one_name(group, id):
     """A second spelling would make a representation that equals none and couples to none."""
-    with pytest.raises(KeyError, match="has no irrep"):
+    with pytest.raises(ValueError, match="has no irrep"):
         group.irrep(id)
 
 

@@ -40,6 +40,8 @@ class FiniteGroupBase(Group):
     def _checked(self, g: Tensor) -> Tensor:
         if g.dtype.is_floating_point or g.dtype == torch.bool:
             raise TypeError(f"{self.name}: elements are integers 0..{self.order - 1}, got a tensor of {g.dtype}")
+        if g.numel() and not (0 <= int(g.min()) and int(g.max()) < self.order):
+            raise ValueError(f"{self.name}: elements are integers 0..{self.order - 1}, got {int(g.min())}..{int(g.max())}")
         return g
 
     def compose(self, a: Tensor, b: Tensor) -> Tensor:

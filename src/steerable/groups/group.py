@@ -91,7 +91,7 @@ class Group(ABC):
 
     @abstractmethod
     def irrep_info(self, id: str) -> IrrepInfo:
-        """Dimension, type and commutant of one irrep. Raises ``KeyError`` with the names that exist."""
+        """Dimension, type and commutant of one irrep. Raises ``ValueError`` with the names that exist."""
 
     @abstractmethod
     def irrep_matrix(self, id: str, g: Tensor) -> Tensor:
@@ -209,6 +209,13 @@ class Group(ABC):
 
         return FieldType.parse(self, text)
 
+    def __mul__(self, other: object) -> FieldType:
+        """Groups are no fields: always raises ``TypeError`` with the mend."""
+        raise TypeError(f"{other!r} * {self.name}: fields are made of representations, for example "
+                        f"{other!r} * {self.name}.trivial or .regular")
+
+    __rmul__ = __mul__
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Group) and self.key == other.key
 
@@ -224,6 +231,6 @@ def is_number(id: str) -> bool:
     return id.isascii() and id.isdecimal() and str(int(id)) == id
 
 
-def unknown_irrep(group: Group, id: str, known: str) -> KeyError:
+def unknown_irrep(group: Group, id: str, known: str) -> ValueError:
     """The error for an irrep that a group does not have."""
-    return KeyError(f"{group.name} has no irrep {id!r}; its irreps are {known}")
+    return ValueError(f"{group.name} has no irrep {id!r}; its irreps are {known}")

@@ -84,9 +84,9 @@ def parse_representation(group: Group, name: str) -> Representation:
         text = "0e"
     try:
         return group.irrep(text)
-    except KeyError as error:
+    except ValueError as error:
         raise ValueError(f"unknown representation {name!r} of {group.name}: expected trivial, regular, quotient(H), "
-                         f"induced(H, rep), (a + b), (a * b) or an irrep; {error.args[0]}") from None
+                         f"induced(H, rep), (a + b), (a * b) or an irrep; {error}") from None
 
 
 def _build(group: Group, kind: str, arguments: list[str]) -> Representation:

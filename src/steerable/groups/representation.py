@@ -62,8 +62,8 @@ class Representation:
     def __call__(self, g: Tensor) -> Tensor:
         """Matrices ``[..., d, d]`` (float64) at elements ``g``."""
         group = self.group
-        if self._table is not None:
-            return torch.from_numpy(self._table)[g]
+        if isinstance(group, FiniteGroupBase) and self._table is not None:
+            return torch.from_numpy(self._table)[group.checked(g)]
         parts = [group.irrep_matrix(i, g) for i in self.irreps]
         if len(parts) == 1:
             blocks = parts[0]
@@ -183,7 +183,7 @@ class Representation:
 
 @lru_cache(maxsize=4096)
 def irrep(group: Group, id: str) -> Representation:
-    """One irrep as a representation. Raises ``KeyError`` if the group has no such irrep."""
+    """One irrep as a representation. Raises ``ValueError`` if the group has no such irrep."""
     group.irrep_info(id)
     return Representation(group, (id,), None, id, "irrep")
 

@@ -2,4 +2,5 @@
 
 from steerable.models.registry import create_model as create_model
 from steerable.models.registry import describe_model as describe_model
+from steerable.models.registry import example_side as example_side
 from steerable.models.registry import list_models as list_models

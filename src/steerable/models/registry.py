@@ -6,26 +6,35 @@ import difflib
 import fnmatch
 import importlib
 import inspect
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
-#: name -> (module, builder, fixed arguments, one line)
-_TABLE: dict[str, tuple[str, str, dict[str, Any], str]] = {
-    "steerable_cnn": ("steerable_cnn", "SteerableCNN", {}, "six convolutions on regular fields, E(2) benchmark style"),
-    "steerable_cnn_plain": ("plain_cnn", "PlainCNN", {}, "plain twin of steerable_cnn"),
-    "lens_cnn": ("lens", "LensCNN", {}, "small invariant network for residuals of gravitational lenses"),
-    "lens_cnn_plain": ("lens", "LensCNNPlain", {}, "plain twin of lens_cnn"),
-    "wrn10_4": ("wide_resnet", "WideResNet", {"depth": 10, "widen": 4}, "equivariant wide ResNet 10-4"),
-    "wrn16_4": ("wide_resnet", "WideResNet", {"depth": 16, "widen": 4}, "equivariant wide ResNet 16-4"),
-    "wrn16_8": ("wide_resnet", "WideResNet", {"depth": 16, "widen": 8}, "equivariant wide ResNet 16-8"),
-    "wrn28_7": ("wide_resnet", "WideResNet", {"depth": 28, "widen": 7}, "equivariant wide ResNet 28-7"),
-    "wrn28_10": ("wide_resnet", "WideResNet", {"depth": 28, "widen": 10}, "equivariant wide ResNet 28-10"),
-    "wrn10_4_plain": ("plain_wide_resnet", "PlainWideResNet", {"depth": 10, "widen": 4}, "plain wide ResNet 10-4"),
-    "wrn16_4_plain": ("plain_wide_resnet", "PlainWideResNet", {"depth": 16, "widen": 4}, "plain wide ResNet 16-4"),
-    "wrn16_8_plain": ("plain_wide_resnet", "PlainWideResNet", {"depth": 16, "widen": 8}, "plain wide ResNet 16-8"),
-    "wrn28_7_plain": ("plain_wide_resnet", "PlainWideResNet", {"depth": 28, "widen": 7}, "plain wide ResNet 28-7"),
-    "wrn28_10_plain": ("plain_wide_resnet", "PlainWideResNet", {"depth": 28, "widen": 10}, "plain wide ResNet 28-10"),
+class Entry(NamedTuple):
+    """One row of the table: module, builder, fixed arguments, one line of description, a side of images that is exact."""
+
+    module: str
+    builder: str
+    fixed: dict[str, Any]
+    about: str
+    side: int
+
+
+_TABLE: dict[str, Entry] = {
+    "steerable_cnn": Entry("steerable_cnn", "SteerableCNN", {}, "six convolutions on regular fields, E(2) benchmark style", 29),
+    "steerable_cnn_plain": Entry("plain_cnn", "PlainCNN", {}, "plain twin of steerable_cnn", 29),
+    "lens_cnn": Entry("lens", "LensCNN", {}, "small invariant network for residuals of gravitational lenses", 64),
+    "lens_cnn_plain": Entry("lens", "LensCNNPlain", {}, "plain twin of lens_cnn", 64),
+    "wrn10_4": Entry("wide_resnet", "WideResNet", {"depth": 10, "widen": 4}, "equivariant wide ResNet 10-4", 33),
+    "wrn16_4": Entry("wide_resnet", "WideResNet", {"depth": 16, "widen": 4}, "equivariant wide ResNet 16-4", 33),
+    "wrn16_8": Entry("wide_resnet", "WideResNet", {"depth": 16, "widen": 8}, "equivariant wide ResNet 16-8", 33),
+    "wrn28_7": Entry("wide_resnet", "WideResNet", {"depth": 28, "widen": 7}, "equivariant wide ResNet 28-7", 33),
+    "wrn28_10": Entry("wide_resnet", "WideResNet", {"depth": 28, "widen": 10}, "equivariant wide ResNet 28-10", 33),
+    "wrn10_4_plain": Entry("plain_wide_resnet", "PlainWideResNet", {"depth": 10, "widen": 4}, "plain wide ResNet 10-4", 33),
+    "wrn16_4_plain": Entry("plain_wide_resnet", "PlainWideResNet", {"depth": 16, "widen": 4}, "plain wide ResNet 16-4", 33),
+    "wrn16_8_plain": Entry("plain_wide_resnet", "PlainWideResNet", {"depth": 16, "widen": 8}, "plain wide ResNet 16-8", 33),
+    "wrn28_7_plain": Entry("plain_wide_resnet", "PlainWideResNet", {"depth": 28, "widen": 7}, "plain wide ResNet 28-7", 33),
+    "wrn28_10_plain": Entry("plain_wide_resnet", "PlainWideResNet", {"depth": 28, "widen": 10}, "plain wide ResNet 28-10", 33),
 }
 
 
@@ -36,7 +45,12 @@ def list_models(pattern: str = "*") -> list[str]:
 
 def describe_model(name: str) -> str:
     """One line on a model. Raises ``ValueError`` for an unknown name."""
-    return _entry(name)[3]
+    return _entry(name).about
+
+
+def example_side(name: str) -> int:
+    """Side in pixels of square images on which a model is exact. Raises ``ValueError`` for an unknown name."""
+    return _entry(name).side
 
 
 def create_model(name: str, **arguments: Any) -> nn.Module:
@@ -54,7 +68,7 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
         ValueError: for an unknown name, naming the closest ones.
         TypeError: for an argument that the builder does not take, naming those it does.
     """
-    module, builder, fixed, _ = _entry(name)
+    module, builder, fixed = _entry(name)[:3]
     build = getattr(importlib.import_module(f"steerable.models.{module}"), builder)
     known = [p for p in inspect.signature(build).parameters if p not in fixed]
     unknown = [a for a in arguments if a not in known]
@@ -63,9 +77,9 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
     return build(**fixed, **arguments)
 
 
-def _entry(name: str) -> tuple[str, str, dict[str, Any], str]:
+def _entry(name: str) -> Entry:
     if name not in _TABLE:
-        close = difflib.get_close_matches(name, _TABLE, 3, 0.4) or sorted(_TABLE)
-        raise ValueError(f"unknown model {name!r}; did you mean {', '.join(close)}? list_models() names all "
-                         f"{len(_TABLE)}")
+        close = difflib.get_close_matches(name, _TABLE, 3)
+        hint = f" Did you mean {', '.join(close)}?" if close else ""
+        raise ValueError(f"unknown model {name!r}; expected one of {', '.join(sorted(_TABLE))}.{hint}")
     return _TABLE[name]

@@ -23,6 +23,7 @@ class WideResNet(nn.Module):
     Args:
         in_channels: plain channels of the image.
         num_classes: number of logits.
+        group: one group for all stages, in place of ``groups``.
         groups: group of each stage, by name or value; each must contain the next. One name serves all.
         depth: 10, 16, 22, 28, ...
         widen: width factor.
@@ -35,12 +36,14 @@ class WideResNet(nn.Module):
         ValueError: for a depth that is no wide ResNet, a wrong number of groups, or an unknown ``match``.
     """
 
-    def __init__(self, in_channels: int = 3, num_classes: int = 10, groups: str | Sequence[str | Group] = ("D4", "D4", "D1"),
+    def __init__(self, in_channels: int = 3, num_classes: int = 10, group: str | Group | None = None,
+                 groups: str | Sequence[str | Group] = ("D4", "D4", "D1"),
                  depth: int = 16, widen: int = 4, match: str = "params", dropout: float = 0.0,
                  kernel_size: int | None = None, init: str = "he") -> None:
         super().__init__()
         if depth < 10 or (depth - 4) % 6:
             raise ValueError(f"WideResNet: depth must be 6 n + 4 (10, 16, 22, 28, ...), got {depth}")
+        groups = groups if group is None else group
         names = [groups] * 3 if isinstance(groups, str | Group) else list(groups)
         if len(names) != 3:
             raise ValueError(f"WideResNet: expected one group for each of 3 stages, got {len(names)}: {names!r}")

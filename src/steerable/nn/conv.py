@@ -27,6 +27,9 @@ class _PlanarConv(SteerableMap):
                  dilation: int, groups: int, bias: bool, filters: Filters | None, bandlimit: Bandlimit,
                  init: str) -> None:
         name = type(self).__name__
+        if not isinstance(kernel_size, int):
+            raise TypeError(f"{name}: kernel_size must be one integer, got {kernel_size!r}; windows are square, else "
+                            f"quarter turns would not be exact")
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(f"{name}: kernel_size must be odd so that the kernel has a centre pixel, got {kernel_size}; "
                              f"use {kernel_size - 1 if kernel_size > 1 else 1} or {kernel_size + 1}")

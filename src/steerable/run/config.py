@@ -18,7 +18,7 @@ class ModelConfig:
 
     Args:
         name: a name that `steerable models` lists.
-        group: the symmetry: C(n), D(n), SO2 or O2; null for a plain network.
+        group: the symmetry: C(n), D(n), SO2 or O2; null for plain networks, else the default of the model.
         options: further arguments of the model, by name.
         exact_sizes: refuse images of a size at which strided layers break quarter turns and flips.
     """

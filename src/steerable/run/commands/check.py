@@ -9,25 +9,27 @@ import torch
 from torch import nn
 
 from steerable.data.errors import InputError
+from steerable.models import example_side
 from steerable.run.build import build_model, read_group
 from steerable.run.config import ModelConfig
 from steerable.run.scenes import random_scenes
 from steerable.run.store import load
 
 
-def find_model(args: argparse.Namespace) -> tuple[nn.Module, int]:
-    """Return the network that the arguments name, and the number of its input channels.
+def find_model(args: argparse.Namespace) -> tuple[nn.Module, int, str]:
+    """Return the network that the arguments name, the number of its input channels, and its name in the table.
 
     Raises:
         InputError: neither a run nor a known name.
     """
     if Path(args.model).is_dir():
         model, record = load(args.model)
-        return model, int(record["in_channels"])
+        return model, int(record["in_channels"]), str(record["config"]["model"]["name"])
     if "/" in args.model:
         raise InputError(f"'{args.model}' is not a folder; expected a run of `steerable fit` or a name. Mend the path.")
     torch.manual_seed(args.seed)
-    return build_model(ModelConfig(args.model, args.group), args.channels, args.classes).eval(), args.channels
+    model = build_model(ModelConfig(args.model, args.group), args.channels, args.classes).eval()
+    return model, args.channels, args.model
 
 
 def main(argv: list[str]) -> int:
@@ -38,24 +40,25 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--under", help="the symmetry to ask about, if not that of the network itself")
     parser.add_argument("--channels", type=int, default=1, help="its input channels")
     parser.add_argument("--classes", type=int, default=10, help="its classes")
-    parser.add_argument("--size", type=int, default=33, help="side of the images in pixels")
+    parser.add_argument("--size", type=int, help="side of the images in pixels; default: one on which the network is exact")
     parser.add_argument("--seed", type=int, default=0, help="of the weights of a network that is given by name")
     parser.add_argument("--out", default="check.png", help="the picture of the error against the angle")
     args = parser.parse_args(argv)
     out = Path(args.out)
     if not out.parent.is_dir():
         raise InputError(f"--out '{out}': the folder '{out.parent}' does not exist; expected one that does. Make it.")
-    model, channels = find_model(args)
+    model, channels, name = find_model(args)
+    side = args.size or example_side(name)
     under = read_group(args.under, "--under")
     from steerable.laws import check, error_against_angle
 
     model = model.double()
-    x = random_scenes(4, channels, args.size)
+    x = random_scenes(4, channels, side)
     try:
         report = check(model, x, group=under)
         curve = error_against_angle(model, x, group=under)
     except (ValueError, RuntimeError, TypeError) as e:
-        raise InputError(f"check: images of [{channels}, {args.size}, {args.size}]: {str(e).splitlines()[0]}") from None
+        raise InputError(f"check: images of [{channels}, {side}, {side}]: {str(e).splitlines()[0]}") from None
     curve.plot(out)
     angle, worst = curve.worst
     print(report)
