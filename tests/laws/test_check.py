@@ -129,3 +129,14 @@ def test_the_curve_against_the_angle(tmp_path):
     pytest.importorskip("matplotlib")
     curve.plot(tmp_path / "curve.png")
     assert (tmp_path / "curve.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "elements"), [("steerable_cnn", 29, 4), ("wrn10_4", 33, 2), ("lens_cnn", 32, 8)]
+)
+def test_the_models_are_clean_and_as_symmetric_as_they_say(name, side, elements):
+    """The wide ResNet restricts from D4 to D1 stage by stage: what is left is the reflection."""
+    torch.manual_seed(0)
+    model = st.create_model(name, in_channels=1, num_classes=3).double()
+    report = laws.check(model, image(side)[:, :1])
+    assert report.ok and len(report.exact) == elements, str(report)

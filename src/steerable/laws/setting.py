@@ -20,12 +20,13 @@ from steerable.nn.exactness import ExactnessWarning
 
 
 def find_group(module: nn.Module) -> Group | None:
-    """Group of the first layer inside ``module`` that has a type."""
+    """Group of the typed layers inside ``module``; where they restrict, the subgroup that is left at the end."""
+    found: Group | None = None
     for layer in module.modules():
         for type in (getattr(layer, "in_type", None), getattr(layer, "out_type", None)):
-            if isinstance(type, FieldType):
-                return type.group
-    return None
+            if isinstance(type, FieldType) and (found is None or (type.group != found and found.contains(type.group))):
+                found = type.group
+    return found
 
 
 def resolve_in_type(module: nn.Module, x: Tensor | None, in_type: FieldType | None, group: Group | None) -> FieldType:
