@@ -34,7 +34,7 @@ comma := ,
 
 DEMO := $(VENV)/.with-train+lensing
 TEST := $(VENV)/.with-train+lensing+export+dev
-DOCS := $(VENV)/.with-train+lensing+docs
+DOCS := $(VENV)/.with-train+lensing+export+docs
 
 demo: $(DEMO) ## simulate lenses, train three networks, write a report: about 3 minutes
 	$(BIN)/steerable demo
@@ -61,7 +61,7 @@ format: $(TEST) ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 docs: $(DOCS) ## the pages, into docs/_build
-	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 clean: ## what the targets made, except .venv
-	rm -rf build dist docs/_build .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist docs/_build docs/gallery docs/api/generated .pytest_cache .ruff_cache .hypothesis

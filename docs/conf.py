@@ -54,10 +54,11 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "plot_gallery": os.environ.get("STEERABLE_GALLERY", "1") != "0",
     "abort_on_example_error": True,
+    "default_thumb_file": str(ROOT / "docs" / "pictures" / "kernel.png"),
     "min_reported_time": 1000,
     "reference_url": {},
 }
-suppress_warnings = ["config.cache", "toc.empty_glob"]  # tables that a build may not have yet
+suppress_warnings = ["config.cache"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "steerable"
@@ -68,7 +69,10 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],
+    "navbar_center": [],
+    "logo": {"text": "steerable"},
 }
+html_sidebars = {"**": ["globaltoc.html"]}
 html_static_path = ["_static"]
 html_css_files = ["steerable.css"]
 html_show_sourcelink = False

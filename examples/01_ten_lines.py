@@ -33,8 +33,8 @@ print(f"largest change of a score under a quarter turn: {change:.0e}")
 assert change < 1e-5
 
 # %%
-# At 45 degrees the pixel grid itself has to be interpolated. :func:`steerable.laws.check` sets the error of the network
-# beside the floor: what turning the image there and back costs without any network.
+# At 45 degrees the pixel grid itself has to be interpolated. :func:`steerable.laws.check` sets the error of the
+# network beside the floor: what turning the image there and back costs without any network.
 
 report = st.laws.check(net, x)
 print(report)

@@ -2,8 +2,8 @@
 Groups, representations, field types
 ====================================
 
-The algebra under the layers. Group elements are tensors, so all operations are batched; representations are orthogonal
-matrices in float64; a field type says how many fields of which representation a feature map holds.
+The algebra under the layers. Group elements are tensors, so all operations are batched; representations are
+orthogonal matrices in float64; a field type says how many fields of which representation a feature map holds.
 """
 
 import torch
@@ -14,8 +14,8 @@ from steerable.groups import clebsch_gordan, hom_basis
 # %%
 # Groups
 # ------
-# Elements of a finite group are integers. In ``D(4)`` the element ``r + 4 s`` is a turn by ``r`` quarters after a flip
-# if ``s = 1``.
+# Elements of a finite group are integers. In ``D(4)`` the element ``r + 4 s`` is a turn by ``r`` quarters after a
+# flip if ``s = 1``.
 
 D4 = st.D(4)
 g, h = torch.tensor([1, 5]), torch.tensor([4, 4])
@@ -73,8 +73,8 @@ print(clebsch_gordan(SO2.irrep(1), SO2.irrep(1), SO2.irrep(2)).round(decimals=3)
 # %%
 # Field types
 # -----------
-# An integer times a representation is a type; types add like channels that are put side by side. Strings and types are
-# the same thing in two spellings.
+# An integer times a representation is a type; types add like channels that are put side by side. Strings and types
+# are the same thing in two spellings.
 
 t = 16 * D4.regular + 4 * D4.trivial
 print(repr(t), "|", t.size, "channels,", t.num_fields, "fields")
@@ -90,8 +90,8 @@ fields = x[:, first.start : first.stop].unflatten(1, first.shape)
 print(first, fields.shape)
 
 # %%
-# ``transform`` acts on channels; a domain such as ``PixelGrid`` moves the pixels too. Together they are the action on a
-# field, ``[g f](x) = rho(g) f(g^-1 x)``, and it composes as it should.
+# ``transform`` acts on channels; a domain such as ``PixelGrid`` moves the pixels too. Together they are the action
+# on a field, ``[g f](x) = rho(g) f(g^-1 x)``, and it composes as it should.
 
 grid = st.domains.PixelGrid(5, 5)
 a, b = torch.tensor(1), torch.tensor(6)

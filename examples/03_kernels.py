@@ -2,8 +2,8 @@
 Kernels, solved and drawn
 =========================
 
-A convolution is equivariant exactly if its kernel obeys ``kappa(g x) = rho_out(g) kappa(x) rho_in(g)^-1``. The angular
-part of the solution is fixed by algebra; what is learned is one weight for each solution, drawn here.
+A convolution is equivariant exactly if its kernel obeys ``kappa(g x) = rho_out(g) kappa(x) rho_in(g)^-1``. The
+angular part of the solution is fixed by algebra; what is learned is one weight for each solution, drawn here.
 """
 
 import math
@@ -40,8 +40,8 @@ def draw(kernel, title, columns=8):
 # %%
 # Scalars to scalars
 # ------------------
-# For all rotations a kernel between scalars must be isotropic: rings. A smaller group allows more: ``C(4)`` also takes
-# frequency 4, ``C(2)`` frequency 2 and 4.
+# For all rotations a kernel between scalars must be isotropic: rings. A smaller group allows more: ``C(4)`` also
+# takes frequency 4, ``C(2)`` frequency 2 and 4.
 
 SO2 = st.SO2()
 draw(HarmonicKernel(SO2.trivial, SO2.trivial, rings), "SO(2): 0 to 0")
@@ -51,8 +51,9 @@ draw(HarmonicKernel(C4.trivial, C4.trivial, rings), "C(4): 0 to 0")
 # %%
 # Scalars to vectors and to spin 2
 # --------------------------------
-# Two rows, the two components. The kernel from a scalar to frequency ``k`` turns ``k`` times around the centre: gradients
-# for 1, the second derivatives that measure shear for 2. Each ring comes in two phases (radial and tangential).
+# Two rows, the two components. The kernel from a scalar to frequency ``k`` turns ``k`` times around the centre:
+# gradients for 1, the second derivatives that measure shear for 2. Each ring comes in two phases (radial and
+# tangential).
 
 draw(HarmonicKernel(SO2.trivial, SO2.irrep(1), rings), "SO(2): 0 to 1")
 draw(HarmonicKernel(SO2.trivial, SO2.irrep(2), rings), "SO(2): 0 to 2")
@@ -84,8 +85,8 @@ assert np.abs(moved - expected).max() < 1e-12
 # %%
 # Band limits
 # -----------
-# A ring of radius ``r`` pixels holds only so many oscillations. The policy ``"default"`` keeps frequencies near ``2 r``
-# (2 on the outermost ring); a larger factor aliases, and the network errs between the lattice directions.
+# A ring of radius ``r`` pixels holds only so many oscillations. The policy ``"default"`` keeps frequencies near ``2
+# r`` (2 on the outermost ring); a larger factor aliases, and the network errs between the lattice directions.
 
 for bandlimit in ("default", "strict", 3.0):
     radii = GaussianRings.for_size(7).radii

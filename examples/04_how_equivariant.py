@@ -45,8 +45,8 @@ print(st.laws.check(plain, x, group=st.C(4)))
 # %%
 # The error against the angle
 # ---------------------------
-# ``C(4)`` is exact for quarter turns and nothing else; ``C(8)`` and ``C(16)`` come down to what the pixel grid allows. A
-# band limit that the kernel cannot hold gives part of that back.
+# ``C(4)`` is exact for quarter turns and nothing else; ``C(8)`` and ``C(16)`` come down to what the pixel grid
+# allows. A band limit that the kernel cannot hold gives part of that back.
 
 angles = [5.0 * k for k in range(19)]
 nets = {"plain": plain, "C(4)": steerable_net(st.C(4)), "C(8)": net, "C(16)": steerable_net(st.C(16)),

@@ -2,9 +2,9 @@
 Less symmetry further up: Restrict
 ==================================
 
-Edges look alike in all directions, whole scenes often do not: the sky is above the ground. A network can start with a
-large group and give part of it up on the way. ``Restrict`` takes the fields apart and loses nothing: it only stops the
-layers that follow from having to respect what was given up.
+Edges look alike in all directions, whole scenes often do not: the sky is above the ground. A network can start
+with a large group and give part of it up on the way. ``Restrict`` takes the fields apart and loses nothing: it
+only stops the layers that follow from having to respect what was given up.
 """
 
 import torch
@@ -15,8 +15,9 @@ torch.manual_seed(0)
 D8, C4, D1 = st.D(8), st.C(4), st.D(1)
 
 # %%
-# What becomes of a field: a regular field of 16 channels is four regular fields of ``C(4)``; the vector of ``D(8)`` is
-# still a vector, frequency 3 becomes one too (it turns three quarters where the image turns one), frequency 4 a scalar.
+# What becomes of a field: a regular field of 16 channels is four regular fields of ``C(4)``; the vector of ``D(8)``
+# is still a vector, frequency 3 becomes one too (it turns three quarters where the image turns one), frequency 4 a
+# scalar.
 
 for text, small in (("1 regular", C4), ("1x1", C4), ("1x3", C4), ("1x4e", C4), ("1 regular", D1), ("1x1", D1)):
     layer = st.nn.Restrict(D8.type(text), small)

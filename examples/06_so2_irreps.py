@@ -2,9 +2,10 @@
 All rotations: irreps with norms, gates and Fourier activations
 ===============================================================
 
-For SO(2) there is no finite list of orientations. Features are irreps: frequency 0 are scalars, 1 vectors, 2 shears.
-A pointwise ReLU on the components of a vector would break the symmetry, so the nonlinearity acts on lengths (``NormAct``),
-by gates (``Gate``), or on samples of the function whose Fourier coefficients the field holds (``FourierAct``).
+For SO(2) there is no finite list of orientations. Features are irreps: frequency 0 are scalars, 1 vectors, 2
+shears. A pointwise ReLU on the components of a vector would break the symmetry, so the nonlinearity acts on
+lengths (``NormAct``), by gates (``Gate``), or on samples of the function whose Fourier coefficients the field
+holds (``FourierAct``).
 """
 
 import matplotlib.pyplot as plt
@@ -47,7 +48,8 @@ except TypeError as error:
 # %%
 # Error against the angle
 # -----------------------
-# The layers know every rotation; what is left is the pixel grid, and for the Fourier activation the number of samples.
+# The layers know every rotation; what is left is the pixel grid, and for the Fourier activation the number of
+# samples.
 
 x = torch.randn(4, 1, 33, 33)
 figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
@@ -57,8 +59,8 @@ for name, module in nets.items():
     print(f"{name:20} at 90 degrees {curve.errors[-1]:.0e}, worst {curve.worst[1]:.3f} at {curve.worst[0]:.0f}")
     assert curve.errors[-1] < 1e-5
 axes.plot(curve.degrees, curve.floor, color="0.6", label="resampling alone")
-axes.set(xlabel="angle (degrees)", ylabel="relative error", ylim=(0, None))
-axes.legend(frameon=False)
+axes.set(xlabel="angle (degrees)", ylabel="relative error", ylim=(0, 0.1))
+axes.legend(frameon=False, ncols=2)
 plt.show()
 
 # %%

@@ -2,8 +2,8 @@
 Any finite group
 ================
 
-A group is given by its multiplication table, by permutations or by matrices. Irreps, Fourier transform and linear layers
-follow by computation; nothing has to be looked up.
+A group is given by its multiplication table, by permutations or by matrices. Irreps, Fourier transform and linear
+layers follow by computation; nothing has to be looked up.
 """
 
 import torch
@@ -28,8 +28,9 @@ things = S4.quotient(S4.subgroup_from([1, 2]))
 print(things.size, "=", " + ".join(things.irreps), "and every matrix permutes:", things.is_permutation)
 
 # %%
-# A graph on four nodes is a 4 x 4 matrix, and permuting the nodes acts on rows and columns at once: the tensor product.
-# The linear maps that do not care about the order of nodes are known to be 15, whatever the number of nodes from 4 on.
+# A graph on four nodes is a 4 x 4 matrix, and permuting the nodes acts on rows and columns at once: the tensor
+# product. The linear maps that do not care about the order of nodes are known to be 15, whatever the number of
+# nodes from 4 on.
 
 matrices = things.tensor(things)
 print(len(hom_basis(matrices, matrices)), "linear maps from graphs to graphs,",
@@ -37,8 +38,8 @@ print(len(hom_basis(matrices, matrices)), "linear maps from graphs to graphs,",
 assert len(hom_basis(matrices, matrices)) == 15
 
 # %%
-# A network on graphs with four nodes: ``Linear`` works for every group, planar or not. A regular field holds one channel
-# for each of the 24 orders, so ReLU is legal there.
+# A network on graphs with four nodes: ``Linear`` works for every group, planar or not. A regular field holds one
+# channel for each of the 24 orders, so ReLU is legal there.
 
 graphs, deep = 1 * matrices, 4 * S4.regular
 net = st.nn.Sequential(
@@ -66,8 +67,8 @@ assert len(hom_basis(Q8.irreps()[-1], Q8.irreps()[-1])) == 4
 # %%
 # In the plane
 # ------------
-# Orthogonal 2 x 2 matrices also say how the plane moves, so convolutions work: the symmetries of a brick wall, that is
-# the two reflections in the axes.
+# Orthogonal 2 x 2 matrices also say how the plane moves, so convolutions work: the symmetries of a brick wall, that
+# is the two reflections in the axes.
 
 bricks = st.FiniteGroup.from_matrices([torch.diag(torch.tensor([1.0, -1.0])), torch.diag(torch.tensor([-1.0, 1.0]))])
 conv = st.nn.Conv2d(1 * bricks.trivial, 2 * bricks.regular, 3, padding=1)

@@ -2,8 +2,8 @@
 Bake, export, run anywhere
 ==========================
 
-Symmetry is a way to train. What is shipped is a network of ordinary layers, which every tool knows: ``torch.compile``,
-``torch.export``, ONNX and its runtime.
+Symmetry is a way to train. What is shipped is a network of ordinary layers, which every tool knows:
+``torch.compile``, ``torch.export``, ONNX and its runtime.
 """
 
 import io
@@ -58,7 +58,7 @@ with warnings.catch_warnings():
 buffer = io.BytesIO()
 onnx.save(buffer)
 
-import onnxruntime  # noqa: E402
+import onnxruntime
 
 session = onnxruntime.InferenceSession(buffer.getvalue(), providers=["CPUExecutionProvider"])
 scores = session.run(None, {session.get_inputs()[0].name: torch.cat([x, x]).numpy()})[0]

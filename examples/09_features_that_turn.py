@@ -3,7 +3,8 @@ Features that turn with the image
 =================================
 
 A galaxy is turned; what happens to the features? Those of a plain network change into something else. Those of a
-steerable network turn with the galaxy. Neither network has been trained: the property is in the layers, not in the data.
+steerable network turn with the galaxy. Neither network has been trained: the property is in the layers, not in
+the data.
 """
 
 import math
@@ -36,7 +37,8 @@ def galaxy(angle):
 
 
 # %%
-# Two networks with the same layers and the same channels: three kernels of side 7, batch norm, ReLU, three maps at the end.
+# Two networks with the same layers and the same channels: three kernels of side 7, batch norm, ReLU, three maps at
+# the end.
 
 G = st.C(16)
 image, deep, maps = 1 * G.trivial, 4 * G.regular, 3 * G.trivial

@@ -2,9 +2,9 @@
 Gravitational lenses: simulate, subtract, classify
 ==================================================
 
-A galaxy bends the light of another one behind it into arcs. Small clumps of dark matter in the lens bend it a little more.
-Which kind of dark matter is it: none in clumps, cold dark matter halos, or a vortex of an ultra-light axion? Here on a
-toy scale; ``steerable demo`` is the honest run.
+A galaxy bends the light of another one behind it into arcs. Small clumps of dark matter in the lens bend it a
+little more. Which kind of dark matter is it: none in clumps, cold dark matter halos, or a vortex of an ultra-
+light axion? Here on a toy scale; ``steerable demo`` is the honest run.
 """
 
 import matplotlib.pyplot as plt
@@ -18,18 +18,19 @@ print(BANNER)
 # %%
 # Simulate
 # --------
-# Everything is drawn from priors in :class:`steerable.tasks.lensing.LensSettings`; lengths are in arcseconds. Image ``i`` of a
-# class depends on (seed, split, class, i) alone, so a larger set begins with the images of a smaller one.
+# Everything is drawn from priors in :class:`steerable.tasks.lensing.LensSettings`; lengths are in arcseconds. Image
+# ``i`` of a class depends on (seed, split, class, i) alone, so a larger set begins with the images of a smaller
+# one.
 
 settings = LensSettings()
 print(f"{settings.pixels} pixels of {settings.pixel_scale} arcsec, peak signal to noise {settings.peak_snr}")
-train = simulate(50, seed=0, split="train")
-test = simulate(50, seed=0, split="test")
+train = simulate(40, seed=0, split="train")
+test = simulate(40, seed=0, split="test")
 print(train.image.shape, train.residual.shape, [int((train.label == k).sum()) for k in range(3)])
 
 # %%
-# What the eye sees, and what is left after the best smooth lens has been subtracted. The difference between the classes
-# is in the residual.
+# What the eye sees, and what is left after the best smooth lens has been subtracted. The difference between the
+# classes is in the residual.
 
 figure, axes = plt.subplots(2, 6, figsize=(9, 3.3), layout="constrained")
 for k, name in enumerate(CLASSES):
@@ -52,7 +53,7 @@ plt.show()
 torch.manual_seed(0)
 net = st.create_model("lens_cnn", group="D4", in_channels=1, num_classes=3)
 optimiser = torch.optim.AdamW(net.parameters(), lr=1e-2, weight_decay=1e-4)
-epochs, batches = 8, 5
+epochs, batches = 8, 4
 schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=epochs * batches)
 x, y = train.inputs(), train.label
 for _ in range(epochs):
@@ -73,5 +74,5 @@ print(f"answers that change when the sky is turned by 90 degrees: {(scores.argma
 assert (scores.argmax(1) == turned.argmax(1)).all()
 
 # %%
-# With 150 training images and 8 epochs neither number means much (the standard error is near 0.04). ``steerable demo``
-# trains on 200 images a class, with a plain network and an augmented one beside, on the same measure.
+# With 120 training images and 8 epochs neither number means much (the standard error is near 0.04). ``steerable
+# demo`` trains on 200 images a class, with a plain network and an augmented one beside, on the same measure.

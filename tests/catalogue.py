@@ -12,14 +12,21 @@ from torch import Tensor, nn
 
 import steerable.nn as snn
 from steerable.fields import FieldType
-
 from steerable.groups import O2, SO2, C, D, FiniteGroup, Group, Representation, product
 
 #: irreps of continuous groups are tested up to this frequency
 FREQUENCY = 3
 
-QUATERNIONS = [[0, 1, 2, 3, 4, 5, 6, 7], [1, 4, 3, 6, 5, 0, 7, 2], [2, 7, 4, 1, 6, 3, 0, 5], [3, 2, 5, 4, 7, 6, 1, 0],
-               [4, 5, 6, 7, 0, 1, 2, 3], [5, 0, 7, 2, 1, 4, 3, 6], [6, 3, 0, 5, 2, 7, 4, 1], [7, 6, 1, 0, 3, 2, 5, 4]]
+QUATERNIONS = [
+    [0, 1, 2, 3, 4, 5, 6, 7],
+    [1, 4, 3, 6, 5, 0, 7, 2],
+    [2, 7, 4, 1, 6, 3, 0, 5],
+    [3, 2, 5, 4, 7, 6, 1, 0],
+    [4, 5, 6, 7, 0, 1, 2, 3],
+    [5, 0, 7, 2, 1, 4, 3, 6],
+    [6, 3, 0, 5, 2, 7, 4, 1],
+    [7, 6, 1, 0, 3, 2, 5, 4],
+]
 
 
 def symmetric(n: int) -> FiniteGroup:
@@ -88,8 +95,11 @@ def representations(name: str) -> tuple[Representation, ...]:
     else:
         found += [group.regular, group.quotient(C(1)), found[-1].tensor(found[-1])]
         if isinstance(group, D):
-            found += [group.quotient(D(1)), group.induced(D(1), D(1).irrep("0o")),
-                      group.induced(C(group.n), C(group.n).irreps()[-1])]
+            found += [
+                group.quotient(D(1)),
+                group.induced(D(1), D(1).irrep("0o")),
+                group.induced(C(group.n), C(group.n).irreps()[-1]),
+            ]
         if isinstance(group, C) and group.order % 2 == 0:
             found += [group.quotient(C(2)), group.induced(C(2), C(2).irrep("1"))]
         if isinstance(group, FiniteGroup):
@@ -99,14 +109,14 @@ def representations(name: str) -> tuple[Representation, ...]:
     return tuple(found)
 
 
-# ---- field types ------------------------------------------------------------------------------------------------------
+# ---- field types ---------------------------------------------------------------------------------------------------
 
 
 def _type(group: str, text: str) -> FieldType:
     return GROUPS[group].type(text)
 
 
-#: two blocks of different representations wherever possible; complex types in C5, C8, C3xC3, SO2; an odd group with flips
+#: two blocks of different representations where possible; complex types in C5, C8, C3xC3, SO2; an odd group with flips
 TYPES: dict[str, FieldType] = {
     "C1": _type("C1", "3 trivial"),
     "C4 regular": _type("C4", "2 regular + 1 trivial"),
@@ -128,10 +138,12 @@ TYPES: dict[str, FieldType] = {
     "C2 signs": _type("C2", "2x1 + 1x0"),
     "D4 signs": _type("D4", "1x0o + 2 trivial + 1x2e"),
     "C3xC3": _type("C3xC3", "1x(1,1)+ + 1x(1,1)- + 1x(0,0)"),
-    "Q8": FieldType(GROUPS["Q8"], [(1, GROUPS["Q8"].irreps()[-1]), (1, GROUPS["Q8"].regular), (1, GROUPS["Q8"].trivial)]),
+    "Q8": FieldType(
+        GROUPS["Q8"], [(1, GROUPS["Q8"].irreps()[-1]), (1, GROUPS["Q8"].regular), (1, GROUPS["Q8"].trivial)]
+    ),
 }
 
-# ---- layers -----------------------------------------------------------------------------------------------------------
+# ---- layers --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -163,8 +175,12 @@ class Layer:
         if self.needs == "permutation":
             return t.is_permutation
         if self.needs == "regular":
-            return t.group.is_finite and "1" in t.group.irrep_ids() and t.group.is_planar and \
-                all(b.rep in (t.group.regular, t.group.trivial) for b in t.blocks)
+            return (
+                t.group.is_finite
+                and "1" in t.group.irrep_ids()
+                and t.group.is_planar
+                and all(b.rep in (t.group.regular, t.group.trivial) for b in t.blocks)
+            )
         if self.needs == "signed":
             return all(b.rep.is_permutation or b.rep.size == 1 for b in t.blocks)
         if self.needs == "functions":
@@ -189,6 +205,15 @@ def _bottleneck(t: FieldType) -> FieldType:
     return t.group.trivial + 2 * last
 
 
+def _subgroup(group: Group) -> Group:
+    """A proper subgroup, as large as it goes."""
+    if isinstance(group, D):
+        return C(group.n)
+    if isinstance(group, C):
+        return C(group.order // 2 if group.order % 2 == 0 else 1)
+    return SO2() if group == O2() else C(4) if group == SO2() else C(1)
+
+
 def _conv(**options: object) -> Callable[[FieldType], nn.Module]:
     return lambda t: snn.Conv2d(t, _bottleneck(t), 3, **options)
 
@@ -198,12 +223,17 @@ LAYERS: dict[str, Layer] = {
     "Conv2d padded": Layer(_conv(padding=1, bias=False), side=4, planar=True, mixes=True),
     "Conv2d strided": Layer(_conv(stride=2, padding=1), planar=True, mixes=True),
     "Conv2d reflect": Layer(_conv(padding=1, padding_mode="reflect", dilation=1), planar=True, mixes=True),
-    "Conv2d circular dilated": Layer(_conv(padding=2, padding_mode="circular", dilation=2), side=6, planar=True, mixes=True),
+    "Conv2d circular dilated": Layer(
+        _conv(padding=2, padding_mode="circular", dilation=2), side=6, planar=True, mixes=True
+    ),
     "Conv2d 1x1": Layer(lambda t: snn.Conv2d(t, _bottleneck(t), 1), planar=True, local=True, mixes=True),
     "Conv2d depthwise": Layer(lambda t: snn.Conv2d(3 * t, 3 * t, 3, padding=1, groups=3), planar=True, mixes=True),
-    "Conv2d wide": Layer(lambda t: snn.Conv2d(t, t, 5, padding=2, bandlimit=2.0, init="delta"), planar=True, mixes=True),
-    "ConvTranspose2d": Layer(lambda t: snn.ConvTranspose2d(t, _bottleneck(t), 3, stride=2, padding=1), side=4, planar=True,
-                             mixes=True),
+    "Conv2d wide": Layer(
+        lambda t: snn.Conv2d(t, t, 5, padding=2, bandlimit=2.0, init="delta"), planar=True, mixes=True
+    ),
+    "ConvTranspose2d": Layer(
+        lambda t: snn.ConvTranspose2d(t, _bottleneck(t), 3, stride=2, padding=1), side=4, planar=True, mixes=True
+    ),
     "Linear": Layer(lambda t: snn.Linear(t, _bottleneck(t)), local=True),
     "Linear same": Layer(lambda t: snn.Linear(t, t, bias=False, init="delta"), local=True),
     "BatchNorm": Layer(lambda t: snn.BatchNorm(t)),
@@ -244,6 +274,8 @@ LAYERS: dict[str, Layer] = {
     "NormPool": Layer(lambda t: snn.NormPool(t), local=True),
     "ToFourier": Layer(lambda t: snn.ToFourier(t), local=True),
     "FromFourier": Layer(lambda t: snn.FromFourier(t), local=True),
+    "Restrict": Layer(lambda t: snn.Restrict(t, _subgroup(t.group)), local=True),
+    "Disentangle": Layer(lambda t: snn.Disentangle(t), local=True),
     "FieldDropout": Layer(lambda t: snn.FieldDropout(t, 0.4)),
     "DiscMask": Layer(lambda t: snn.DiscMask(t), planar=True),
     "Pad2d": Layer(lambda t: snn.Pad2d(t, 2, "reflect"), planar=True),

@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 if str(ROOT) not in sys.path:  # so that tests can say `from tests.catalogue import ...`
     sys.path.insert(0, str(ROOT))
 
-hypothesis.settings.register_profile("steerable", derandomize=True, deadline=None, database=None, max_examples=30,
-                                     print_blob=False)
+hypothesis.settings.register_profile(
+    "steerable", derandomize=True, deadline=None, database=None, max_examples=30, print_blob=False
+)
 hypothesis.settings.load_profile("steerable")
 torch.set_num_threads(1)

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from tests.snippets import assert_same_text, run_page
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -77,7 +78,7 @@ def test_resampling_turns_the_right_way_and_converges_at_second_order():
         turned = grid.resample(smooth(p)[None, None], matrix)[0, 0]
         error = (turned - smooth(p @ matrix)) * grid.disc(2.0)  # f(g^-1 p): rows of p times g
         errors.append(float(error.norm() / smooth(p).norm()))
-    order = [math.log2(a / b) for a, b in zip(errors, errors[1:], strict=False)]
+    order = [math.log2(a / b) for a, b in itertools.pairwise(errors)]
     assert errors[0] < 0.02 and min(order) > 1.8, (errors, order)
     wrong = PixelGrid(17, 17)
     p = wrong.points()

@@ -106,8 +106,17 @@ def test_the_grammar_of_the_design():
     assert D(4).type("1 quotient(D1)+ 3 trivial") == D(4).quotient(D(1)) + 3 * D(4).trivial
 
 
-@pytest.mark.parametrize(("text", "word"), [("16regular", "16regular"), ("x0", "x0"), ("2 vector", "vector"), ("3x9", "9"),
-                                            ("2 regular + ", "cannot read"), ("-1 regular", "-1 regular")])
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("16regular", "16regular"),
+        ("x0", "x0"),
+        ("2 vector", "vector"),
+        ("3x9", "9"),
+        ("2 regular + ", "cannot read"),
+        ("-1 regular", "-1 regular"),
+    ],
+)
 def test_bad_strings_name_the_term(text, word):
     with pytest.raises(ValueError, match=word):
         C8.type(text)

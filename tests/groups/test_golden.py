@@ -49,8 +49,17 @@ print(json.dumps({{n: [float(v) for v in torch.as_tensor(work[n]()).flatten()] f
 
 GOLDEN = {
     "S4 2": [0.533600827933, 0.845736458023, 0.845736458023, -0.533600827933],
-    "S4 3": [-0.176270767751, -0.528158399767, -0.830648735142, -0.223103215337, -0.800464565862, 0.556310555451,
-             0.958724971899, -0.283381692343, -0.023264666387],
+    "S4 3": [
+        -0.176270767751,
+        -0.528158399767,
+        -0.830648735142,
+        -0.223103215337,
+        -0.800464565862,
+        0.556310555451,
+        0.958724971899,
+        -0.283381692343,
+        -0.023264666387,
+    ],
     "S4 4": [-0.602703058183, 0.797965552927, 0.0, 0.797965552927, 0.602703058183, 0.0, 0.0, 0.0, -1.0],
     "Q8 4": [0, -1, 0, 0, 1, 0, 0, 0, 0, 0, 0, -1, 0, 0, 1, 0],
     "Q8 j": [0, 0, 1, 0, 0, 0, 0, 1, -1, 0, 0, 0, 0, -1, 0, 0],
@@ -70,7 +79,9 @@ def compute(threads: int = 1, seed: str = "0", order: int = 1) -> dict[str, list
     env = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT / "src")}
     env |= {k: str(threads) for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     code = COMPUTE.format(root=str(ROOT), threads=threads, order=order)
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300, check=True
+    )
     return json.loads(done.stdout)
 
 
@@ -86,7 +97,9 @@ def projectors():
     for group in (C(4), C(8), C(12), D(3), D(4), D(8)):
         q, reg = group.regular.basis, group.regular
         for id in group.irrep_ids():
-            columns = np.concatenate([q[:, s:t] for (s, t), i in zip(reg.irrep_slices, reg.irreps, strict=True) if i == id], 1)
+            columns = np.concatenate(
+                [q[:, s:t] for (s, t), i in zip(reg.irrep_slices, reg.irreps, strict=True) if i == id], 1
+            )
             yield columns @ columns.T, columns.shape[1]
 
 

@@ -88,9 +88,24 @@ def test_abstract_groups_have_no_plane(name):
         g.plane(g.identity)
 
 
-@pytest.mark.parametrize(("small", "big"), [("C2", "C8"), ("C4", "D4"), ("D1", "D3"), ("D4", "D8"), ("C5", "SO2"),
-                                            ("C5", "O2"), ("D3", "O2"), ("SO2", "O2"), ("C1", "A5"), ("C1", "SO2"),
-                                            ("C1", "SO2xC3"), ("Q8", "Q8"), ("D1", "D1")])
+@pytest.mark.parametrize(
+    ("small", "big"),
+    [
+        ("C2", "C8"),
+        ("C4", "D4"),
+        ("D1", "D3"),
+        ("D4", "D8"),
+        ("C5", "SO2"),
+        ("C5", "O2"),
+        ("D3", "O2"),
+        ("SO2", "O2"),
+        ("C1", "A5"),
+        ("C1", "SO2"),
+        ("C1", "SO2xC3"),
+        ("Q8", "Q8"),
+        ("D1", "D1"),
+    ],
+)
 def test_inclusions(small, big):
     h, g = GROUPS[small], GROUPS[big]
     inclusion = g.subgroup(h)
@@ -101,8 +116,10 @@ def test_inclusions(small, big):
         assert (g.plane(inclusion.map(a)) - h.plane(a)).abs().max() < 1e-14
 
 
-@pytest.mark.parametrize(("small", "big"), [("C3", "C8"), ("D1", "C8"), ("SO2", "D4"), ("O2", "SO2"), ("D2", "SO2"),
-                                            ("C2", "S4"), ("D3", "D4")])
+@pytest.mark.parametrize(
+    ("small", "big"),
+    [("C3", "C8"), ("D1", "C8"), ("SO2", "D4"), ("O2", "SO2"), ("D2", "SO2"), ("C2", "S4"), ("D3", "D4")],
+)
 def test_what_is_no_subgroup_is_refused(small, big):
     with pytest.raises(ValueError, match=r"not a subgroup|no canonical inclusion"):
         GROUPS[big].subgroup(GROUPS[small])
@@ -127,14 +144,17 @@ def test_planar_group_from_matrices_is_the_dihedral_group():
 Q = np.array(QUATERNIONS)
 
 
-@pytest.mark.parametrize(("table", "message"), [
-    (np.zeros((2, 3), int), "square"),
-    (np.zeros((0, 0), int), "square"),
-    (np.zeros((2, 2), int), "Latin square"),
-    ([[1, 0], [0, 1]], "identity"),
-    ([[0, 1, 2, 3, 4], [1, 0, 3, 4, 2], [2, 4, 0, 1, 3], [3, 2, 4, 0, 1], [4, 3, 1, 2, 0]], "associative"),
-    (np.where(Q == 7, 6, Q), "Latin square"),
-])
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (np.zeros((2, 3), int), "square"),
+        (np.zeros((0, 0), int), "square"),
+        (np.zeros((2, 2), int), "Latin square"),
+        ([[1, 0], [0, 1]], "identity"),
+        ([[0, 1, 2, 3, 4], [1, 0, 3, 4, 2], [2, 4, 0, 1, 3], [3, 2, 4, 0, 1], [4, 3, 1, 2, 0]], "associative"),
+        (np.where(Q == 7, 6, Q), "Latin square"),
+    ],
+)
 def test_wrong_tables_are_refused(table, message):
     with pytest.raises(ValueError, match=message):
         FiniteGroup.from_table(table)

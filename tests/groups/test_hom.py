@@ -17,8 +17,11 @@ def intertwining_error(basis, source, target, g):
 def null_space_dimension(source, target, g):
     """Brute force: dimension of the solutions of ``A source(g) = target(g) A`` for all listed elements."""
     n, m = target.size, source.size
-    rows = [torch.kron(torch.eye(n, dtype=torch.float64), source(x).T.contiguous())
-            - torch.kron(target(x).contiguous(), torch.eye(m, dtype=torch.float64)) for x in g]
+    rows = [
+        torch.kron(torch.eye(n, dtype=torch.float64), source(x).T.contiguous())
+        - torch.kron(target(x).contiguous(), torch.eye(m, dtype=torch.float64))
+        for x in g
+    ]
     return n * m - int(torch.linalg.matrix_rank(torch.cat(rows), atol=1e-8))
 
 

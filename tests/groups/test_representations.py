@@ -130,7 +130,16 @@ def test_regular_is_induced_from_the_trivial_subgroup(name):
     assert group.quotient(group).size == 1 and group.quotient(group).is_trivial
 
 
-PAIRS = [("C2", "C8"), ("C4", "D4"), ("D1", "D3"), ("D1", "D4"), ("C3", "D3"), ("C5", "D5"), ("D4", "D8"), ("SO2", "O2")]
+PAIRS = [
+    ("C2", "C8"),
+    ("C4", "D4"),
+    ("D1", "D3"),
+    ("D1", "D4"),
+    ("C3", "D3"),
+    ("C5", "D5"),
+    ("D4", "D8"),
+    ("SO2", "O2"),
+]
 
 
 @pytest.mark.parametrize(("small", "big"), PAIRS)

@@ -22,8 +22,8 @@ def _hits(target: int, order: int | None, band: int) -> int:
 def analytic(group: Group, n: str, m: str, band: int) -> int:
     """Dimension of the kernels ``psi_n -> psi_m`` on one ring with angular frequencies up to ``band``.
 
-    The table of Weiler and Cesa (arXiv 1911.08251, appendix F): over the complex numbers every pair of characters ``a`` of
-    the output and ``b`` of the input contributes the signed frequencies ``mu = a - b`` modulo the number of rotations;
+    The table of Weiler and Cesa (arXiv 1911.08251, appendix F). Over the complex numbers a pair of characters, ``a`` of
+    the output and ``b`` of the input, has the signed frequencies ``mu = a - b`` modulo the number of rotations;
     reflections keep half of the solutions, or those of one parity where both irreps are one-dimensional.
     """
     order = _order(group)
@@ -44,7 +44,7 @@ def analytic(group: Group, n: str, m: str, band: int) -> int:
 
 
 def null_space(group: Group, n: str, m: str, band: int) -> int:
-    """The same number by brute force: coefficients of all matrix-valued trigonometric polynomials, one constraint an angle."""
+    """The same number by brute force: all matrix-valued trigonometric polynomials, one constraint an angle."""
     rho_in, rho_out = group.irrep(n), group.irrep(m)
     phi = torch.arange(4 * band + 5, dtype=torch.float64) * 0.7
     size = rho_in.size * rho_out.size

@@ -12,9 +12,16 @@ from steerable.kernels import GaussianRings
 from steerable.kernels.bandlimit import frequencies
 
 
-@pytest.mark.parametrize(("size", "default", "strict"), [(1, (0,), (0,)), (3, (0, 2), (0, 1)), (5, (0, 2, 2), (0, 2, 1)),
-                                                         (7, (0, 2, 3, 2), (0, 2, 2, 1)),
-                                                         (9, (0, 2, 3, 6, 2), (0, 2, 2, 2, 1))])
+@pytest.mark.parametrize(
+    ("size", "default", "strict"),
+    [
+        (1, (0,), (0,)),
+        (3, (0, 2), (0, 1)),
+        (5, (0, 2, 2), (0, 2, 1)),
+        (7, (0, 2, 3, 2), (0, 2, 2, 1)),
+        (9, (0, 2, 3, 6, 2), (0, 2, 2, 2, 1)),
+    ],
+)
 def test_policies(size, default, strict):
     radii = GaussianRings.for_size(size).radii
     assert frequencies("default", radii) == default

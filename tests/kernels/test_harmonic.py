@@ -51,23 +51,64 @@ def test_all_pairs_of_irreps(name):
                 assert residual(kernel.sample, rho_in, rho_out, group, points()) < 1e-10, (n, m)
 
 
-@pytest.mark.parametrize(("name", "n", "m"), [
-    ("C1", "0", "0"), ("C2", "1", "0"), ("C3", "1", "1"), ("C4", "1", "2"), ("C5", "2", "1"), ("C6", "3", "2"),
-    ("D1", "0e", "0o"), ("D2", "1e", "1o"), ("D3", "1", "1"), ("D3", "0o", "1"), ("D4", "2o", "2e"), ("D6", "3e", "2"),
-    ("SO2", "1", "2"), ("SO2", "3", "1"), ("O2", "1", "3"), ("O2", "0o", "2")])
+@pytest.mark.parametrize(
+    ("name", "n", "m"),
+    [
+        ("C1", "0", "0"),
+        ("C2", "1", "0"),
+        ("C3", "1", "1"),
+        ("C4", "1", "2"),
+        ("C5", "2", "1"),
+        ("C6", "3", "2"),
+        ("D1", "0e", "0o"),
+        ("D2", "1e", "1o"),
+        ("D3", "1", "1"),
+        ("D3", "0o", "1"),
+        ("D4", "2o", "2e"),
+        ("D6", "3e", "2"),
+        ("SO2", "1", "2"),
+        ("SO2", "3", "1"),
+        ("O2", "1", "3"),
+        ("O2", "0o", "2"),
+    ],
+)
 def test_against_the_null_space(name, n, m):
     group = GROUPS[name]
-    assert null_space(group, n, m, BAND) == analytic(group, n, m, BAND) == \
-        HarmonicKernel(group.irrep(n), group.irrep(m), RING).dim
+    assert (
+        null_space(group, n, m, BAND)
+        == analytic(group, n, m, BAND)
+        == HarmonicKernel(group.irrep(n), group.irrep(m), RING).dim
+    )
 
 
-@pytest.mark.parametrize(("group", "n", "m", "dim"), [
-    (SO2(), "0", "0", 1), (SO2(), "0", "1", 2), (SO2(), "1", "0", 2), (SO2(), "1", "1", 4), (SO2(), "1", "2", 4),
-    (SO2(), "2", "1", 4), (SO2(), "2", "2", 4), (SO2(), "1", "3", 4),
-    (O2(), "0e", "0e", 1), (O2(), "0o", "0o", 1), (O2(), "0e", "0o", 0), (O2(), "0o", "0e", 0), (O2(), "0e", "1", 1),
-    (O2(), "2", "0o", 1), (O2(), "1", "2", 2),
-    (C(4), "0", "0", 3), (C(4), "0", "1", 6), (C(4), "1", "1", 14),
-    (D(4), "0e", "0e", 2), (D(4), "0e", "0o", 1), (D(4), "0e", "1", 3), (D(4), "1", "1", 7)], ids=str)
+@pytest.mark.parametrize(
+    ("group", "n", "m", "dim"),
+    [
+        (SO2(), "0", "0", 1),
+        (SO2(), "0", "1", 2),
+        (SO2(), "1", "0", 2),
+        (SO2(), "1", "1", 4),
+        (SO2(), "1", "2", 4),
+        (SO2(), "2", "1", 4),
+        (SO2(), "2", "2", 4),
+        (SO2(), "1", "3", 4),
+        (O2(), "0e", "0e", 1),
+        (O2(), "0o", "0o", 1),
+        (O2(), "0e", "0o", 0),
+        (O2(), "0o", "0e", 0),
+        (O2(), "0e", "1", 1),
+        (O2(), "2", "0o", 1),
+        (O2(), "1", "2", 2),
+        (C(4), "0", "0", 3),
+        (C(4), "0", "1", 6),
+        (C(4), "1", "1", 14),
+        (D(4), "0e", "0e", 2),
+        (D(4), "0e", "0o", 1),
+        (D(4), "0e", "1", 3),
+        (D(4), "1", "1", 7),
+    ],
+    ids=str,
+)
 def test_published_dimensions(group, n, m, dim):
     assert HarmonicKernel(group.irrep(n), group.irrep(m), RING).dim == dim
     assert null_space(group, n, m, BAND) == dim
@@ -83,8 +124,11 @@ def test_every_kind_of_representation(name):
             kernel = HarmonicKernel(rho_in, rho_out, GaussianRings.for_size(5))
             basis = kernel.sample(x)
             assert basis.shape == (kernel.dim, rho_out.size, rho_in.size, len(x))
-            expected = sum(HarmonicKernel(group.irrep(i), group.irrep(j), kernel.filters).dim
-                           for i in rho_in.irreps for j in rho_out.irreps)
+            expected = sum(
+                HarmonicKernel(group.irrep(i), group.irrep(j), kernel.filters).dim
+                for i in rho_in.irreps
+                for j in rho_out.irreps
+            )
             assert kernel.dim == expected
             assert residual(kernel.sample, rho_in, rho_out, group, x, 4) < 1e-10, (rho_in, rho_out)
 
@@ -97,7 +141,7 @@ def test_regular_fields_see_every_filter(name):
 
 
 def test_h_nets_are_the_rotation_half_of_so2():
-    """Harmonic networks (Worrall et al., arXiv 1612.04642) keep the solutions of frequency m - n, which commute with i."""
+    """Harmonic networks (Worrall et al., arXiv 1612.04642) keep the solutions of frequency m - n."""
     so2 = SO2()
     basis = torch.from_numpy(HarmonicKernel(so2.irrep(1), so2.irrep(2), RING).sample(points()[1:]))
     i = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)

@@ -42,7 +42,7 @@ def classical(k, mirror):
 
 def orthonormal(rows):
     """Orthonormal basis of the row space."""
-    u, s, vt = np.linalg.svd(rows.reshape(len(rows), -1), full_matrices=False)
+    _, s, vt = np.linalg.svd(rows.reshape(len(rows), -1), full_matrices=False)
     return vt[s > 1e-8 * s[0]]
 
 
@@ -67,7 +67,7 @@ def expand(bank, group):
 def test_p4_and_p4m_span_the_solution(group, k):
     theirs = classical(k, isinstance(group, D))
     ours = sampled_basis(group.regular, group.regular, Pixels(k), k)
-    moved = expand(orbit_bank(group.regular, Pixels(k), k), group)
+    moved = expand(orbit_bank(group, Pixels(k), k), group)
     for space in (theirs, ours, moved):
         assert len(orthonormal(space)) == k * k * group.order
     assert max(outside(ours, theirs), outside(theirs, ours), outside(moved, theirs), outside(theirs, moved)) < 1e-10
@@ -96,7 +96,7 @@ def test_pixels_are_complete_for_subgroups_of_the_square(group, k):
 def test_moved_copies_span_the_steerable_space(group, filters):
     k = 2 * len(filters.radii) - 1
     ours = sampled_basis(group.regular, group.regular, filters, k)
-    moved = expand(orbit_bank(group.regular, filters, k), group)
+    moved = expand(orbit_bank(group, filters, k), group)
     assert max(outside(ours, moved), outside(moved, ours)) < 1e-10
 
 
@@ -116,6 +116,8 @@ def test_planted_faults_are_caught():
     group = D(4)
     ours = sampled_basis(group.regular, group.regular, Pixels(3), 3)
     theirs = classical(3, True)
-    assert outside(np.flip(theirs, -1)[..., [0, 1, 2, 5, 4, 3, 6, 7, 8]], ours) > 0.1  # a row of the stencil the wrong way
+    assert (
+        outside(np.flip(theirs, -1)[..., [0, 1, 2, 5, 4, 3, 6, 7, 8]], ours) > 0.1
+    )  # a row of the stencil the wrong way
     assert outside(theirs[:, :, group.inverse_table], ours) > 0.1  # orientations of the input counted backwards
     assert outside(theirs, ours[1:]) > 1e-3  # one filter missing

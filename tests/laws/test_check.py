@@ -10,12 +10,17 @@ import steerable as st
 from steerable import laws
 from steerable.groups import SO2, C, D
 
+C8 = C(8)
 
-def net(group=C(8), stride=1):
+
+def net(group=C8, stride=1):
     torch.manual_seed(0)
     rgb, deep = 3 * group.trivial, 2 * group.regular
-    return st.nn.Sequential(st.nn.Conv2d(rgb, deep, 5, padding=2), st.nn.Conv2d(deep, deep, 3, stride=stride, padding=1),
-                            st.nn.Conv2d(deep, 4 * group.trivial, 3, padding=1)).double()
+    return st.nn.Sequential(
+        st.nn.Conv2d(rgb, deep, 5, padding=2),
+        st.nn.Conv2d(deep, deep, 3, stride=stride, padding=1),
+        st.nn.Conv2d(deep, 4 * group.trivial, 3, padding=1),
+    ).double()
 
 
 def image(side):
@@ -41,9 +46,16 @@ def test_wrong_sizes_are_found_by_hooks():
     assert good.ok and not good.sizes
 
 
-@pytest.mark.parametrize(("layer", "good", "bad"), [
-    (nn.MaxPool2d(2), 8, 9), (nn.MaxPool2d(3, 2, 1), 9, 8), (nn.Conv2d(3, 3, 3, stride=2, padding=1), 9, 8),
-    (nn.AvgPool2d(2, 2), 6, 7), (nn.Conv2d(3, 3, 3, stride=2, dilation=2), 9, 8)])
+@pytest.mark.parametrize(
+    ("layer", "good", "bad"),
+    [
+        (nn.MaxPool2d(2), 8, 9),
+        (nn.MaxPool2d(3, 2, 1), 9, 8),
+        (nn.Conv2d(3, 3, 3, stride=2, padding=1), 9, 8),
+        (nn.AvgPool2d(2, 2), 6, 7),
+        (nn.Conv2d(3, 3, 3, stride=2, dilation=2), 9, 8),
+    ],
+)
 def test_the_rule_for_plain_layers(layer, good, bad):
     assert not laws.size_violations(layer, image(good).float())
     (found,) = laws.size_violations(layer, image(bad).float())
@@ -58,8 +70,13 @@ def test_transposed_convolutions_are_exact_at_every_size():
 
 def test_reading_and_measuring_agree_on_a_broken_network():
     c8 = C(8)
-    broken = nn.Sequential(st.nn.Conv2d(3 * c8.trivial, 3 * c8.irrep(1), 3, padding=1), nn.ReLU(),
-                           nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 2)).double()
+    broken = nn.Sequential(
+        st.nn.Conv2d(3 * c8.trivial, 3 * c8.irrep(1), 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 2),
+    ).double()
     report = laws.check(broken, image(9))
     assert not report.ok and report.worst > 1e-3
     assert any("pointwise" in str(f) for f in report.findings) and "symmetry: 1: pointwise" in str(report)
@@ -79,7 +96,9 @@ def test_vectors_scores_and_continuous_groups():
     scores = nn.Sequential(net(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)).double()
     report = laws.check(scores, image(17))
     assert report.ok and "-> 3 trivial" in report.title
-    vectors = laws.check(st.nn.Linear(2 * so2.irrep(1), 1 * so2.irrep(1)).double(), torch.randn(4, 4, dtype=torch.float64))
+    vectors = laws.check(
+        st.nn.Linear(2 * so2.irrep(1), 1 * so2.irrep(1)).double(), torch.randn(4, 4, dtype=torch.float64)
+    )
     assert vectors.ok and not vectors.resampled
 
 
@@ -99,7 +118,9 @@ def test_the_curve_against_the_angle(tmp_path):
     curve = laws.error_against_angle(net(), image(33))
     assert curve.degrees == tuple(5.0 * k for k in range(19)) and curve.errors[0] < 1e-12 and curve.errors[-1] < 1e-12
     assert 0.0 < curve.worst[1] < 0.1 and len(curve.floor) == 19
-    fields = laws.error_against_angle(net()[0], image(33))  # regular fields: only the group's own rotations have a meaning
+    fields = laws.error_against_angle(
+        net()[0], image(33)
+    )  # regular fields: only the group's own rotations have a meaning
     assert fields.degrees == tuple(45.0 * k for k in range(8))
     with pytest.raises(ValueError, match="no element"):
         laws.error_against_angle(net()[0], image(33), degrees=[10.0])

@@ -16,8 +16,10 @@ X = torch.randn(3, 2, 7, 7, dtype=torch.float64, generator=torch.Generator().man
 
 def chain():
     torch.manual_seed(0)
-    return st.nn.Sequential(st.nn.Conv2d(2 * C4.trivial, 2 * C4.regular, 3, padding=1),
-                            st.nn.Conv2d(2 * C4.regular, C4.regular + C4.irrep(1), 3)).double()
+    return st.nn.Sequential(
+        st.nn.Conv2d(2 * C4.trivial, 2 * C4.regular, 3, padding=1),
+        st.nn.Conv2d(2 * C4.regular, C4.regular + C4.irrep(1), 3),
+    ).double()
 
 
 class Wrong(st.nn.EquivariantModule):

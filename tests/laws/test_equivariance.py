@@ -52,7 +52,9 @@ def faults():
 @pytest.mark.parametrize(("name", "module"), list(faults()), ids=[n for n, _ in faults()])
 def test_planted_faults_raise_with_a_table(name, module):
     torch.manual_seed(0)
-    with pytest.raises(AssertionError, match=r"not equivariant under (C8|D3)(.|\n)*allowed 1e-10(.|\n)*deg(.|\n)*above"):
+    with pytest.raises(
+        AssertionError, match=r"not equivariant under (C8|D3)(.|\n)*allowed 1e-10(.|\n)*deg(.|\n)*above"
+    ):
         laws.assert_equivariant(double(module), torch.randn(2, module.in_type.size, 7, 7, dtype=torch.float64))
 
 
@@ -80,8 +82,11 @@ def test_class_scores_and_plain_networks():
 
 def test_modes_and_running_statistics_are_left_alone():
     c4 = C(4)
-    norm = st.nn.BatchNorm(2 * c4.regular).double() if hasattr(st.nn, "BatchNorm") else \
-        st.nn.Plain(nn.BatchNorm2d(8), 8 * c4.trivial, 8 * c4.trivial).double()
+    norm = (
+        st.nn.BatchNorm(2 * c4.regular).double()
+        if hasattr(st.nn, "BatchNorm")
+        else st.nn.Plain(nn.BatchNorm2d(8), 8 * c4.trivial, 8 * c4.trivial).double()
+    )
     norm.train()
     before = {k: v.clone() for k, v in norm.state_dict().items()}
     x = torch.randn(2, 8, 5, 5, dtype=torch.float64)
@@ -94,6 +99,7 @@ def test_errors_teach():
     with pytest.raises(ValueError, match="no in_type and no input"):
         laws.assert_equivariant(nn.Identity())
     with pytest.raises(TypeError, match="returns tuple"):
+
         class Two(nn.Module):
             def forward(self, x):
                 return x, x

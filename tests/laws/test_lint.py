@@ -46,13 +46,23 @@ FAULTS = [
     ("max of vectors", User(nn.MaxPool2d(3, 1, 1)), "pointwise function MaxPool2d"),
     ("product", User(lambda m, x: x * x), "product, channel by channel"),
     ("flatten", nn.Sequential(conv(RGB, 4 * C8.trivial), nn.Flatten(), nn.Linear(4, 2)), "1: flattens positions"),
-    ("after fields", nn.Sequential(conv(RGB, DEEP), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 2)),
-     "3: plain Linear on C8: 2 regular"),
-    ("types do not meet", nn.Sequential(conv(RGB, DEEP), conv(VECTORS + 4 * C8.trivial, RGB)), "is given C8: 2 regular"),
+    (
+        "after fields",
+        nn.Sequential(conv(RGB, DEEP), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 2)),
+        "3: plain Linear on C8: 2 regular",
+    ),
+    (
+        "types do not meet",
+        nn.Sequential(conv(RGB, DEEP), conv(VECTORS + 4 * C8.trivial, RGB)),
+        "is given C8: 2 regular",
+    ),
     ("orientation of scalars", nn.Sequential(conv(RGB, RGB), nn.Conv2d(3, 3, 3)), "sees the orientation"),
     ("vouched for, wrongly", st.nn.Plain(nn.ReLU(), VECTORS, VECTORS), "module: pointwise function ReLU"),
-    ("in a chain", st.nn.Sequential(conv(RGB, VECTORS), st.nn.Plain(nn.Tanh(), VECTORS, VECTORS)),
-     "1.module: pointwise function Tanh"),
+    (
+        "in a chain",
+        st.nn.Sequential(conv(RGB, VECTORS), st.nn.Plain(nn.Tanh(), VECTORS, VECTORS)),
+        "1.module: pointwise function Tanh",
+    ),
 ]
 
 
@@ -66,8 +76,17 @@ def test_faults_are_named(name, model, words):
 CLEAN = [
     ("relu on regular fields", User(nn.ReLU(), DEEP)),
     ("chain", st.nn.Sequential(conv(RGB, DEEP), conv(DEEP, 2 * C8.trivial))),
-    ("head", nn.Sequential(conv(RGB, 4 * C8.trivial), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-                           nn.Linear(4, 2))),
+    (
+        "head",
+        nn.Sequential(
+            conv(RGB, 4 * C8.trivial),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(4, 2),
+        ),
+    ),
     ("residual", st.nn.Residual(conv(VECTORS, VECTORS))),
     ("branches", st.nn.Sequential(st.nn.Branches(conv(RGB, DEEP), conv(RGB, VECTORS)), conv(DEEP + VECTORS, RGB))),
     ("scaling by a number", User(lambda m, x: 0.5 * x + x)),

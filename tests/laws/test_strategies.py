@@ -49,6 +49,8 @@ def test_a_planted_fault_is_found():
 
 
 def test_hypothesis_loads_only_when_asked_for():
-    code = "import sys, steerable; steerable.laws.check; assert 'hypothesis' not in sys.modules; " \
-           "steerable.laws.strategies; assert 'hypothesis' in sys.modules"
+    code = (
+        "import sys, steerable; steerable.laws.check; assert 'hypothesis' not in sys.modules; "
+        "steerable.laws.strategies; assert 'hypothesis' in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=300)

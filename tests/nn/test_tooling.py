@@ -1,7 +1,7 @@
 """What torch does with any module it must do with these: compile, export, convert, map, copy, save, load, cast.
 
-Every layer once on a regular and once on a mixed type; the full product of layers and types is marked slow. What fails is in
-one table, ``EXCEPTIONS``, with a reason each (see docs/exceptions.md), and must fail: each is a strict xfail.
+Every layer once on a regular and once on a mixed type; the full product of layers and types is marked slow. What fails
+is in one table, ``EXCEPTIONS``, with a reason each (see docs/exceptions.md), and must fail: each is a strict xfail.
 """
 
 from __future__ import annotations
@@ -13,18 +13,26 @@ import re
 
 import pytest
 import torch
+from tests.catalogue import GROUPS, LAYERS, TYPES, make
+from tests.conftest import ROOT
 from torch import nn
 
 import steerable.nn as snn
 from steerable import laws
 from steerable.laws.equivariance import relative_error
-from tests.catalogue import GROUPS, LAYERS, TYPES, make
-from tests.conftest import ROOT
 
 #: a regular type and mixed ones of complex and real irreps, in the order of choice
 REGULAR, MIXED, SIGNS = "C4 regular", "SO2 irreps", "D4 signs"
-#: (tool, layer) -> reason; the layer may be ``*``
-EXCEPTIONS: dict[tuple[str, str], str] = {}
+_COUNT = (
+    "momentum=None on one block of permuted fields calls the library with a factor that is data, "
+    "as torch.nn.BatchNorm2d does"
+)
+#: (tool, layer, type) -> reason; the type may be ``*``
+EXCEPTIONS: dict[tuple[str, str, str], str] = {
+    ("compile training", "BatchNorm plain", "C1"): _COUNT,
+    ("compile training", "BatchNorm plain", "C8 regular"): _COUNT,
+    ("onnx", "AdaptiveMaxPool2d", "*"): "the converter has no adaptive maximum, for torch.nn.AdaptiveMaxPool2d neither",
+}
 
 
 def _pairs(types=None):
@@ -35,16 +43,18 @@ def _pairs(types=None):
 
 
 PAIRS = list(_pairs())
-#: the second of two types tells a compiler nothing new about most layers: these it does
+#: one type a layer, the mixed one where it is legal: for what takes seconds
 FIRST = [(layer, t) for layer, t in PAIRS if t != SIGNS and (t == MIXED or not LAYERS[layer].accepts(TYPES[MIXED]))]
-EVERYTHING = [p for p in _pairs(tuple(TYPES)) if p not in FIRST]
+#: layers whose backward pass is compiled by default
+TRAINED = ("Conv2d", "BatchNorm", "BatchNorm plain", "NormAct relu", "FourierAct", "Gate", "Linear")
+EVERYTHING = [p for p in _pairs(tuple(TYPES)) if p not in PAIRS]
 
 
 def over(tool, default=PAIRS, slow=()):
     """Parametrise a test over layers and types, the exceptions of a tool as strict xfails."""
 
     def param(layer, t, marks=()):
-        reason = EXCEPTIONS.get((tool, layer)) or EXCEPTIONS.get((tool, "*"))
+        reason = EXCEPTIONS.get((tool, layer, t)) or EXCEPTIONS.get((tool, layer, "*"))
         marks = [*marks, pytest.mark.xfail(reason=reason, strict=True)] if reason else list(marks)
         return pytest.param(layer, t, id=f"{layer}-{t}", marks=marks)
 
@@ -58,7 +68,7 @@ def fresh(layer, t, dtype=torch.float32, training=False):
     return module.train(training), x
 
 
-# ---- compilers and exporters --------------------------------------------------------------------------------------------
+# ---- compilers and exporters ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -68,30 +78,36 @@ def compiler():
     torch.compiler.reset()
 
 
-@over("compile", FIRST, EVERYTHING)
+@over("compile", PAIRS, EVERYTHING)
 def test_compile_fullgraph(layer, t, compiler):
     module, x = fresh(layer, t)
     laws.assert_compiled_equals(module, x)
 
 
-@over("compile training", [p for p in FIRST if p[0] in ("Conv2d", "BatchNorm", "NormAct relu", "FourierAct", "Gate", "Linear")],
-      EVERYTHING)
+@over(
+    "compile training",
+    [
+        *(p for p in FIRST if p[0] in TRAINED),
+        *((layer, t) for tool, layer, t in EXCEPTIONS if tool == "compile training"),
+    ],
+    [p for p in EVERYTHING if ("compile training", *p) not in EXCEPTIONS],
+)
 def test_compile_fullgraph_with_gradients(layer, t, compiler):
     module, x = fresh(layer, t, training=layer != "FieldDropout")
     twin = copy.deepcopy(module)
     x.requires_grad_()
-    found = torch.autograd.grad(torch.compile(module, backend="aot_eager", fullgraph=True)(x).square().sum(), x)[0]
-    expected = torch.autograd.grad(twin(x).square().sum(), x)[0]
-    assert relative_error(found, expected) < 1e-5
+    found = torch.autograd.grad(torch.compile(module, backend="aot_eager", fullgraph=True)(x).pow(3).sum(), x)[0]
+    expected = torch.autograd.grad(twin(x).pow(3).sum(), x)[0]
+    assert relative_error(found, expected) < 1e-4
 
 
-@over("export", FIRST, EVERYTHING)
+@over("export", PAIRS, EVERYTHING)
 def test_export(layer, t):
     module, x = fresh(layer, t)
     laws.assert_export_equals_eager(module, x, dynamic_batch=True)
 
 
-@over("onnx", (), FIRST)
+@over("onnx", FIRST, [p for p in PAIRS if p not in FIRST])
 def test_onnx_of_every_layer(layer, t):
     pytest.importorskip("onnxscript")
     module, x = fresh(layer, t)
@@ -102,24 +118,58 @@ def networks():
     """Networks that hold most layers between them: what is converted and compiled by default."""
     c4, so2, d4 = GROUPS["C4"], GROUPS["SO2"], GROUPS["D4"]
     rgb, deep = 2 * c4.trivial, 2 * c4.regular
-    yield "regular", snn.Sequential(
-        snn.Pad2d(rgb, 1), snn.DiscMask(rgb), snn.Conv2d(rgb, deep, 3), snn.BatchNorm(deep), snn.ReLU(deep),
-        snn.MaxPool2d(deep, 3, 2, 1), snn.Residual(snn.Sequential(snn.Conv2d(deep, deep, 3, padding=1), snn.ELU(deep))),
-        snn.FieldDropout(deep), snn.LayerNorm(deep), snn.BlurPool2d(deep), snn.GroupPool(deep), snn.GlobalAvgPool2d(),
-        nn.Linear(2, 3))
+    yield (
+        "regular",
+        snn.Sequential(
+            snn.Pad2d(rgb, 1),
+            snn.DiscMask(rgb),
+            snn.Conv2d(rgb, deep, 3),
+            snn.BatchNorm(deep),
+            snn.ReLU(deep),
+            snn.MaxPool2d(deep, 3, 2, 1),
+            snn.Residual(snn.Sequential(snn.Conv2d(deep, deep, 3, padding=1), snn.ELU(deep))),
+            snn.FieldDropout(deep),
+            snn.LayerNorm(deep),
+            snn.BlurPool2d(deep),
+            snn.GroupPool(deep),
+            snn.GlobalAvgPool2d(),
+            nn.Linear(2, 3),
+        ),
+    )
     fields = so2.type("2x0 + 2x1 + 1x2")
     spectral = 2 * so2.spectral_regular(1)
-    yield "irreps", snn.Sequential(
-        snn.Conv2d(2 * so2.trivial, snn.Gate.gated_type(fields), 3, padding=1), snn.Gate(fields), snn.GroupNorm(fields, 1),
-        snn.Conv2d(fields, fields, 3, stride=2, padding=1), snn.BatchNorm(fields), snn.NormAct(fields),
-        snn.Upsample2d(fields, 2), snn.AvgPool2d(fields, 3, 1, 1), snn.Linear(fields, spectral), snn.FourierAct(spectral),
-        snn.NormMaxPool2d(spectral, 3, 1, 1), snn.NormPool(spectral), snn.GlobalMaxPool2d(), nn.Linear(4, 3))
+    yield (
+        "irreps",
+        snn.Sequential(
+            snn.Conv2d(2 * so2.trivial, snn.Gate.gated_type(fields), 3, padding=1),
+            snn.Gate(fields),
+            snn.GroupNorm(fields, 1),
+            snn.Conv2d(fields, fields, 3, stride=2, padding=1),
+            snn.BatchNorm(fields),
+            snn.NormAct(fields),
+            snn.Upsample2d(fields, 2),
+            snn.AvgPool2d(fields, 3, 1, 1),
+            snn.Linear(fields, spectral),
+            snn.FourierAct(spectral),
+            snn.NormMaxPool2d(spectral, 3, 1, 1),
+            snn.NormPool(spectral),
+            snn.GlobalMaxPool2d(),
+            nn.Linear(4, 3),
+        ),
+    )
     both = d4.type("1 regular + 1x1 + 1x0o")
     small = snn.Restrict(both, GROUPS["C2"])
-    yield "restricted", snn.Sequential(
-        snn.Conv2d(2 * d4.trivial, both, 3), snn.InstanceNorm(both), small, snn.ToFourier(small.out_type),
-        snn.Linear(snn.ToFourier(small.out_type).out_type, small.out_type.group.type("3x1 + 2x0")),
-        snn.CReLU(small.out_type.group.type("3x1 + 2x0")))
+    yield (
+        "restricted",
+        snn.Sequential(
+            snn.Conv2d(2 * d4.trivial, both, 3),
+            snn.InstanceNorm(both),
+            small,
+            snn.ToFourier(small.out_type),
+            snn.Linear(snn.ToFourier(small.out_type).out_type, small.out_type.group.type("3x1 + 2x0")),
+            snn.CReLU(small.out_type.group.type("3x1 + 2x0")),
+        ),
+    )
 
 
 NETWORKS = dict(networks())
@@ -157,7 +207,7 @@ def test_networks_train_when_compiled(name, compiler):
     assert all(p.grad is not None for p in model.parameters())
 
 
-# ---- functional transforms, casts ----------------------------------------------------------------------------------------
+# ---- functional transforms, casts ----------------------------------------------------------------------------------
 
 
 @over("vmap")
@@ -172,8 +222,11 @@ def test_vmap_over_stacked_parameters(layer, t):
     def call(p, b, x):
         return torch.func.functional_call(module, (p, b), (x,))
 
-    found = torch.func.vmap(call, in_dims=(0, 0, None))(parameters, buffers, x) if parameters or buffers else \
-        torch.func.vmap(lambda x: module(x))(torch.stack([x, x]))
+    found = (
+        torch.func.vmap(call, in_dims=(0, 0, None))(parameters, buffers, x)
+        if parameters or buffers
+        else torch.func.vmap(lambda x: module(x))(torch.stack([x, x]))
+    )
     for y, m in zip(found, (module, other), strict=True):
         assert relative_error(y, m(x)) < 1e-12
 
@@ -206,7 +259,7 @@ def test_half_precision_weights(layer, t):
     assert relative_error(module.to(torch.bfloat16)(x.to(torch.bfloat16)), expected) < 5e-2
 
 
-# ---- copies and files ----------------------------------------------------------------------------------------------------
+# ---- copies and files ----------------------------------------------------------------------------------------------
 
 
 @over("copies")
@@ -232,9 +285,10 @@ def test_state_dicts(layer, t):
     for mode in (True, False):
         other.train(mode).load_state_dict(module.state_dict(), strict=True)
     assert torch.equal(other(x), module(x))
-    derived = {n for n, _ in module.named_buffers()} - {n for n in trained}
-    assert not derived & trained and set(trained) - {n for n, _ in module.named_parameters()} <= \
-        {n for n in trained if re.search(r"running_(mean|var)|num_batches_tracked", n)}
+    derived = {n for n, _ in module.named_buffers()} - set(trained)
+    assert not derived & trained and set(trained) - {n for n, _ in module.named_parameters()} <= {
+        n for n in trained if re.search(r"running_(mean|var)|num_batches_tracked", n)
+    }
 
 
 @over("size")
@@ -288,13 +342,13 @@ def test_inference_mode_then_training(layer, t):
     assert built is not None
 
 
-# ---- the table of exceptions ---------------------------------------------------------------------------------------------
+# ---- the table of exceptions ---------------------------------------------------------------------------------------
 
 
 def test_the_table_of_exceptions_is_the_one_in_the_docs():
     text = (ROOT / "docs" / "exceptions.md").read_text()
-    rows = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \| (.+?) \|$", text, flags=re.MULTILINE)
-    assert {(tool, layer): reason for tool, layer, reason in rows} == EXCEPTIONS
+    rows = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \| `([^`]+)` \| (.+?) \|$", text, flags=re.MULTILINE)
+    assert {tuple(row[:3]): row[3] for row in rows} == EXCEPTIONS
 
 
 def test_planted_faults_are_caught(compiler):

@@ -1,4 +1,4 @@
-"""Statements that must hold on random input, for anybody's layer. ``laws.strategies`` needs hypothesis and loads when named."""
+"""Statements that must hold on random input, for anybody's layer; ``laws.strategies`` needs hypothesis."""
 
 from __future__ import annotations
 

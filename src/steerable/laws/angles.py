@@ -57,17 +57,25 @@ class AngleCurve:
         figure.savefig(path)
 
 
-def error_against_angle(module: nn.Module, x: Tensor, degrees: list[float] | None = None,
-                        in_type: FieldType | None = None, out_type: FieldType | None = None, group: Group | None = None,
-                        smooth: bool = True) -> AngleCurve:
+def error_against_angle(
+    module: nn.Module,
+    x: Tensor,
+    degrees: list[float] | None = None,
+    in_type: FieldType | None = None,
+    out_type: FieldType | None = None,
+    group: Group | None = None,
+    smooth: bool = True,
+) -> AngleCurve:
     """Error of ``f(g x) = g f(x)`` for rotations of images, in eval, on the inner disc.
 
     Args:
         module: any module.
         x: images ``[B, C, H, W]``.
-        degrees: angles; default steps of 5 up to 90 where every angle has a meaning (SO2, O2, or scalars to scalars), else the
-            rotations of the group.
-        in_type, out_type, group: as in :func:`steerable.laws.check`.
+        degrees: angles; default steps of 5 up to 90 where every angle has a meaning (SO2, O2, or scalars to scalars),
+            else the rotations of the group.
+        in_type: as in :func:`steerable.laws.check`.
+        out_type: as there.
+        group: as there.
         smooth: cut the input to the disc and blur it by two pixels, so that the grid can hold its turned copies.
 
     Raises:

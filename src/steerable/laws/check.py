@@ -83,26 +83,36 @@ class Report:
         for r in self.exact:
             verdict = "exact" if r.error <= self.limit else "NOT EXACT"
             lines.append(f"{r.element:<20}{r.error:>10.1e}{'-':>10}  {verdict}")
-        for r in self.resampled:
-            lines.append(f"{r.element:<20}{r.error:>10.1e}{r.floor:>10.1e}  resampled")
+        lines += [f"{r.element:<20}{r.error:>10.1e}{r.floor:>10.1e}  resampled" for r in self.resampled]
         if self.resampled:
-            lines.append(f"resampled: input blurred by {SMOOTHING:g} px, compared on the inner disc; floor = the input turned "
-                         f"there and back")
+            lines.append(
+                f"resampled: input blurred by {SMOOTHING:g} px, compared on the inner disc; floor = the input turned "
+                f"there and back"
+            )
         lines += [f"size: {v}" for v in self.sizes]
         lines += [f"symmetry: {f}" for f in self.findings]
-        worst = "at every exact element" if self.worst <= self.limit else f"broken: {self.worst:.1e} at an exact element"
-        lines.append(f"equivariance {worst} (allowed {self.limit:.0e}), {len(self.sizes)} size violation(s), "
-                     f"{len(self.findings)} finding(s)")
+        worst = (
+            "at every exact element" if self.worst <= self.limit else f"broken: {self.worst:.1e} at an exact element"
+        )
+        lines.append(
+            f"equivariance {worst} (allowed {self.limit:.0e}), {len(self.sizes)} size violation(s), "
+            f"{len(self.findings)} finding(s)"
+        )
         return "\n".join(lines)
 
 
-def check(module: nn.Module, x: Tensor, in_type: FieldType | None = None, out_type: FieldType | None = None,
-          group: Group | None = None) -> Report:
+def check(
+    module: nn.Module,
+    x: Tensor,
+    in_type: FieldType | None = None,
+    out_type: FieldType | None = None,
+    group: Group | None = None,
+) -> Report:
     """Measure the equivariance of a module, in eval.
 
-    Exact elements (quarter turns and flips of images) must hold to rounding. For others (45 degrees, group elements off the
-    lattice) the error stands beside the floor that resampling alone costs. Strided layers are held against the size rule,
-    and the model is read for operations that break the symmetry.
+    Exact elements (quarter turns and flips of images) must hold to rounding. For others (45 degrees, group elements off
+    the lattice) the error stands beside the floor that resampling alone costs. Strided layers are held against the size
+    rule, and the model is read for operations that break the symmetry.
 
     Args:
         module: any module from one tensor to one tensor; fields ``[B, C, H, W]`` or class scores ``[B, classes]``.
@@ -124,16 +134,21 @@ def check(module: nn.Module, x: Tensor, in_type: FieldType | None = None, out_ty
         out_type = resolve_out_type(module, out, out_type, in_type)
         in_type = meet(in_type, out_type)
         field, y = Field.of(x, in_type), Field.of(out, out_type)
-        exact = tuple(Row(describe(in_type.group, g), turned_error(call, field, y, g))
-                      for g in exact_elements(in_type.group, x))
+        exact = tuple(
+            Row(describe(in_type.group, g), turned_error(call, field, y, g)) for g in exact_elements(in_type.group, x)
+        )
         resampled: tuple[Row, ...] = ()
         if isinstance(field.domain, PixelGrid):
             soft = smooth_disc(x)
             y_soft = call(soft)
-            resampled = tuple(_resampled(call, soft, y_soft, in_type, out_type, g)
-                              for g in _off_lattice(in_type, out_type, field.domain))
-    title = f"{type(module).__name__} under {in_type.group.name}: {_short(in_type)} -> {_short(out_type)}, " \
-            f"input {tuple(x.shape)}"
+            resampled = tuple(
+                _resampled(call, soft, y_soft, in_type, out_type, g)
+                for g in _off_lattice(in_type, out_type, field.domain)
+            )
+    title = (
+        f"{type(module).__name__} under {in_type.group.name}: {_short(in_type)} -> {_short(out_type)}, "
+        f"input {tuple(x.shape)}"
+    )
     return Report(title, tolerance(x), exact, resampled, tuple(size_violations(module, x)), tuple(lint(module)))
 
 
@@ -159,15 +174,26 @@ def _off_lattice(in_type: FieldType, out_type: FieldType, grid: PixelGrid) -> li
         found = [(in_type, out_type, g) for g in group.elements if not grid.is_exact(group, g)]
         if not found and in_type.is_trivial and out_type.is_trivial:
             circle = SO2()  # scalars turn by any angle, in the group or not
-            found = [(in_type.size * circle.trivial, out_type.size * circle.trivial,
-                      torch.tensor(math.pi / 4, dtype=torch.float64))]
+            found = [
+                (
+                    in_type.size * circle.trivial,
+                    out_type.size * circle.trivial,
+                    torch.tensor(math.pi / 4, dtype=torch.float64),
+                )
+            ]
         return found[:: max(1, len(found) // 8)][:8]
     angles = torch.tensor([math.pi / 4, math.pi / 8, 1.0], dtype=torch.float64)
     return [(in_type, out_type, g) for g in group.from_plane(SO2().plane(angles))]
 
 
-def _resampled(call: nn.Module, x: Tensor, y: Tensor, in_type: FieldType, out_type: FieldType,
-               case: tuple[FieldType, FieldType, Tensor]) -> Row:
+def _resampled(
+    call: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    in_type: FieldType,
+    out_type: FieldType,
+    case: tuple[FieldType, FieldType, Tensor],
+) -> Row:
     in_type, out_type, g = case
     field = Field.of(x, in_type)
     error = turned_error(call, field, Field.of(y, out_type), g, margin=1.0)

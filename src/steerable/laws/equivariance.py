@@ -43,8 +43,15 @@ def turned_error(call: Callable[[Tensor], Tensor], x: Field, y: Field, g: Tensor
     return relative_error(left, right)
 
 
-def _measure(module: nn.Module, x: Tensor, in_type: FieldType, out_type: FieldType | None,
-             elements: Iterable[Tensor] | None, margin: float, training: bool) -> tuple[FieldType, list[Tensor], list[float]]:
+def _measure(
+    module: nn.Module,
+    x: Tensor,
+    in_type: FieldType,
+    out_type: FieldType | None,
+    elements: Iterable[Tensor] | None,
+    margin: float,
+    training: bool,
+) -> tuple[FieldType, list[Tensor], list[float]]:
     """Input type under the acting group, elements and errors."""
     with (trained if training else evaluated)(module) as call:
         out = call(x)
@@ -55,9 +62,16 @@ def _measure(module: nn.Module, x: Tensor, in_type: FieldType, out_type: FieldTy
         return in_type, chosen, [turned_error(call, field, y, g, margin) for g in chosen]
 
 
-def equivariance_error(module: nn.Module, x: Tensor, in_type: FieldType | None = None, out_type: FieldType | None = None,
-                       elements: Iterable[Tensor] | None = None, group: Group | None = None, margin: float = 0.0,
-                       training: bool = False) -> Tensor:
+def equivariance_error(
+    module: nn.Module,
+    x: Tensor,
+    in_type: FieldType | None = None,
+    out_type: FieldType | None = None,
+    elements: Iterable[Tensor] | None = None,
+    group: Group | None = None,
+    margin: float = 0.0,
+    training: bool = False,
+) -> Tensor:
     """Relative L2 error of ``f(g x) = g f(x)``, one number for each element.
 
     Args:
@@ -65,7 +79,8 @@ def equivariance_error(module: nn.Module, x: Tensor, in_type: FieldType | None =
         x: input ``[B, C, ...]``.
         in_type: type of the input; default the module's own, else trivial channels.
         out_type: type of the output; default the module's own, else trivial channels.
-        elements: elements of the group of the output, which may be a subgroup; default those that move samples onto samples.
+        elements: elements of the group of the output, which may be a subgroup; default those that move samples onto
+            samples.
         group: the group, for a plain network whose types are not given.
         margin: pixels left out at the rim of the disc where an element interpolates.
         training: run in train instead of eval (running statistics are not touched either way).
@@ -77,15 +92,26 @@ def equivariance_error(module: nn.Module, x: Tensor, in_type: FieldType | None =
     return torch.tensor(_measure(module, x, in_type, out_type, elements, margin, training)[2], dtype=torch.float64)
 
 
-def assert_equivariant(module: nn.Module, x: Tensor | None = None, in_type: FieldType | None = None,
-                       out_type: FieldType | None = None, elements: Iterable[Tensor] | None = None,
-                       group: Group | None = None, atol: float | None = None, training: bool = False) -> None:
+def assert_equivariant(
+    module: nn.Module,
+    x: Tensor | None = None,
+    in_type: FieldType | None = None,
+    out_type: FieldType | None = None,
+    elements: Iterable[Tensor] | None = None,
+    group: Group | None = None,
+    atol: float | None = None,
+    training: bool = False,
+) -> None:
     """Fail unless ``f(g x) = g f(x)`` for elements that move samples onto samples.
 
     Args:
         module: any module.
         x: input; default a random image (planar groups) or random vectors.
-        in_type, out_type, elements, group, training: as in :func:`equivariance_error`.
+        in_type: as in :func:`equivariance_error`, as are the next four.
+        out_type: type of the output.
+        elements: elements of the group of the output.
+        group: the group, for a plain network.
+        training: run in train.
         atol: largest relative error; default 1e-10 in float64, 1e-5 in float32.
 
     Raises:
@@ -96,7 +122,11 @@ def assert_equivariant(module: nn.Module, x: Tensor | None = None, in_type: Fiel
     limit = tolerance(x) if atol is None else atol
     in_type, chosen, errors = _measure(module, x, in_type, out_type, elements, 0.0, training)
     if any(not e <= limit for e in errors):
-        rows = [f"  {describe(in_type.group, g):<18} {e:.1e}{'' if e <= limit else '   above'}"
-                for g, e in zip(chosen, errors, strict=True)]
-        raise AssertionError(f"{type(module).__name__} is not equivariant under {in_type.group.name}: relative error of "
-                             f"f(g x) = g f(x), allowed {limit:.0e}, input {tuple(x.shape)} = {in_type!r}\n" + "\n".join(rows))
+        rows = [
+            f"  {describe(in_type.group, g):<18} {e:.1e}{'' if e <= limit else '   above'}"
+            for g, e in zip(chosen, errors, strict=True)
+        ]
+        raise AssertionError(
+            f"{type(module).__name__} is not equivariant under {in_type.group.name}: relative error of "
+            f"f(g x) = g f(x), allowed {limit:.0e}, input {tuple(x.shape)} = {in_type!r}\n" + "\n".join(rows)
+        )

@@ -17,11 +17,14 @@ from steerable.laws.setting import evaluated, tolerance
 def _compare(what: str, module: nn.Module, found: Tensor, expected: Tensor, atol: float | None) -> None:
     limit = tolerance(expected) if atol is None else atol
     if found.shape != expected.shape:
-        raise AssertionError(f"{type(module).__name__}: {what} gives shape {tuple(found.shape)}, eager {tuple(expected.shape)}")
+        raise AssertionError(
+            f"{type(module).__name__}: {what} gives shape {tuple(found.shape)}, eager {tuple(expected.shape)}"
+        )
     error = relative_error(found, expected)
     if not error <= limit:
-        raise AssertionError(f"{type(module).__name__}: {what} differs from eager by {error:.1e} (relative), allowed "
-                             f"{limit:.0e}")
+        raise AssertionError(
+            f"{type(module).__name__}: {what} differs from eager by {error:.1e} (relative), allowed {limit:.0e}"
+        )
 
 
 def assert_baked_equals(module: nn.Module, x: Tensor, atol: float | None = None) -> nn.Module:
@@ -39,14 +42,17 @@ def assert_baked_equals(module: nn.Module, x: Tensor, atol: float | None = None)
     baked = bake(module)
     left = [name or type(m).__name__ for name, m in baked.named_modules() if isinstance(m, EquivariantModule)]
     if left:
-        raise AssertionError(f"{type(module).__name__}: the baked model still holds equivariant layers: {', '.join(left)}")
+        raise AssertionError(
+            f"{type(module).__name__}: the baked model still holds equivariant layers: {', '.join(left)}"
+        )
     with evaluated(module) as call:
         _compare("the baked model", module, baked(x), call(x), atol)
     return baked
 
 
-def assert_compiled_equals(module: nn.Module, x: Tensor, backend: str | Callable[..., Any] = "aot_eager",
-                           atol: float | None = None) -> None:
+def assert_compiled_equals(
+    module: nn.Module, x: Tensor, backend: str | Callable[..., Any] = "aot_eager", atol: float | None = None
+) -> None:
     """Fail unless ``torch.compile(fullgraph=True)`` gives the eager result, in the mode that the module is in.
 
     Raises:
@@ -56,8 +62,9 @@ def assert_compiled_equals(module: nn.Module, x: Tensor, backend: str | Callable
     _compare("the compiled model", module, torch.compile(module, backend=backend, fullgraph=True)(x), expected, atol)
 
 
-def assert_export_equals_eager(module: nn.Module, x: Tensor, atol: float | None = None,
-                               dynamic_batch: bool = False) -> torch.export.ExportedProgram:
+def assert_export_equals_eager(
+    module: nn.Module, x: Tensor, atol: float | None = None, dynamic_batch: bool = False
+) -> torch.export.ExportedProgram:
     """Fail unless ``torch.export`` of the module in eval gives the eager result, after a round trip through a file.
 
     Args:

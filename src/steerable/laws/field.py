@@ -32,12 +32,14 @@ class Field:
         shape = tuple(self.tensor.shape)
         wanted = () if self.domain is None else self.domain.shape
         if len(shape) < 2 or shape[1] != self.type.size or (self.domain is not None and shape[2:] != wanted):
-            raise ValueError(f"Field: a tensor of shape {shape} does not fit {self.type!r} with {self.type.size} channels on "
-                             f"{self.domain or 'no domain'}; expected [B, {self.type.size}, {', '.join(map(str, wanted))}]")
+            raise ValueError(
+                f"Field: a tensor of shape {shape} does not fit {self.type!r} with {self.type.size} channels on "
+                f"{self.domain or 'no domain'}; expected [B, {self.type.size}, {', '.join(map(str, wanted))}]"
+            )
 
     @classmethod
     def of(cls, x: Tensor, type: FieldType) -> Field:
-        """A field on the domain that its shape suggests: images ``[B, C, H, W]`` of a planar group lie on the pixel grid."""
+        """A field on the domain that its shape suggests: the pixel grid for ``[B, C, H, W]`` under a planar group."""
         grid = PixelGrid.of(x) if x.dim() == 4 and type.group.is_planar else None
         return cls(x, type, grid)
 

@@ -15,7 +15,9 @@ from steerable.nn.sequential import Plain
 
 _SUMS = (operator.add, operator.iadd, operator.sub, operator.isub, torch.add, torch.sub)
 _PRODUCTS = (operator.mul, operator.imul, torch.mul)
-_REDUCTIONS = frozenset({"mean", "sum", "amax", "amin"})
+_REDUCTIONS = frozenset({"mean", "sum", "amax", "amin", "adaptive_avg_pool2d", "adaptive_max_pool2d"})
+#: after these nothing is known of the channels
+_UNKNOWN = frozenset({"getattr", "getitem", "size", "dim", "chunk", "split", "unflatten", "permute", "transpose"})
 _RESHAPES = frozenset({"flatten", "view", "reshape"})
 _GLOBAL = frozenset({"GlobalAvgPool2d", "GlobalMaxPool2d"})
 
@@ -27,17 +29,19 @@ class _Tracer(fx.Tracer):
         if isinstance(m, nn.Sequential | nn.ModuleList | nn.ModuleDict):
             return False
         if isinstance(m, EquivariantModule):
-            return isinstance(m, Plain) or not any(isinstance(c, EquivariantModule | nn.Sequential) for c in m.children())
+            return isinstance(m, Plain) or not any(
+                isinstance(c, EquivariantModule | nn.Sequential) for c in m.children()
+            )
         return type(m).__module__.startswith(("torch.nn.", "steerable."))
 
 
 def lint(model: nn.Module, x: Tensor | None = None) -> list[Finding]:
     """Places where a model breaks its symmetry, found without running it.
 
-    The forward is traced symbolically, so chains, residual sums, concatenations and functions are followed through a user's
-    own modules. A module whose forward cannot be traced is read part by part. Found are: a bias, an affine or a pointwise
-    function on a non-trivial irrep, a plain module after a non-trivial type, dropout of single channels, a flatten of space
-    that was not pooled, types that do not meet. A model without any typed layer has nothing to find.
+    The forward is traced symbolically, so chains, residual sums, concatenations and functions are followed through a
+    user's own modules. A module whose forward cannot be traced is read part by part. Found are: a bias, an affine or a
+    pointwise function on a non-trivial irrep, a plain module after a non-trivial type, dropout of single channels, a
+    flatten of space that was not pooled, types that do not meet. A model without any typed layer has nothing to find.
 
     Args:
         model: any module.
@@ -52,8 +56,14 @@ def lint(model: nn.Module, x: Tensor | None = None) -> list[Finding]:
     if x is not None:
         from steerable.laws.sizes import size_violations
 
-        found += [Finding(v.layer, f"size {' x '.join(map(str, v.size))} with kernel, stride, padding "
-                          f"{v.window[:3]} is not exact", f"use {v.mend}") for v in size_violations(model, x)]
+        found += [
+            Finding(
+                v.layer,
+                f"size {' x '.join(map(str, v.size))} with kernel, stride, padding {v.window[:3]} is not exact",
+                f"use {v.mend}",
+            )
+            for v in size_violations(model, x)
+        ]
     return found
 
 
@@ -127,8 +137,13 @@ class _Reader:
             if state.type is not None and state.type != wanted:
                 self._add(Finding(path, f"is given {state.type!r} but expects {wanted!r}", "make the types meet"))
             if state.type is None and not wanted.is_trivial:
-                self._add(Finding(path, f"expects {wanted!r} after plain channels",
-                                  "begin with trivial fields, or vouch for the module before it with st.nn.Plain"))
+                self._add(
+                    Finding(
+                        path,
+                        f"expects {wanted!r} after plain channels",
+                        "begin with trivial fields, or vouch for the module before it with st.nn.Plain",
+                    )
+                )
             if isinstance(module, Plain):
                 return _read(path, module, state, self.found)
             return State(module.out_type, state.space and type(module).__name__ not in _GLOBAL)
@@ -145,48 +160,52 @@ class _Reader:
     def _function(self, node: fx.Node) -> State | None:
         name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
         path = _join(self.path, node.name)
-        operands = [a for a in node.args if self._of(a) is not None]  # a square has its operand twice
-        parameters = [a for a in node.all_input_nodes if a.op == "get_attr"]
         if name == "cat":
             return self._concatenate(node)
-        states = [s for a in operands if (s := self._of(a)) is not None]
-        if not states:
+        states = [s for a in node.args if (s := self._of(a)) is not None]  # a square has its operand twice
+        if not states or name in _UNKNOWN:
             return None
         state = max(states, key=lambda s: s.type.size if s.type else 0)
-        if node.target in _SUMS or node.target in _PRODUCTS or name in ("add", "add_", "mul", "mul_", "sub"):
-            return self._arithmetic(path, "mul" if node.target in _PRODUCTS or name.startswith("mul") else "add",
-                                    state, operands, parameters)
-        if name in POINTWISE:
+        if node.target in _SUMS or name in ("add", "add_", "sub", "sub_"):
+            self._arithmetic(path, "add", node, states)
+        elif node.target in _PRODUCTS or name in ("mul", "mul_"):
+            self._arithmetic(path, "mul", node, states)
+        elif name in POINTWISE:
             self._add(pointwise(path, name, state))
         elif name in _RESHAPES and state.space:
             self._add(flattens(path, state))
             return State(state.type, False)
-        elif name in _REDUCTIONS or name in ("adaptive_avg_pool2d", "adaptive_max_pool2d"):
+        elif name in _REDUCTIONS:
             return State(state.type, False)
-        elif name in ("getattr", "getitem", "size", "dim", "shape", "chunk", "split", "unflatten", "permute", "transpose"):
-            return None
         return state
 
-    def _arithmetic(self, path: str, name: str, state: State, operands: list[Any],
-                    parameters: list[fx.Node]) -> State:
-        if parameters:
-            self._add(shift(path, name, state))
-        types = [s.type for a in operands if (s := self._of(a)) is not None and s.type is not None]
+    def _arithmetic(self, path: str, name: str, node: fx.Node, states: list[State]) -> None:
+        types = [s.type for s in states if s.type is not None]
+        moving = next((s for s in states if s.moves), None)
+        if moving is not None and any(a.op == "get_attr" for a in node.all_input_nodes):
+            self._add(shift(path, name, moving))
         if name == "add" and any(t != types[0] for t in types):
-            self._add(Finding(path, f"sum of fields of different types {types[0]!r} and {types[-1]!r}",
-                              "bring both to one type with a steerable layer"))
+            self._add(
+                Finding(
+                    path,
+                    f"sum of fields of different types {types[0]!r} and {types[-1]!r}",
+                    "bring both to one type with a steerable layer",
+                )
+            )
         both = len(types) == 2 and not any(t.is_trivial for t in types)
         if name == "mul" and both and not all(t.is_permutation for t in types):
-            self._add(Finding(path, f"product, channel by channel, of {types[0]!r} and {types[1]!r}",
-                              "use Gate (a trivial field times a field) or TensorProduct"))
-        return state
+            self._add(
+                Finding(
+                    path,
+                    f"product, channel by channel, of {types[0]!r} and {types[1]!r}",
+                    "use Gate (a trivial field times a field) or TensorProduct",
+                )
+            )
 
     def _concatenate(self, node: fx.Node) -> State | None:
         parts = node.args[0] if node.args else node.kwargs.get("tensors", ())
-        states = [self._of(p) for p in parts]  # type: ignore[union-attr]
-        if any(s is None or s.type is None for s in states):
+        states = [s for p in parts if (s := self._of(p)) is not None]  # type: ignore[union-attr]
+        types = [s.type for s in states if s.type is not None]
+        if len(types) != len(parts):  # type: ignore[arg-type]
             return None
-        total = states[0].type  # type: ignore[union-attr]
-        for s in states[1:]:
-            total = total + s.type  # type: ignore[union-attr, operator]
-        return State(total, any(s.space for s in states))  # type: ignore[union-attr]
+        return State(sum(types[1:], types[0]), any(s.space for s in states))

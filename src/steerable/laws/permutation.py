@@ -32,8 +32,10 @@ def assert_permutation_equivariant(module: nn.Module, x: Tensor, dim: int = 0, a
     """
     error, limit = permutation_error(module, x, dim), tolerance(x) if atol is None else atol
     if not error <= limit:
-        raise AssertionError(f"{type(module).__name__} depends on the order along axis {dim}: relative error {error:.1e}, "
-                             f"allowed {limit:.0e}")
+        raise AssertionError(
+            f"{type(module).__name__} depends on the order along axis {dim}: relative error {error:.1e}, "
+            f"allowed {limit:.0e}"
+        )
 
 
 def assert_batch_independent(module: nn.Module, x: Tensor, atol: float | None = None) -> None:
@@ -44,5 +46,7 @@ def assert_batch_independent(module: nn.Module, x: Tensor, atol: float | None = 
     """
     error, limit = batch_error(module, x), tolerance(x) if atol is None else atol
     if not error <= limit:
-        raise AssertionError(f"{type(module).__name__}: a sample gives another result alone than in its batch of {len(x)}: "
-                             f"relative error {error:.1e}, allowed {limit:.0e}")
+        raise AssertionError(
+            f"{type(module).__name__}: a sample gives another result alone than in its batch of {len(x)}: "
+            f"relative error {error:.1e}, allowed {limit:.0e}"
+        )

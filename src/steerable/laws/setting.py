@@ -38,7 +38,9 @@ def resolve_in_type(module: nn.Module, x: Tensor | None, in_type: FieldType | No
     if isinstance(known, FieldType):
         return known
     if x is None:
-        raise ValueError(f"{type(module).__name__} has no in_type and no input was given (got x={x!r}); expected one of them")
+        raise ValueError(
+            f"{type(module).__name__} has no in_type and no input was given (got x={x!r}); expected one of them"
+        )
     return x.shape[1] * (group or find_group(module) or C(8)).trivial
 
 
@@ -51,8 +53,10 @@ def resolve_out_type(module: nn.Module, y: Tensor, out_type: FieldType | None, i
     """
     if not isinstance(y, Tensor) or y.dim() < 2:
         shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
-        raise TypeError(f"a law compares tensors [B, C, ...], but {type(module).__name__} returns {shape}; wrap it in a "
-                        f"module that returns the tensor to compare")
+        raise TypeError(
+            f"a law compares tensors [B, C, ...], but {type(module).__name__} returns {shape}; wrap it in a "
+            f"module that returns the tensor to compare"
+        )
     known = out_type if out_type is not None else getattr(module, "out_type", None)
     known = known if isinstance(known, FieldType) else y.shape[1] * in_type.group.trivial
     if y.shape[1] != known.size:
@@ -69,8 +73,10 @@ def meet(in_type: FieldType, out_type: FieldType) -> FieldType:
     if in_type.group == out_type.group:
         return in_type
     if not in_type.group.contains(out_type.group):
-        raise ValueError(f"the input belongs to {in_type.group.name}, the output to {out_type.group.name}, which is no "
-                         f"subgroup of it; give in_type and out_type of one group")
+        raise ValueError(
+            f"the input belongs to {in_type.group.name}, the output to {out_type.group.name}, which is no "
+            f"subgroup of it; give in_type and out_type of one group"
+        )
     return in_type.restrict(out_type.group)
 
 
@@ -104,7 +110,7 @@ def evaluated(module: nn.Module) -> Iterator[Callable[[Tensor], Tensor]]:
 
 @contextmanager
 def trained(module: nn.Module, seed: int = 0) -> Iterator[Callable[[Tensor], Tensor]]:
-    """The module in train, every call on a fresh copy with the same random numbers: running statistics stay as they are."""
+    """The module in train, each call on a fresh copy with the same random numbers: running statistics stay."""
 
     def call(x: Tensor) -> Tensor:
         with torch.random.fork_rng(devices=[]):
@@ -117,7 +123,7 @@ def trained(module: nn.Module, seed: int = 0) -> Iterator[Callable[[Tensor], Ten
 
 
 def exact_elements(group: Group, x: Tensor) -> list[Tensor]:
-    """Elements under which samples fall on samples: quarter turns and flips of images, any element where nothing moves."""
+    """Elements that move samples onto samples: quarter turns and flips of images, any element where nothing moves."""
     if x.dim() == 4 and group.is_planar:
         if group.is_finite:
             candidates = list(group.elements)

@@ -28,14 +28,13 @@ class SizeViolation:
 
     def __str__(self) -> str:
         k, s, p, _ = self.window
-        return (f"{self.layer}: size {' x '.join(map(str, self.size))} is not exact for kernel {k}, stride {s}, padding {p}; "
-                f"use {self.mend}")
+        size = " x ".join(map(str, self.size))
+        return f"{self.layer}: size {size} is not exact for kernel {k}, stride {s}, padding {p}; use {self.mend}"
 
 
 def _window(layer: nn.Module) -> tuple[int, int, int, int] | None:
     """Kernel size, stride, padding and dilation of a strided layer, or ``None``."""
-    if isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d) or \
-            type(layer).__name__.startswith("ConvTranspose"):
+    if type(layer).__name__.startswith("ConvTranspose"):
         return None  # exact at every size
     values = []
     for name, default in (("kernel_size", None), ("stride", 1), ("padding", 0), ("dilation", 1)):
@@ -50,7 +49,7 @@ def _window(layer: nn.Module) -> tuple[int, int, int, int] | None:
 
 
 def size_violations(module: nn.Module, x: Tensor) -> list[SizeViolation]:
-    """Strided layers, plain ones included, for which ``(side + 2 padding - kernel) % stride`` is not 0 when ``x`` passes.
+    """Strided layers, plain ones too, for which ``(side + 2 padding - kernel) % stride`` is not 0 when ``x`` passes.
 
     The model is run once, in eval.
     """

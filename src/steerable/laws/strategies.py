@@ -42,8 +42,9 @@ def representations(group: Group, max_frequency: int = 3) -> st.SearchStrategy[R
 
 
 @st.composite
-def types(draw: Any, group: Group | None = None, max_fields: int = 3, max_blocks: int = 3,
-          max_frequency: int = 3) -> FieldType:
+def types(
+    draw: Any, group: Group | None = None, max_fields: int = 3, max_blocks: int = 3, max_frequency: int = 3
+) -> FieldType:
     """A field type of one to ``max_blocks`` blocks, of a given group or of any."""
     chosen = draw(groups()) if group is None else group
     term = st.tuples(st.integers(1, max_fields), representations(chosen, max_frequency))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from steerable.nn.functional.paths import accumulation_dtype, choose_path, runs_eagerly
 from steerable.nn.functional.pointwise_functions import pointwise_function
-from steerable.nn.functional.tiles import Planes, Scratch, tiles
+from steerable.nn.functional.tiles import Planes, Scratch, Tiling
 
 Function = Callable[[Tensor], Tensor]
 
@@ -114,10 +114,11 @@ def lean_forward(x: Tensor, sample: Tensor, project: Tensor, function: str) -> T
     out = planes.empty_like(flat)
     there, back = sample.to(work.dtype), project.to(work.dtype)
     source, target = planes(flat).unflatten(1, (m, d)), planes(out).unflatten(1, (m, d))
-    for tile in tiles((source.shape[0], m, n, source.shape[3]), planes.rows, x.device):
-        v = _stack(work.staged("v", source[tile]))
+    tiling = Tiling.of((source.shape[0], m, 2 * n, source.shape[3]), planes.rows, x.device)
+    for tile, into in zip(tiling.cut(source), tiling.cut(target), strict=True):
+        v = _stack(work.staged("v", tile))
         samples = _product_out(there, v, work.buffer("samples", (v.shape[0], n, v.shape[2])))
-        _write(back, samples.relu_() if function == "relu" else f(samples), target[tile])
+        _write(back, samples.relu_() if function == "relu" else f(samples), into)
     return out.unflatten(1, (m, d))
 
 
@@ -129,12 +130,13 @@ def lean_backward(x: Tensor, sample: Tensor, project: Tensor, grad: Tensor, func
     there, back = sample.to(work.dtype), project.to(work.dtype).t().contiguous()
     home = there.t().contiguous()
     source, incoming, target = (planes(t).unflatten(1, (m, d)) for t in (flat, grad.flatten(1, 2), out))
-    for tile in tiles((source.shape[0], m, n, source.shape[3]), planes.rows, x.device):
-        v, w = _stack(work.staged("v", source[tile])), _stack(work.staged("w", incoming[tile]))
+    tiling = Tiling.of((source.shape[0], m, 2 * n, source.shape[3]), planes.rows, x.device)
+    for tile, slope, into in zip(*(tiling.cut(t) for t in (source, incoming, target)), strict=True):
+        v, w = _stack(work.staged("v", tile)), _stack(work.staged("w", slope))
         shape = (v.shape[0], n, v.shape[2])
         samples = _product_out(there, v, work.buffer("samples", shape))
         slopes = _product_out(back, w, work.buffer("slopes", shape))
-        _write(home, backward(slopes, samples, grad_input=slopes), target[tile])
+        _write(home, backward(slopes, samples, grad_input=slopes), into)
     return out.unflatten(1, (m, d))
 
 

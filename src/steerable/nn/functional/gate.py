@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from steerable.nn.functional.paths import accumulation_dtype, choose_path, runs_eagerly
-from steerable.nn.functional.tiles import Planes, Scratch, tiles
+from steerable.nn.functional.tiles import Planes, Scratch, Tiling
 
 
 def gate(scalars: Tensor, v: Tensor) -> Tensor:
@@ -75,9 +75,9 @@ def _lean_forward(scalars: Tensor, v: Tensor) -> Tensor:
     planes, work = Planes(v.flatten(1, 2)), Scratch(accumulation_dtype(v), v.device)
     out = planes.empty_like(v.flatten(1, 2)).unflatten(1, v.shape[1:3])
     source, gates, target = _view(planes, v), _view(planes, scalars), _view(planes, out)
-    for tile in tiles(source.shape, planes.rows, v.device):
-        sigma = torch.sigmoid(work.staged("s", gates[tile]))
-        _multiply(work, work.staged("v", source[tile]), sigma, target[tile])
+    tiling = Tiling.of(source.shape, planes.rows, v.device)
+    for x, s, into in zip(*(tiling.cut(t) for t in (source, gates, target)), strict=True):
+        _multiply(work, work.staged("v", x), torch.sigmoid(work.staged("s", s)), into)
     return out
 
 
@@ -86,15 +86,16 @@ def _lean_backward(scalars: Tensor, v: Tensor, grad: Tensor) -> tuple[Tensor, Te
     planes, work = Planes(v.flatten(1, 2)), Scratch(accumulation_dtype(v), v.device)
     grad_v = planes.empty_like(v.flatten(1, 2)).unflatten(1, v.shape[1:3])
     grad_s = planes.empty_like(scalars.flatten(1, 2)).unflatten(1, scalars.shape[1:3])
-    source, gates, incoming, to_v, to_s = (_view(planes, t) for t in (v, scalars, grad, grad_v, grad_s))
-    for tile in tiles(source.shape, planes.rows, v.device):
-        x, w = work.staged("v", source[tile]), work.staged("w", incoming[tile])
-        sigma = torch.sigmoid(work.staged("s", gates[tile]))
-        _multiply(work, w, sigma, to_v[tile])
+    views = [_view(planes, t) for t in (v, scalars, grad, grad_v, grad_s)]
+    tiling = Tiling.of(views[0].shape, planes.rows, v.device)
+    for x, s, w, to_v, to_s in zip(*(tiling.cut(t) for t in views), strict=True):
+        x, w = work.staged("v", x), work.staged("w", w)
+        sigma = torch.sigmoid(work.staged("s", s))
+        _multiply(work, w, sigma, to_v)
         dot = torch.mul(x[:, :, :1], w[:, :, :1], out=work.buffer("dot", sigma.shape))
         for i in range(1, x.shape[2]):
             dot.addcmul_(x[:, :, i : i + 1], w[:, :, i : i + 1])
-        to_s[tile].copy_(torch.ops.aten.sigmoid_backward(dot, sigma))
+        to_s.copy_(torch.ops.aten.sigmoid_backward(dot, sigma))
     return grad_s, grad_v
 
 

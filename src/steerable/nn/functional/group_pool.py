@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from steerable.nn.functional.paths import accumulation_dtype, choose_path, runs_eagerly
-from steerable.nn.functional.tiles import Planes, tiles
+from steerable.nn.functional.tiles import Planes, Tiling
 
 
 def _check(name: str, x: Tensor) -> None:
@@ -72,8 +72,10 @@ def lean_backward(x: Tensor, y: Tensor, grad: Tensor) -> Tensor:
     out = planes.empty_like(flat)
     source, target = planes(flat).unflatten(1, (m, n)), planes(out).unflatten(1, (m, n))
     largest, incoming = planes(y).unsqueeze(2), planes(grad).unsqueeze(2)
-    for tile in tiles(tuple(source.shape), planes.rows, x.device):
-        ties = torch.eq(source[tile], largest[tile], out=target[tile])
-        share = incoming[tile] / ties.sum(2, keepdim=True, dtype=accumulation_dtype(x))
+    tiling = Tiling.of(tuple(source.shape), planes.rows, x.device)
+    cuts = (tiling.cut(t) for t in (source, target, largest, incoming))
+    for values, into, top, slope in zip(*cuts, strict=True):
+        ties = torch.eq(values, top, out=into)
+        share = slope / ties.sum(2, keepdim=True, dtype=accumulation_dtype(x))
         ties.mul_(share.to(ties.dtype))
     return out.unflatten(1, (m, n))

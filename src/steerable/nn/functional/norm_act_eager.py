@@ -1,9 +1,13 @@
 """Norm activations in tiles that stay in the cache: the arithmetic of the eager first-order path.
 
-Pure functions without a graph; `norm_act.py` holds the definition that they must equal.
+Pure functions without a graph; `norm_act.py` holds the definition that they must equal. All views are cut before the
+loop: at these sizes the calls that make views would cost as much as the arithmetic.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,24 +15,76 @@ from torch import Tensor
 from steerable.nn.functional.layout import Layout, Run, blocks, runs
 from steerable.nn.functional.norm_functions import norm_function
 from steerable.nn.functional.paths import accumulation_dtype
-from steerable.nn.functional.tiles import Planes, Scratch, tiles
-
-Parts = list[Tensor]
-"""A tile by runs: ``[b, m, count, dim, p]`` for fields, ``[b, m, count, p]`` for norms."""
+from steerable.nn.functional.tiles import Planes, Scratch, Tiling
 
 
-def _fields(tile: Tensor, all_runs: tuple[Run, ...]) -> Parts:
-    return [run.split(tile) for run in all_runs]
+class _Fields(NamedTuple):
+    """A tile of fields by runs.
+
+    Attributes:
+        parts: ``[b, m, count, dim, p]`` per run.
+        components: for each run its ``dim`` slices ``[b, m, count, p]``.
+        place: where the tile belongs, if the others are views of a buffer.
+        buffer: that buffer.
+    """
+
+    parts: tuple[Tensor, ...]
+    components: tuple[tuple[Tensor, ...], ...]
+    place: Tensor | None = None
+    buffer: Tensor | None = None
+
+    def store(self) -> None:
+        """Bring results that were written to a buffer to their place."""
+        if self.place is not None and self.buffer is not None:
+            self.place.copy_(self.buffer)
 
 
-def _norms(planes: Tensor, all_runs: tuple[Run, ...]) -> Parts:
-    return [planes[:, :, run.first : run.last] for run in all_runs]
+def _tiles(
+    fields: Tensor, all_runs: tuple[Run, ...], tiling: Tiling, work: Scratch, name: str, load: bool = True
+) -> Iterator[_Fields]:
+    """The tiles of ``fields: [B, m, D, P]``; each holds until the next one is asked for."""
+    if work.takes(fields):
+        wholes = [run.split(fields) for run in all_runs]
+        parts = zip(*(tiling.cut(whole) for whole in wholes), strict=True)
+        components = zip(*(zip(*map(tiling.cut, whole.unbind(3)), strict=True) for whole in wholes), strict=True)
+        yield from map(_Fields, parts, components)
+        return
+    for tile in tiling.cut(fields):
+        buffer = work.buffer(name, tile.shape)
+        if load:
+            buffer.copy_(tile)
+        parts = tuple(run.split(buffer) for run in all_runs)
+        yield _Fields(parts, tuple(part.unbind(3) for part in parts), tile, buffer)
 
 
-def _inner(left: Parts, right: Parts, out: Parts, start: Tensor | None = None) -> None:
+class _Norms:
+    """A buffer ``[b, m, K, p]``, one value per irrep; its slices by run; these spread over the components."""
+
+    def __init__(self, buffer: Tensor, all_runs: tuple[Run, ...]) -> None:
+        self.all = buffer
+        self.by_run = [buffer[:, :, run.first : run.last] for run in all_runs]
+        self.spread = [part.unsqueeze(3) for part in self.by_run]
+
+
+class _Workspace:
+    """The buffers of norms of one block, made again only when the shape of the tiles changes."""
+
+    def __init__(self, work: Scratch, all_runs: tuple[Run, ...], names: tuple[str, ...]) -> None:
+        self.work, self.runs, self.names = work, all_runs, names
+        self.shape: torch.Size | None = None
+        self.norms: list[_Norms] = []
+
+    def __call__(self, shape: torch.Size) -> list[_Norms]:
+        """One `_Norms` per name, for tiles of norms of this shape."""
+        if shape != self.shape:
+            self.shape = shape
+            self.norms = [_Norms(self.work.buffer(name, shape), self.runs) for name in self.names]
+        return self.norms
+
+
+def _inner(left: _Fields, right: _Fields, out: _Norms, start: Tensor | None = None) -> None:
     """``out = start + <left, right>``, irrep by irrep, one component at a time: no product is ever kept."""
-    for v, w, o in zip(left, right, out, strict=True):
-        a, b = v.unbind(3), w.unbind(3)
+    for a, b, o in zip(left.components, right.components, out.by_run, strict=True):
         if start is None:
             torch.mul(a[0], b[0], out=o)
         else:
@@ -37,31 +93,35 @@ def _inner(left: Parts, right: Parts, out: Parts, start: Tensor | None = None) -
             o.addcmul_(a[i], b[i])
 
 
+def _per_point(values: Tensor, fields: Tensor) -> Tensor:
+    """``[m, K] -> [B, m, K, P]``, a view that repeats them for all points of ``fields: [B, m, D, P]``."""
+    return values[None, :, :, None].expand(fields.shape[0], -1, -1, fields.shape[3])
+
+
 def norm_act_forward(x: Tensor, bias: Tensor, layout: Layout, function: str, eps: float) -> Tensor:
     """The activation of ``x: [B, C, *S]`` with ``bias: [norms]``; equals `plain_norm_act`."""
     planes, work = Planes(x), Scratch(accumulation_dtype(x), x.device)
     out = planes.empty_like(x)
-    source, target = planes(x), planes(out)
+    source, target, bias = planes(x), planes(out), bias.to(work.dtype)
     start = torch.tensor(eps, dtype=work.dtype, device=x.device)
     for block in blocks(layout):
         fields, results, all_runs = block.fields(source), block.fields(target), runs(block.dims)
-        b = block.bias(bias).to(work.dtype).unsqueeze(-1)
-        for tile in tiles(fields.shape, planes.rows, x.device):
-            v, into = work.staged("v", fields[tile]), results[tile]
-            write = into if into.dtype == work.dtype else work.buffer("out", into.shape)
-            u = work.buffer("u", (*v.shape[:2], len(block.dims), v.shape[3]))
-            vs, outs = _fields(v, all_runs), _fields(write, all_runs)
-            _inner(vs, vs, _norms(u, all_runs), start)
+        tiling, space = Tiling.of(fields.shape, planes.rows, x.device), _Workspace(work, all_runs, ("u",))
+        biases = tiling.cut(_per_point(block.bias(bias), fields))
+        vectors = _tiles(fields, all_runs, tiling, work, "v")
+        targets = _tiles(results, all_runs, tiling, work, "out", load=False)
+        for v, b, o in zip(vectors, biases, targets, strict=True):
+            (u,) = space(b.shape)
+            _inner(v, v, u, start)
             if function == "relu":
-                u.rsqrt_().mul_(b[tile[1]]).clamp_min_(-1)
-                for part, c, o in zip(vs, _norms(u, all_runs), outs, strict=True):
-                    torch.addcmul(part, part, c.unsqueeze(3), out=o)
+                u.all.rsqrt_().mul_(b).clamp_min_(-1)
+                for part, c, into in zip(v.parts, u.spread, o.parts, strict=True):
+                    torch.addcmul(part, part, c, out=into)
             else:
-                gate = norm_function(function).gate(u, b[tile[1]])
-                for part, c, o in zip(vs, _norms(gate, all_runs), outs, strict=True):
-                    torch.mul(part, c.unsqueeze(3), out=o)
-            if write is not into:
-                into.copy_(write)
+                u.all.copy_(norm_function(function).gate(u.all, b))
+                for part, c, into in zip(v.parts, u.spread, o.parts, strict=True):
+                    torch.mul(part, c, out=into)
+            o.store()
     return out
 
 
@@ -71,42 +131,41 @@ def norm_act_backward(
     """Gradients of ``x: [B, C, *S]`` and ``bias: [norms]`` from ``grad: [B, C, *S]``; equals `formula_backward`."""
     planes, work = Planes(x), Scratch(accumulation_dtype(x), x.device)
     out = planes.empty_like(x)
-    source, incoming, target = planes(x), planes(grad), planes(out)
-    biases = torch.zeros(bias.shape, dtype=work.dtype, device=x.device)
+    source, incoming, target, full = planes(x), planes(grad), planes(out), bias.to(work.dtype)
+    grad_bias = torch.zeros(bias.shape, dtype=work.dtype, device=x.device)
     start = torch.tensor(eps, dtype=work.dtype, device=x.device)
     for block in blocks(layout):
-        fields, grads, results = block.fields(source), block.fields(incoming), block.fields(target)
-        all_runs, b, grad_b = runs(block.dims), block.bias(bias).to(work.dtype).unsqueeze(-1), block.bias(biases)
-        for tile in tiles(fields.shape, planes.rows, x.device):
-            v, w, into = work.staged("v", fields[tile]), work.staged("w", grads[tile]), results[tile]
-            write = into if into.dtype == work.dtype else work.buffer("out", into.shape)
-            u, s, gate = (work.buffer(name, (*v.shape[:2], len(block.dims), v.shape[3])) for name in ("u", "s", "gate"))
-            vs, ws, outs = _fields(v, all_runs), _fields(w, all_runs), _fields(write, all_runs)
-            _inner(vs, vs, _norms(u, all_runs), start)
-            _inner(vs, ws, _norms(s, all_runs))
+        fields, all_runs = block.fields(source), runs(block.dims)
+        tiling, space = Tiling.of(fields.shape, planes.rows, x.device), _Workspace(work, all_runs, ("u", "s", "gate"))
+        biases, sums = (tiling.cut(_per_point(block.bias(t), fields)) for t in (full, grad_bias))
+        vectors = _tiles(fields, all_runs, tiling, work, "v")
+        slopes = _tiles(block.fields(incoming), all_runs, tiling, work, "w")
+        targets = _tiles(block.fields(target), all_runs, tiling, work, "out", load=False)
+        for v, w, o, b, total in zip(vectors, slopes, targets, biases, sums, strict=True):
+            u, s, gate = space(b.shape)
+            _inner(v, v, u, start)
+            _inner(v, w, s)
             if function == "relu":
-                slope = _relu_terms(u, s, gate, b[tile[1]])
-                for part, g, c, k, o in zip(vs, ws, _norms(gate, all_runs), _norms(u, all_runs), outs, strict=True):
+                _relu_terms(u.all, s.all, gate.all, b)
+                for part, g, c, k, into in zip(v.parts, w.parts, gate.spread, u.spread, o.parts, strict=True):
                     # g + c (g - k v): zero where c = -1, since k = 0 there
-                    torch.addcmul(g, c.unsqueeze(3), torch.addcmul(g, part, k.unsqueeze(3), value=-1, out=o), out=o)
+                    torch.addcmul(g, c, torch.addcmul(g, part, k, value=-1, out=into), out=into)
             else:
-                value, radial, slope = norm_function(function).terms(u, b[tile[1]])
-                slope, radial = slope * s, radial * s
-                for part, g, c, k, o in zip(
-                    vs, ws, _norms(value, all_runs), _norms(radial, all_runs), outs, strict=True
-                ):
-                    torch.mul(g, c.unsqueeze(3), out=o).addcmul_(part, k.unsqueeze(3))
-            grad_b[tile[1]] += slope.sum(3).sum(0)
-            if write is not into:
-                into.copy_(write)
-    return out, biases.to(bias.dtype)
+                value, radial, slope = norm_function(function).terms(u.all, b)
+                gate.all.copy_(value)
+                torch.mul(radial, s.all, out=u.all)
+                s.all.mul_(slope)
+                for part, g, c, k, into in zip(v.parts, w.parts, gate.spread, u.spread, o.parts, strict=True):
+                    torch.mul(g, c, out=into).addcmul_(part, k)
+            total[0, :, :, 0] += s.all.sum(3).sum(0)
+            o.store()
+    return out, grad_bias.to(bias.dtype)
 
 
-def _relu_terms(u: Tensor, s: Tensor, gate: Tensor, b: Tensor) -> Tensor:
-    """In place: `gate` to gate - 1, s to (d gate/db) s, which is returned, u to that over the norm."""
+def _relu_terms(u: Tensor, s: Tensor, gate: Tensor, b: Tensor) -> None:
+    """In place: `gate` to gate - 1, s to (d gate/db) s, and u to that over the norm."""
     r = u.rsqrt_()
     torch.mul(r, b, out=gate).clamp_min_(-1)
     # Zero where the gate is shut; the library's threshold makes no boolean mask.
     torch.ops.aten.threshold_backward(s.mul_(r), gate, -1, grad_input=s)
     u.mul_(s)
-    return s
