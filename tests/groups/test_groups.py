@@ -134,6 +134,24 @@ def test_subgroups_from_elements():
     assert q8.subgroup_from([1]).small.order == 4 and q8.subgroup_from([1, 2]).small.order == 8
 
 
+def test_a_subgroup_of_a_planar_group_acts_on_the_plane():
+    d = D(4)
+    diagonal = d.subgroup_from([5])  # the reflection in a diagonal, conjugate to no canonical D(1)
+    assert diagonal.small.is_planar and not d.contains(FiniteGroup(diagonal.small.table))
+    assert torch.equal(diagonal.small.plane(torch.tensor(1)), d.plane(torch.tensor(5)))
+    assert d.subgroup(diagonal.small) == diagonal
+    assert not GROUPS["S4"].subgroup_from([1]).small.is_planar
+
+
+def test_a_planar_action_is_one():
+    table, turns = C(4).table, C(4).plane(C(4).elements).numpy()
+    assert FiniteGroup(table, matrices=-0.0 + turns) == FiniteGroup(table, matrices=np.where(turns == 0, -0.0, turns))
+    for matrices, message in ((3 * turns, "orthogonal"), (turns[:2], "orthogonal"), (turns[[0, 2, 1, 3]], "does not multiply"),
+                              (turns[[0, 2, 0, 2]], "faithful")):
+        with pytest.raises(ValueError, match=message):
+            FiniteGroup(table, matrices=matrices)
+
+
 def test_planar_group_from_matrices_is_the_dihedral_group():
     d = D(4)
     g = FiniteGroup.from_matrices(d.plane(torch.tensor([1, 4])).numpy())

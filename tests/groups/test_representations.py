@@ -281,6 +281,14 @@ def test_names_are_read_back(name):
         assert group.representation(rho.name) == rho, rho.name
 
 
+@pytest.mark.parametrize("group", [SO2(), O2(), C(4), D(4), GROUPS["Q8"]], ids=str)
+@pytest.mark.parametrize("id", ["01", "\u00b2", " 1", "+1"])
+def test_an_irrep_has_one_name(group, id):
+    """A second spelling would make a representation that equals none and couples to none."""
+    with pytest.raises(KeyError, match="has no irrep"):
+        group.irrep(id)
+
+
 def test_bad_input():
     with pytest.raises(ValueError, match="orthogonal"):
         Representation(C(4), ("1",), np.ones((2, 2)))

@@ -42,7 +42,7 @@ PLANAR_PERMUTATIONS = {
 
 def elements(type: FieldType) -> Tensor:
     """All elements, or some of a continuous group."""
-    return type.group.elements if type.group.is_finite else type.group.grid(5)
+    return type.group.elements if type.group.is_finite else type.group.grid(6)
 
 
 @torch.no_grad()

@@ -176,7 +176,7 @@ def test_a_function_of_channels_breaks_irreps() -> None:
     ("group", "make", "function"),
     [(st.SO2(), lambda: st.SO2().spectral_regular(3), f) for f in ("relu", "elu", "silu")]
     + [(st.O2(), lambda: st.O2().spectral_regular(2), "relu"), (st.O2(), lambda: st.O2().spectral_regular(2), "elu")],
-    ids=str,
+    ids=lambda v: v if isinstance(v, str) else getattr(v, "name", ""),
 )
 def test_fourier_error_falls_with_the_samples(group: st.groups.Group, make, function: str) -> None:
     """Exact for quarter turns and flips, convergent for every other element; three blocks of different kinds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 from pathlib import Path
 
@@ -212,3 +213,27 @@ def test_errors_name_the_mend() -> None:
         GroupNorm(type, 4)
     with pytest.raises(ValueError, match="track_running_stats"):
         BatchNorm(type, track_running_stats=False).bake()
+
+
+@pytest.mark.parametrize("two", [False, True])
+def test_compiled_training_equals_eager(two: bool) -> None:
+    """Compilers take the moments from the channels: same output, gradients and running statistics."""
+    group = st.C(8)
+    kind = 4 * group.regular + (3 * group.trivial + 2 * group.irrep("1") if two else 2 * group.regular)
+    eager = st.nn.BatchNorm(kind).double()
+    with torch.no_grad():
+        for p in eager.parameters():
+            p.normal_(generator=torch.Generator().manual_seed(0))
+    other = copy.deepcopy(eager)
+    compiled = torch.compile(other, backend="aot_eager", fullgraph=True)
+    x = (3 * torch.randn(5, kind.size, 7, 6, dtype=torch.float64) + 2).requires_grad_()
+    for _ in range(2):
+        y, z = eager(x), compiled(x)
+        grad = torch.randn_like(y)
+        pairs = zip(
+            (y, *torch.autograd.grad(y, (x, *eager.parameters()), grad), *eager.buffers()),
+            (z, *torch.autograd.grad(z, (x, *other.parameters()), grad), *other.buffers()),
+            strict=True,
+        )
+        for a, b in pairs:
+            torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)

@@ -71,6 +71,22 @@ def test_continuous_subgroup() -> None:
     assert all(b.rep.is_irrep for b in layer.out_type.blocks)
 
 
+def test_a_continuous_group_can_permute() -> None:
+    """The flip swaps the halves of a field induced from SO2; only the rotations leave them alone."""
+    swapped = 2 * O2.induced(SO2, SO2.trivial) + O2.trivial
+    layer = Disentangle(swapped).double()
+    assert str(layer.out_type) == "2x0e + 2x0o + 1 trivial"
+    assert channel_error(layer, swapped, layer.out_type, draw(swapped, 4)) < 1e-10
+    assert str(Restrict(swapped, SO2).out_type) == "5 trivial"
+
+
+def test_convolution_after_restriction_to_a_diagonal_reflection() -> None:
+    diagonal = D4.subgroup_from([5])
+    first = Restrict(D4.regular + D4.irrep("1"), diagonal)
+    layer = st.nn.Sequential(first, st.nn.Conv2d(first.out_type, 3 * diagonal.small.regular, 3)).double()
+    st.laws.assert_equivariant(layer, torch.randn(2, 10, 7, 7, dtype=torch.float64))
+
+
 def test_restriction_commutes_with_relu_on_permutation_fields() -> None:
     layer = Restrict(2 * D4.regular + D4.quotient(st.C(2)), C4).double()
     x = draw(layer.in_type, 4)

@@ -219,6 +219,11 @@ class Group(ABC):
         return self.name
 
 
+def is_number(id: str) -> bool:
+    """Whether ``id`` is a number as the library prints it: ``"01"`` would name irrep ``"1"`` and yet differ from it."""
+    return id.isascii() and id.isdecimal() and str(int(id)) == id
+
+
 def unknown_irrep(group: Group, id: str, known: str) -> KeyError:
     """The error for an irrep that a group does not have."""
     return KeyError(f"{group.name} has no irrep {id!r}; its irreps are {known}")

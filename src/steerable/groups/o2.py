@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.groups.group import Group, IrrepInfo, unknown_irrep
+from steerable.groups.group import Group, IrrepInfo, is_number, unknown_irrep
 from steerable.groups.rotations import determinant, rotation_matrix
 
 
@@ -97,7 +97,7 @@ class O2(Group):
         """All irreps are of real type."""
         if id in ("0e", "0o"):
             return IrrepInfo(id, 1, 1, 0, np.ones((1, 1, 1)))
-        if not id.isdigit() or int(id) == 0:
+        if not is_number(id) or int(id) == 0:
             raise unknown_irrep(self, id, "'0e', '0o', '1', '2', ...")
         return IrrepInfo(id, 2, 1, int(id), np.eye(2)[None])
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from steerable.groups.cyclic import QUARTER
-from steerable.groups.group import Group, IrrepInfo, unknown_irrep
+from steerable.groups.group import Group, IrrepInfo, is_number, unknown_irrep
 from steerable.groups.rotations import determinant, rotation_matrix
 
 
@@ -91,7 +91,7 @@ class SO2(Group):
 
     def irrep_info(self, id: str) -> IrrepInfo:
         """Dimension 2 and complex type from k = 1."""
-        if not id.isdigit():
+        if not is_number(id):
             raise unknown_irrep(self, id, "'0', '1', '2', ...")
         return _info(id)
 

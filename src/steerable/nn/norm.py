@@ -167,10 +167,37 @@ class BatchNorm(EquivariantModule):
         """Permutation fields by the library's kernel, on a view in which a field and its channels share one axis."""
         if r.d == 1:
             return F.batch_norm(x, mean, var, weight, bias, True, factor, self.eps)
+        if torch.compiler.is_compiling():
+            return self._by_channels(x, r, mean, var, weight, bias, factor)
         shape = x.shape
         along = (r.d,) if len(shape) == 2 else (r.d * shape[2], *shape[3:])
         y = F.batch_norm(x.reshape(shape[0], r.m, *along), mean, var, weight, bias, True, factor, self.eps)
         return y.reshape(shape)
+
+    def _by_channels(self, x: Tensor, r: _Run, mean: Tensor | None, var: Tensor | None, weight: Tensor | None,
+                     bias: Tensor | None, factor: float) -> Tensor:
+        """``_by_library`` for compilers, from the moments of the channels.
+
+        They lay features out with the channels last, where a field as one axis is no merge of axes and every loop
+        over it divides indices for each element (measured: 10 times the work).
+        """
+        wide = x if x.dtype in (torch.float32, torch.float64) else x.float()
+        within, centre = torch.var_mean(wide, [0, *range(2, x.dim())], correction=0)
+        within, centre = within.view(r.m, r.d), centre.view(r.m, r.d)
+        middle = centre.mean(1)
+        square = (within + (centre - middle[:, None]).square()).mean(1)
+        if mean is not None and var is not None:
+            with torch.no_grad():
+                values = x.numel() // r.m
+                mean.lerp_(middle.detach().to(mean.dtype), factor)
+                var.lerp_(square.detach().to(var.dtype) * (values / max(values - 1, 1)), factor)
+        scale = torch.rsqrt(square + self.eps)
+        scale = scale if weight is None else scale * weight
+        shift = -middle * scale if bias is None else bias - middle * scale
+        # field to channel as a sum, which compilers write out once; a bare expansion they would redo for every element
+        one = torch.eye(r.d, dtype=scale.dtype, device=scale.device)
+        scale, shift = ((t[:, None, None] * one).sum(2).view(-1, *[1] * (x.dim() - 2)) for t in (scale, shift))
+        return (wide * scale + shift).to(x.dtype)
 
     def _normalise(self, x: Tensor, k: int, weight: Tensor | None,
                    bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:

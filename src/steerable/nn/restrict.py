@@ -26,9 +26,9 @@ def disentangle(rep: Representation, subgroup: Group | Inclusion) -> Split:
     small = inclusion.small
     if rep.is_permutation and isinstance(small, FiniteGroupBase):
         return _by_orbits(rep, inclusion, small)
-    if rep.is_permutation:  # a connected group permutes nothing
-        return (small.trivial,) * rep.size, np.eye(rep.size)
     restricted = rep.restrict(inclusion)
+    if rep.is_permutation and restricted.is_trivial:  # nothing is permuted any more (SO2 cannot, O2 can)
+        return (small.trivial,) * rep.size, np.eye(rep.size)
     return tuple(small.irrep(i) for i in restricted.irreps), restricted.basis.T.copy()
 
 
