@@ -66,6 +66,7 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
 def _entry(name: str) -> tuple[str, str, dict[str, Any], str]:
     if name not in _TABLE:
         close = difflib.get_close_matches(name, _TABLE, 3, 0.4) or sorted(_TABLE)
-        raise ValueError(f"unknown model {name!r}; did you mean {', '.join(close)}? list_models() names all "
-                         f"{len(_TABLE)}")
+        raise ValueError(
+            f"unknown model {name!r}; did you mean {', '.join(close)}? list_models() names all {len(_TABLE)}"
+        )
     return _TABLE[name]
