@@ -146,8 +146,12 @@ def test_a_subgroup_of_a_planar_group_acts_on_the_plane():
 def test_a_planar_action_is_one():
     table, turns = C(4).table, C(4).plane(C(4).elements).numpy()
     assert FiniteGroup(table, matrices=-0.0 + turns) == FiniteGroup(table, matrices=np.where(turns == 0, -0.0, turns))
-    for matrices, message in ((3 * turns, "orthogonal"), (turns[:2], "orthogonal"), (turns[[0, 2, 1, 3]], "does not multiply"),
-                              (turns[[0, 2, 0, 2]], "faithful")):
+    for matrices, message in (
+        (3 * turns, "orthogonal"),
+        (turns[:2], "orthogonal"),
+        (turns[[0, 2, 1, 3]], "does not multiply"),
+        (turns[[0, 2, 0, 2]], "faithful"),
+    ):
         with pytest.raises(ValueError, match=message):
             FiniteGroup(table, matrices=matrices)
 

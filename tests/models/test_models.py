@@ -85,7 +85,9 @@ def test_wide_resnet_detects_an_inexact_size():
 def test_channels_match_means_equal_compute():
     net = st.create_model("wrn10_4", groups=("C8", "C8", "C8"), match="channels", kernel_size=3)
     plain = st.create_model("wrn10_4_plain")
-    ours = [m.out_channels for m in st.bake(net).modules() if isinstance(m, torch.nn.Conv2d) and m.kernel_size == (3, 3)]
+    ours = [
+        m.out_channels for m in st.bake(net).modules() if isinstance(m, torch.nn.Conv2d) and m.kernel_size == (3, 3)
+    ]
     theirs = [m.out_channels for m in plain.modules() if isinstance(m, torch.nn.Conv2d) and m.kernel_size == (3, 3)]
     assert ours == theirs
 

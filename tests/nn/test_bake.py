@@ -18,8 +18,12 @@ class Own(nn.Module):
         super().__init__()
         t = 3 * group.regular + 2 * group.trivial
         self.lift = st.nn.Conv2d(2 * group.trivial, t, 3, padding=1)
-        self.blocks = nn.ModuleList([st.nn.Sequential(st.nn.Conv2d(t, t, 3, padding=1, bias=False), st.nn.BatchNorm(t),
-                                                      st.nn.ReLU(t)) for _ in range(2)])
+        self.blocks = nn.ModuleList(
+            [
+                st.nn.Sequential(st.nn.Conv2d(t, t, 3, padding=1, bias=False), st.nn.BatchNorm(t), st.nn.ReLU(t))
+                for _ in range(2)
+            ]
+        )
         self.heads = nn.ModuleDict({"a": st.nn.GroupPool(t), "b": st.nn.Linear(t, 3 * group.trivial)})
         self.twice = st.nn.Conv2d(t, t, 1)
         self.scale = nn.Parameter(torch.randn(1))
@@ -48,8 +52,9 @@ def test_a_users_own_module(group):
 
 def test_batch_norm_folds_into_the_map_before_it_and_into_no_other():
     t = 2 * C8.regular
-    chain = st.nn.Sequential(st.nn.Conv2d(t, t, 3, padding=1, bias=False), st.nn.BatchNorm(t), st.nn.ReLU(t),
-                             st.nn.BatchNorm(t)).double()
+    chain = st.nn.Sequential(
+        st.nn.Conv2d(t, t, 3, padding=1, bias=False), st.nn.BatchNorm(t), st.nn.ReLU(t), st.nn.BatchNorm(t)
+    ).double()
     chain(torch.randn(4, t.size, 5, 5, dtype=torch.float64))
     baked = st.bake(chain)
     assert [type(m).__name__ for m in baked][:2] == ["Conv2d", "ReLU"]
@@ -68,8 +73,13 @@ def test_planted_fault_a_norm_in_train_mode_is_not_what_bake_folds():
 def test_so2_net_bakes():
     t, v = 4 * SO2.spectral_regular(2), SO2.type("3x0 + 2x1 + 2x3")
     gated = st.nn.Gate.gated_type(v) if hasattr(st.nn.Gate, "gated_type") else None
-    layers = [st.nn.Conv2d(2 * SO2.trivial, t, 5, padding=2), st.nn.FourierAct(t), st.nn.BatchNorm(t),
-              st.nn.Conv2d(t, v, 5, padding=2), st.nn.NormAct(v)]
+    layers = [
+        st.nn.Conv2d(2 * SO2.trivial, t, 5, padding=2),
+        st.nn.FourierAct(t),
+        st.nn.BatchNorm(t),
+        st.nn.Conv2d(t, v, 5, padding=2),
+        st.nn.NormAct(v),
+    ]
     if gated is not None:
         layers += [st.nn.Conv2d(v, gated, 3, padding=1), st.nn.Gate(v)]
     layers.append(st.nn.NormPool(layers[-1].out_type))

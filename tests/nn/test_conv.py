@@ -36,7 +36,8 @@ def lattice_error(layer, side=9):
     y = layer(x)
     before, after = PixelGrid.of(x), PixelGrid.of(y)
     errors = [
-        (layer(before.transform(x, layer.in_type, g)) - after.transform(y, layer.out_type, g)).abs().max() / y.abs().max()
+        (layer(before.transform(x, layer.in_type, g)) - after.transform(y, layer.out_type, g)).abs().max()
+        / y.abs().max()
         for g in lattice(group)
         if before.is_exact(group, g)
     ]
@@ -48,8 +49,12 @@ def test_exact_on_the_lattice(group):
     torch.manual_seed(0)
     for source in types(group):
         for target in types(group):
-            for window in ({"kernel_size": 3, "padding": 1}, {"kernel_size": 5, "padding": 2, "stride": 2},
-                           {"kernel_size": 1}, {"kernel_size": 3, "padding": 2, "dilation": 2}):
+            for window in (
+                {"kernel_size": 3, "padding": 1},
+                {"kernel_size": 5, "padding": 2, "stride": 2},
+                {"kernel_size": 1},
+                {"kernel_size": 3, "padding": 2, "dilation": 2},
+            ):
                 assert lattice_error(st.nn.Conv2d(source, target, **window).double()) < 1e-12
             assert lattice_error(st.nn.ConvTranspose2d(source, target, 3, stride=2, padding=1).double()) < 1e-12
 
@@ -96,8 +101,11 @@ def test_the_three_ways_to_a_filter_agree():
     from steerable.kernels.harmonic import sampled_basis
 
     for group in (st.C(3), st.C(8), st.D(3), st.D(4)):
-        for source, target in ((group.regular, group.regular), (group.trivial, group.regular),
-                               (group.regular, group.trivial)):
+        for source, target in (
+            (group.regular, group.regular),
+            (group.trivial, group.regular),
+            (group.regular, group.trivial),
+        ):
             layer = st.nn.Conv2d(1 * source, 1 * target, 5).double()
             ours = torch.stack([_one_hot_filter(layer, i) for i in range(layer.weight.numel())]).flatten(1).numpy()
             solved = sampled_basis(source, target, GaussianRings.for_size(5), 5)
@@ -125,8 +133,12 @@ def test_pixel_filters_make_a_group_convolution():
 
 
 def test_schur_path_equals_the_dense_filter():
-    for group in (st.C(8), st.D(8), st.SO2(), st.FiniteGroup.from_permutations([[1, 2, 3, 0, 5, 6, 7, 4],
-                                                                                [4, 7, 6, 5, 2, 1, 0, 3]])):
+    for group in (
+        st.C(8),
+        st.D(8),
+        st.SO2(),
+        st.FiniteGroup.from_permutations([[1, 2, 3, 0, 5, 6, 7, 4], [4, 7, 6, 5, 2, 1, 0, 3]]),
+    ):
         irreps = group.irreps() if group.is_finite else group.irreps(3)
         t = sum((3 * rep for rep in irreps), 0 * group.trivial)
         out = sum((2 * rep for rep in irreps[::-1]), 0 * group.trivial)
@@ -216,16 +228,24 @@ def test_built_under_meta_and_inference_mode():
     layer(torch.randn(1, 20, 5, 5)).sum().backward()
 
 
-@pytest.mark.parametrize("make,words", [
-    (lambda: st.nn.Conv2d(1 * st.C(8).trivial, 2 * st.C(8).regular, 4), ["odd", "4", "3 or 5"]),
-    (lambda: st.nn.Conv2d(1 * st.C(8).trivial, 2 * st.C(4).regular, 3), ["C8", "C4", "Restrict"]),
-    (lambda: st.nn.Conv2d(3, 2 * st.C(4).regular, 3), ["FieldType", "3"]),
-    (lambda: st.nn.Conv2d(1 * st.C(8).trivial, 2 * st.C(8).regular, 3, padding_mode="mirror"), ["mirror", "reflect"]),
-    (lambda: st.nn.Conv2d(1 * st.C(8).trivial, 2 * st.C(8).regular, 3, stride=(2, 1)), ["stride", "(2, 1)"]),
-    (lambda: st.nn.Conv2d(16 * st.C(8).regular, 2 * st.C(8).regular, 3)(torch.randn(1, 3, 8, 8)),
-     ["3 channels", "128", "C8: 16 regular", "lifting"]),
-    (lambda: st.nn.Conv2d(1 * st.C(8).trivial, 2 * st.C(8).regular, 3, bandlimit="soft"), ["soft", "default"]),
-])
+@pytest.mark.parametrize(
+    "make,words",
+    [
+        (lambda: st.nn.Conv2d(1 * st.C(8).trivial, 2 * st.C(8).regular, 4), ["odd", "4", "3 or 5"]),
+        (lambda: st.nn.Conv2d(1 * st.C(8).trivial, 2 * st.C(4).regular, 3), ["C8", "C4", "Restrict"]),
+        (lambda: st.nn.Conv2d(3, 2 * st.C(4).regular, 3), ["FieldType", "3"]),
+        (
+            lambda: st.nn.Conv2d(1 * st.C(8).trivial, 2 * st.C(8).regular, 3, padding_mode="mirror"),
+            ["mirror", "reflect"],
+        ),
+        (lambda: st.nn.Conv2d(1 * st.C(8).trivial, 2 * st.C(8).regular, 3, stride=(2, 1)), ["stride", "(2, 1)"]),
+        (
+            lambda: st.nn.Conv2d(16 * st.C(8).regular, 2 * st.C(8).regular, 3)(torch.randn(1, 3, 8, 8)),
+            ["3 channels", "128", "C8: 16 regular", "lifting"],
+        ),
+        (lambda: st.nn.Conv2d(1 * st.C(8).trivial, 2 * st.C(8).regular, 3, bandlimit="soft"), ["soft", "default"]),
+    ],
+)
 def test_errors_teach(make, words):
     with pytest.raises((ValueError, TypeError)) as caught:
         make()

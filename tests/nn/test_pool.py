@@ -48,17 +48,25 @@ CASES = [(k, n, v, t) for k, v in PERMUTATION_LAYERS.items() for n, t in PLANAR_
 CASES += [(k, n, v, t) for k, v in ANY_LAYERS.items() for n, t in {**PLANAR, "perm": PLANAR_PERMUTATIONS["D4"]}.items()]
 
 
-@pytest.mark.parametrize(("make", "side", "type"), [(v[0], v[1], t) for _, _, v, t in CASES],
-                         ids=[f"{k}-{n}" for k, n, _, _ in CASES])
+@pytest.mark.parametrize(
+    ("make", "side", "type"), [(v[0], v[1], t) for _, _, v, t in CASES], ids=[f"{k}-{n}" for k, n, _, _ in CASES]
+)
 def test_exact_on_the_lattice(make, side, type) -> None:
     layer = make(type).double()
     assert lattice_error(layer, type, layer.out_type, draw(type, side, side)) < 1e-10
 
 
-@pytest.mark.parametrize(("layer", "side"), [
-    (MaxPool2d(PLANAR_PERMUTATIONS["C4"], 2), 9), (MaxPool2d(PLANAR_PERMUTATIONS["C4"], 3, 2, 1), 8),
-    (AvgPool2d(PLANAR["C4"], 2), 9), (NormMaxPool2d(PLANAR["C4"], 3, 2, 1), 8),
-    (BlurPool2d(PLANAR["C4"], kernel_size=5), 8)], ids=lambda v: str(v)[:10])
+@pytest.mark.parametrize(
+    ("layer", "side"),
+    [
+        (MaxPool2d(PLANAR_PERMUTATIONS["C4"], 2), 9),
+        (MaxPool2d(PLANAR_PERMUTATIONS["C4"], 3, 2, 1), 8),
+        (AvgPool2d(PLANAR["C4"], 2), 9),
+        (NormMaxPool2d(PLANAR["C4"], 3, 2, 1), 8),
+        (BlurPool2d(PLANAR["C4"], kernel_size=5), 8),
+    ],
+    ids=lambda v: str(v)[:10],
+)
 def test_the_size_rule_is_needed_and_told_once(layer, side: int) -> None:
     type = layer.in_type
     layer = layer.double()
@@ -73,7 +81,7 @@ def test_the_size_rule_is_needed_and_told_once(layer, side: int) -> None:
     with pytest.raises(ValueError, match="expected 0"):
         model(x)
     with pytest.raises(ValueError, match="pad or crop"):
-        pickle.loads(pickle.dumps(model))(x)  # noqa: S301 (its own bytes)
+        pickle.loads(pickle.dumps(model))(x)
     strict(model, False)(x)
 
 
@@ -102,8 +110,9 @@ def test_norm_max_pool_takes_the_longest_vector() -> None:
     b = type.blocks[1]
     v = x[:, b.start : b.stop].reshape(3, *b.shape, 16)
     best = v.square().sum(2).argmax(-1)
-    torch.testing.assert_close(y[:, b.start : b.stop].reshape(3, *b.shape),
-                               torch.take_along_dim(v, best[:, :, None, None], 3)[..., 0])
+    torch.testing.assert_close(
+        y[:, b.start : b.stop].reshape(3, *b.shape), torch.take_along_dim(v, best[:, :, None, None], 3)[..., 0]
+    )
 
 
 def test_blur_keeps_constants_and_halves_every_side() -> None:
@@ -132,12 +141,18 @@ def test_tooling(name: str) -> None:
     tooling(make(type), draw(type, side - 4, side - 4, batch=2))
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda t: MaxPool2d(t, 0), "kernel_size"), (lambda t: AvgPool2d(t, (2, 3)), "square"),
-    (lambda t: MaxPool2d(t, 3, padding=2), "half the kernel"), (lambda t: BlurPool2d(t, sigma=0), "sigma"),
-    (lambda t: AdaptiveAvgPool2d(t, 0), "output_size"),
-    (lambda t: AvgPool2d(t, 2)(torch.zeros(1, 2, 4, 4)), "expects 11"),
-    (lambda t: AvgPool2d(t, 2)(torch.zeros(1, 11, 4)), r"\[B, C, H, W\]")])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda t: MaxPool2d(t, 0), "kernel_size"),
+        (lambda t: AvgPool2d(t, (2, 3)), "square"),
+        (lambda t: MaxPool2d(t, 3, padding=2), "half the kernel"),
+        (lambda t: BlurPool2d(t, sigma=0), "sigma"),
+        (lambda t: AdaptiveAvgPool2d(t, 0), "output_size"),
+        (lambda t: AvgPool2d(t, 2)(torch.zeros(1, 2, 4, 4)), "expects 11"),
+        (lambda t: AvgPool2d(t, 2)(torch.zeros(1, 11, 4)), r"\[B, C, H, W\]"),
+    ],
+)
 def test_errors_name_what_was_given(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call(PLANAR_PERMUTATIONS["C4"])

@@ -37,8 +37,10 @@ CASES = [
 def intertwining_error(layer, x, group_map, small) -> float:
     """Largest ``|f(h x) - h f(x)|`` over the subgroup."""
     y = layer(x)
-    return max(float((layer(layer.in_type.transform(x, group_map(h))) - layer.out_type.transform(y, h)).abs().max())
-               for h in small.elements)
+    return max(
+        float((layer(layer.in_type.transform(x, group_map(h))) - layer.out_type.transform(y, h)).abs().max())
+        for h in small.elements
+    )
 
 
 @pytest.mark.parametrize(("type", "small", "text"), CASES, ids=lambda v: str(v)[:30])
@@ -121,9 +123,16 @@ def test_fourier_law_catches_a_missing_gather() -> None:
     assert channel_error(there, type, type.fourier, draw(type, 4, 3)) > 1e-2
 
 
-@pytest.mark.parametrize("make", [
-    lambda: Restrict(2 * D4.regular + D4.quotient(st.D(1)), st.D(1)), lambda: Restrict(TYPES["D3 tensor"], st.D(1)),
-    lambda: ToFourier(TYPES["C5"]), lambda: FromFourier(TYPES["C5"])], ids=["permutation", "matrices", "to", "from"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Restrict(2 * D4.regular + D4.quotient(st.D(1)), st.D(1)),
+        lambda: Restrict(TYPES["D3 tensor"], st.D(1)),
+        lambda: ToFourier(TYPES["C5"]),
+        lambda: FromFourier(TYPES["C5"]),
+    ],
+    ids=["permutation", "matrices", "to", "from"],
+)
 def test_tooling(make) -> None:
     layer = make()
     tooling(layer, draw(layer.in_type, 2, 2, batch=2))

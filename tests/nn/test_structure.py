@@ -109,11 +109,19 @@ def test_dropout_bakes_away_and_sequential_takes_all() -> None:
     assert len(baked) == 3 and not any(isinstance(m, nn.Dropout) for m in baked)
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda t: Upsample2d(t), "either scale_factor or size"), (lambda t: Upsample2d(t, 2, mode="area"), "got 'area'"),
-    (lambda t: Upsample2d(t, 1.5, mode="nearest"), "integer scale_factor"), (lambda t: Pad2d(t, -1), "got -1"),
-    (lambda t: Pad2d(t, 1, "same"), "got 'same'"), (lambda t: DiscMask(t, -1), "got -1"),
-    (lambda t: FieldDropout(t, 1.5), "got 1.5"), (lambda t: DiscMask(t)(torch.zeros(2, 3, 4, 4)), "expects 12")])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda t: Upsample2d(t), "either scale_factor or size"),
+        (lambda t: Upsample2d(t, 2, mode="area"), "got 'area'"),
+        (lambda t: Upsample2d(t, 1.5, mode="nearest"), "integer scale_factor"),
+        (lambda t: Pad2d(t, -1), "got -1"),
+        (lambda t: Pad2d(t, 1, "same"), "got 'same'"),
+        (lambda t: DiscMask(t, -1), "got -1"),
+        (lambda t: FieldDropout(t, 1.5), "got 1.5"),
+        (lambda t: DiscMask(t)(torch.zeros(2, 3, 4, 4)), "expects 12"),
+    ],
+)
 def test_errors_name_what_was_given(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call(PLANAR["C4"])

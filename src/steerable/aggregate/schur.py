@@ -56,8 +56,16 @@ def schur_plan(bank: FilterBank) -> SchurPlan | None:
             continue
         n, segment = found[0]
         into = bank.in_parts[segment.in_part]
-        blocks.append(SchurBlock(order.index(segment.in_part), out.channels.size, n,
-                                 (len(out.channels), len(into.channels)), out.rep.size, real))
+        blocks.append(
+            SchurBlock(
+                order.index(segment.in_part),
+                out.channels.size,
+                n,
+                (len(out.channels), len(into.channels)),
+                out.rep.size,
+                real,
+            )
+        )
     return SchurPlan(tuple(bank.in_parts[n].channels.size for n in order), tuple(blocks))
 
 
@@ -94,5 +102,5 @@ def schur_map(x: Tensor, weights: list[Tensor], banks: list[Tensor], plan: Schur
 
 
 def _multiply(matrix: Tensor, columns: Tensor) -> Tensor:
-    """``[n, m] @ [B, m, s]`` as a batched product: ``matmul`` would transpose and copy the columns to fold the batch."""
+    """``[n, m] @ [B, m, s]`` as a batched product: ``matmul`` would transpose and copy the columns first."""
     return torch.bmm(matrix.expand(columns.shape[0], -1, -1), columns)

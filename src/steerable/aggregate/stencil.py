@@ -17,7 +17,8 @@ class Expansion(NamedTuple):
     Attributes:
         banks: ``[K, rows * area]`` for each segment of the weights.
         counts: rows of weights in each segment.
-        index: ``[C_out * C_in]`` row of the stacked products that each entry of the filter takes, ``None`` for all in turn.
+        index: ``[C_out * C_in]`` row of the stacked products that each entry of the filter takes, ``None`` for all in
+            turn.
         inverse: where each row goes.
         holes: whether some entries are zero.
         shape: of the filter, ``(C_out, C_in, *kernel)``.
@@ -37,8 +38,9 @@ class Expansion(NamedTuple):
             rows = (weight.view(self.counts[0], -1) @ self.banks[0]).view(-1, area)
         else:
             parts = weight.split([n * b.shape[0] for n, b in zip(self.counts, self.banks, strict=True)])
-            rows = torch.cat([(w.view(n, -1) @ b).view(-1, area)
-                              for w, n, b in zip(parts, self.counts, self.banks, strict=True)])
+            rows = torch.cat(
+                [(w.view(n, -1) @ b).view(-1, area) for w, n, b in zip(parts, self.counts, self.banks, strict=True)]
+            )
         if self.index is not None:
             rows = (F.pad(rows, (0, 0, 0, 1)) if self.holes else rows).index_select(0, self.index)
         return rows.view(self.shape)
@@ -52,8 +54,9 @@ class Expansion(NamedTuple):
         if len(self.banks) == 1:
             return (rows.view(self.counts[0], -1) @ self.banks[0].T).view(-1)
         parts = rows.split([n * b.shape[1] // area for n, b in zip(self.counts, self.banks, strict=True)])
-        return torch.cat([(r.reshape(n, -1) @ b.T).view(-1)
-                          for r, n, b in zip(parts, self.counts, self.banks, strict=True)])
+        return torch.cat(
+            [(r.reshape(n, -1) @ b.T).view(-1) for r, n, b in zip(parts, self.counts, self.banks, strict=True)]
+        )
 
 
 class _Expand(torch.autograd.Function):

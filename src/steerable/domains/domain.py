@@ -39,7 +39,8 @@ class Domain(ABC):
         """``[g f](p) = rho(g) f(g^-1 p)``."""
         return type.transform(self.move(x, type.group, g), g)
 
-    def sample(self, batch: int, channels: int, dtype: torch.dtype = torch.float64,
-               generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self, batch: int, channels: int, dtype: torch.dtype = torch.float64, generator: torch.Generator | None = None
+    ) -> Tensor:
         """A random field ``[batch, channels, *shape]``."""
         return torch.randn(batch, channels, *self.shape, dtype=dtype, generator=generator)

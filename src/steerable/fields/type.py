@@ -68,8 +68,10 @@ class FieldType:
         for term in split_top(text, "+") if text.strip() not in ("", "0 channels") else []:
             match = re.fullmatch(r"\s*(\d+)\s*(?:x\s*|\s)(.+?)\s*", term)
             if not match:
-                raise ValueError(f"cannot read {term.strip()!r} in the type {text!r} of {group.name}; expected terms such "
-                                 f"as '16 regular' or '32x0', joined by '+'")
+                raise ValueError(
+                    f"cannot read {term.strip()!r} in the type {text!r} of {group.name}; expected terms such "
+                    f"as '16 regular' or '32x0', joined by '+'"
+                )
             blocks.append((int(match[1]), group.representation(match[2])))
         return cls(group, blocks)
 
@@ -174,8 +176,11 @@ class FieldType:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return isinstance(other, FieldType) and self.group == other.group and \
-            [(b.multiplicity, b.rep) for b in self.blocks] == [(b.multiplicity, b.rep) for b in other.blocks]
+        return (
+            isinstance(other, FieldType)
+            and self.group == other.group
+            and [(b.multiplicity, b.rep) for b in self.blocks] == [(b.multiplicity, b.rep) for b in other.blocks]
+        )
 
     def __hash__(self) -> int:
         return hash((self.group, tuple((b.multiplicity, b.rep) for b in self.blocks)))

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-# A column is taken when what is left of it exceeds this fraction of the largest remainder. The value is deliberately not
+# A column is taken when what is left of it exceeds this fraction of the largest remainder. The value is deliberately
+# not
 # a simple number: remainders of symmetric projectors tie at simple ratios, and rounding must not decide between them.
 _ACCEPT = 0.3719
 

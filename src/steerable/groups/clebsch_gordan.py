@@ -18,8 +18,8 @@ def clebsch_gordan(a: Representation, b: Representation, target: Representation)
         target: irrep to couple to.
 
     Returns:
-        ``[s, d_target, d_a, d_b]`` float64, one tensor for each time ``target`` occurs in ``a (x) b``. Together with the
-        commutant of ``target`` they span all equivariant bilinear maps; stacked over all targets they form an
+        ``[s, d_target, d_a, d_b]`` float64, one tensor for each time ``target`` occurs in ``a (x) b``. Together with
+        the commutant of ``target`` they span all equivariant bilinear maps; stacked over all targets they form an
         orthogonal matrix. (Cesa, Lang, Weiler, "A Program to Build E(N)-Equivariant Steerable CNNs", ICLR 2022.)
 
     Raises:

@@ -81,8 +81,10 @@ def _quotient(group: FiniteGroupBase, inclusion: Inclusion) -> Representation:
 
 def quotient(group: Group, subgroup: Group | Inclusion) -> Representation:
     """Permutations of the cosets ``G/H``; cosets are ordered by their smallest element."""
-    return _quotient(_require_finite(group, "quotient representation", "spectral_quotient(H, max_frequency)"),
-                     as_inclusion(group, subgroup))
+    return _quotient(
+        _require_finite(group, "quotient representation", "spectral_quotient(H, max_frequency)"),
+        as_inclusion(group, subgroup),
+    )
 
 
 def _images(inclusion: Inclusion) -> np.ndarray:
@@ -125,8 +127,10 @@ def _induced(group: Group, inclusion: Inclusion, rep: Representation) -> Represe
         return Representation(group, ids, basis, name, "induced")
     if group.name == "O2" and small.name == "SO2":
         return _induced_o2(group, rep, name)
-    raise TypeError(f"{small.name} has infinite index in {group.name}: its induced representations have infinite "
-                    f"dimension; use {group.name}.spectral_quotient(H, max_frequency) for functions on the quotient")
+    raise TypeError(
+        f"{small.name} has infinite index in {group.name}: its induced representations have infinite "
+        f"dimension; use {group.name}.spectral_quotient(H, max_frequency) for functions on the quotient"
+    )
 
 
 def _induced_o2(group: Group, rep: Representation, name: str) -> Representation:

@@ -46,11 +46,11 @@ class C(FiniteGroupBase):
 
     def compose(self, a: Tensor, b: Tensor) -> Tensor:
         """Addition modulo n."""
-        return (self._checked(a) + self._checked(b)) % self.order
+        return (self.checked(a) + self.checked(b)) % self.order
 
     def inverse(self, a: Tensor) -> Tensor:
         """Negation modulo n."""
-        return (-self._checked(a)) % self.order
+        return (-self.checked(a)) % self.order
 
     @property
     def is_planar(self) -> bool:
@@ -59,7 +59,7 @@ class C(FiniteGroupBase):
 
     def plane(self, g: Tensor) -> Tensor:
         """Rotation matrices."""
-        return torch.from_numpy(rotation(*turn(np.arange(self.order), self.order)))[self._checked(g)]
+        return torch.from_numpy(rotation(*turn(np.arange(self.order), self.order)))[self.checked(g)]
 
     def from_plane(self, matrix: Tensor) -> Tensor:
         """Element that acts as this rotation. Raises ``ValueError`` if C(n) has none."""

@@ -44,8 +44,10 @@ def decompose(group: Group, matrices: np.ndarray, frequency: int, band: int) -> 
             columns += list(isometries(matrices, psi, info.endomorphisms, copies))
     basis = np.concatenate(columns, axis=1) if columns else np.zeros((size, 0))
     if basis.shape[1] != size or np.abs(basis.T @ basis - np.eye(size)).max() > 1e-9:
-        raise ValueError(f"{group.name}: found irreps {ids} of total dimension {basis.shape[1]} in a representation of "
-                         f"dimension {size}; is it orthogonal, and its band at most {band}?")
+        raise ValueError(
+            f"{group.name}: found irreps {ids} of total dimension {basis.shape[1]} in a representation of "
+            f"dimension {size}; is it orthogonal, and its band at most {band}?"
+        )
     return tuple(ids), basis
 
 

@@ -40,7 +40,7 @@ class D(FiniteGroupBase):
         return f"D{self.n}"
 
     def _split(self, g: Tensor) -> tuple[Tensor, Tensor]:
-        g = self._checked(g)
+        g = self.checked(g)
         return g % self.n, torch.div(g, self.n, rounding_mode="floor")
 
     @cached_property
@@ -71,7 +71,7 @@ class D(FiniteGroupBase):
 
     def plane(self, g: Tensor) -> Tensor:
         """Rotations and reflections."""
-        return torch.from_numpy(self._plane)[self._checked(g)]
+        return torch.from_numpy(self._plane)[self.checked(g)]
 
     def from_plane(self, matrix: Tensor) -> Tensor:
         """Element that acts as this matrix. Raises ``ValueError`` if D(n) has none."""

@@ -22,8 +22,8 @@ def sampling_matrix(rep: Representation, elements: Tensor) -> Tensor:
         elements: ``[n, ...]`` group elements.
 
     Returns:
-        float64. ``f -> A f`` satisfies ``A(elements) rho(h) = A(h^-1 elements)``. For the regular representation and all
-        elements ``A`` is the identity times ``sqrt(order)``.
+        float64. ``f -> A f`` satisfies ``A(elements) rho(h) = A(h^-1 elements)``. For the regular representation and
+        all elements ``A`` is the identity times ``sqrt(order)``.
 
     Raises:
         ValueError: if an irrep occurs more often than in the regular representation.
@@ -35,8 +35,10 @@ def sampling_matrix(rep: Representation, elements: Tensor) -> Tensor:
         vectors = adapted_vectors(group, id)
         copy = seen.get(id, 0)
         if copy >= vectors.shape[1]:
-            raise ValueError(f"{rep!r} holds irrep {id} more than {vectors.shape[1]} times: these are no functions on "
-                             f"{group.name}. Use 'm * {group.name}.spectral_regular(L)'")
+            raise ValueError(
+                f"{rep!r} holds irrep {id} more than {vectors.shape[1]} times: these are no functions on "
+                f"{group.name}. Use 'm * {group.name}.spectral_regular(L)'"
+            )
         seen[id] = copy + 1
         psi = group.irrep_matrix(id, elements)
         columns.append(np.sqrt(len(vectors)) * psi @ torch.from_numpy(vectors[:, copy]))
@@ -47,8 +49,10 @@ def sampling_matrix(rep: Representation, elements: Tensor) -> Tensor:
 def _transform(rep: Representation, samples: int) -> tuple[np.ndarray, np.ndarray]:
     a = sampling_matrix(rep, rep.group.grid(samples)).numpy()
     if np.linalg.matrix_rank(a) < rep.size:
-        raise ValueError(f"{samples} samples cannot hold the {rep.size} coefficients of {rep!r}: use at least "
-                         f"{rep.size}, better twice as many")
+        raise ValueError(
+            f"{samples} samples cannot hold the {rep.size} coefficients of {rep!r}: use at least "
+            f"{rep.size}, better twice as many"
+        )
     gram = a.T @ a / len(a)
     if np.abs(gram - np.eye(rep.size)).max() < 1e-10:
         return a, a.T / len(a)  # the grid integrates products exactly: the inverse is the transpose

@@ -31,15 +31,19 @@ def irreps_from_table(group: FiniteGroupBase) -> tuple[tuple[IrrepInfo, np.ndarr
     """
     n, table = group.order, group.table
     if n > _LARGEST:
-        raise ValueError(f"{group.name} has {n} elements; irreps are found numerically up to {_LARGEST}. Build it as a "
-                         f"product of smaller groups")
+        raise ValueError(
+            f"{group.name} has {n} elements; irreps are found numerically up to {_LARGEST}. Build it as a "
+            f"product of smaller groups"
+        )
     for attempt in range(8):
         spaces = _eigenspaces(table, attempt)
         found = _distinct([_restrict(table, space) for space in spaces])
         if sum(m.shape[1] ** 2 / _type(m) for m in found) == n:
             break
     else:
-        raise RuntimeError(f"{group.name}: the irreps found fill only part of the {n}-dimensional regular representation")
+        raise RuntimeError(
+            f"{group.name}: the irreps found fill only part of the {n}-dimensional regular representation"
+        )
     found.sort(key=lambda m: (m.shape[1], tuple(-np.round(np.einsum("gii->g", m), 6))))
     result = []
     for index, matrices in enumerate(found):

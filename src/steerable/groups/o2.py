@@ -89,8 +89,9 @@ class O2(Group):
     def irrep_ids(self, max_frequency: int | None = None) -> tuple[str, ...]:
         """``"0e", "0o", "1", ...``. Raises ``ValueError`` without ``max_frequency``."""
         if max_frequency is None:
-            raise ValueError("O2 has infinitely many irreps: give max_frequency, for example O2().irreps(3), "
-                             f"got {max_frequency!r}")
+            raise ValueError(
+                f"O2 has infinitely many irreps: give max_frequency, for example O2().irreps(3), got {max_frequency!r}"
+            )
         return ("0e", "0o", *(str(k) for k in range(1, max_frequency + 1)))
 
     def irrep_info(self, id: str) -> IrrepInfo:

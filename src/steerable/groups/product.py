@@ -108,7 +108,7 @@ class FiniteProduct(ProductIrreps, FiniteGroupBase):
 
     def irrep_matrix(self, id: str, g: Tensor) -> Tensor:
         """Outer tensor product, on its irreducible part."""
-        return ProductIrreps.irrep_matrix(self, id, self._checked(g))
+        return ProductIrreps.irrep_matrix(self, id, self.checked(g))
 
 
 class MixedProduct(ProductIrreps):
@@ -196,8 +196,14 @@ def _product_irrep(group: ProductIrreps, id: str) -> tuple[IrrepInfo, np.ndarray
         projector = projector @ (np.eye(size) + (-1 if sign == "-" else 1) * involution) / 2
     basis = canonical_basis(projector, round(np.trace(projector))) if cuts else projector
     frequency = max(a.frequency, b.frequency)
-    samples = _kron(torch.from_numpy(irrep_samples(group.first, i, 2 * frequency))[:, None],
-                    torch.from_numpy(irrep_samples(group.second, j, 2 * frequency))[None]).flatten(0, 1).numpy()
+    samples = (
+        _kron(
+            torch.from_numpy(irrep_samples(group.first, i, 2 * frequency))[:, None],
+            torch.from_numpy(irrep_samples(group.second, j, 2 * frequency))[None],
+        )
+        .flatten(0, 1)
+        .numpy()
+    )
     endomorphisms = commutant_basis(basis.T @ samples @ basis)
     return IrrepInfo(id, basis.shape[1], len(endomorphisms), frequency, endomorphisms), basis
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from steerable.groups.finite import FiniteGroupBase
 from steerable.groups.group import Group
 
 if TYPE_CHECKING:
@@ -32,8 +33,14 @@ class Representation:
     ``4 * rho`` and ``rho + sigma`` make field types; representations combine by :meth:`direct_sum` and :meth:`tensor`.
     """
 
-    def __init__(self, group: Group, irreps: tuple[str, ...], change_of_basis: np.ndarray | Tensor | None = None,
-                 name: str | None = None, kind: str = "custom") -> None:
+    def __init__(
+        self,
+        group: Group,
+        irreps: tuple[str, ...],
+        change_of_basis: np.ndarray | Tensor | None = None,
+        name: str | None = None,
+        kind: str = "custom",
+    ) -> None:
         self.group = group
         self.irreps = tuple(irreps)
         self.size = sum(group.irrep_info(i).dim for i in self.irreps)
@@ -44,8 +51,10 @@ class Representation:
             given = change_of_basis.cpu().numpy() if isinstance(change_of_basis, Tensor) else change_of_basis
             q = np.array(given, dtype=np.float64)
             if q.shape != (self.size, self.size) or np.abs(q @ q.T - np.eye(self.size)).max() > 1e-9:
-                raise ValueError(f"representation {self.name} of {group.name}: the change of basis must be an orthogonal "
-                                 f"[{self.size}, {self.size}] matrix, got shape {q.shape}")
+                raise ValueError(
+                    f"representation {self.name} of {group.name}: the change of basis must be an orthogonal "
+                    f"[{self.size}, {self.size}] matrix, got shape {q.shape}"
+                )
             if np.abs(q - np.eye(self.size)).max() > 1e-12:
                 self._basis = q
 
@@ -62,7 +71,7 @@ class Representation:
     def __call__(self, g: Tensor) -> Tensor:
         """Matrices ``[..., d, d]`` (float64) at elements ``g``."""
         group = self.group
-        if isinstance(group, FiniteGroupBase) and self._table is not None:
+        if self._table is not None and isinstance(group, FiniteGroupBase):
             return torch.from_numpy(self._table)[group.checked(g)]
         parts = [group.irrep_matrix(i, g) for i in self.irreps]
         if len(parts) == 1:
@@ -167,8 +176,10 @@ class Representation:
         from steerable.fields.type import FieldType
 
         if not isinstance(multiplicity, int):
-            raise TypeError(f"int * representation makes fields; got {multiplicity!r}. Representations combine by "
-                            f".tensor() and .direct_sum()")
+            raise TypeError(
+                f"int * representation makes fields; got {multiplicity!r}. Representations combine by "
+                f".tensor() and .direct_sum()"
+            )
         return FieldType(self.group, [(multiplicity, self)])
 
     __rmul__ = __mul__

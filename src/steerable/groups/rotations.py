@@ -10,7 +10,8 @@ from torch import Tensor
 def turn(numerator: np.ndarray, denominator: int) -> tuple[np.ndarray, np.ndarray]:
     """Cosine and sine of ``2 pi numerator / denominator``, exactly 0, +-1, +-1/2 where they should be.
 
-    Folding the angle into the first octant makes the tables of C(n) and D(n) closed under quarter turns to the last bit.
+    Folding the angle into the first octant makes the tables of C(n) and D(n) closed under quarter turns to the last
+    bit.
     """
     n = np.asarray(numerator) * 8 % (8 * denominator)  # eighths of a turn, times the denominator
     octant, rest = n // denominator, n % denominator

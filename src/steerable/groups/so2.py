@@ -85,8 +85,10 @@ class SO2(Group):
     def irrep_ids(self, max_frequency: int | None = None) -> tuple[str, ...]:
         """``"0"`` .. ``"max_frequency"``. Raises ``ValueError`` without one."""
         if max_frequency is None:
-            raise ValueError("SO2 has infinitely many irreps: give max_frequency, for example SO2().irreps(3), "
-                             f"got {max_frequency!r}")
+            raise ValueError(
+                "SO2 has infinitely many irreps: give max_frequency, for example SO2().irreps(3), "
+                f"got {max_frequency!r}"
+            )
         return tuple(str(k) for k in range(max_frequency + 1))
 
     def irrep_info(self, id: str) -> IrrepInfo:

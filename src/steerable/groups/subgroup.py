@@ -54,8 +54,10 @@ def include(small: Group, big: Group) -> Inclusion:
     if small.order == 1:
         return Inclusion(small, big, big.identity.numpy()[None])
     if not (small.is_planar and big.is_planar):
-        raise ValueError(f"no canonical inclusion of {small.name} in {big.name}: give an Inclusion, for example from "
-                         f"{big.name}.subgroup_from([...])")
+        raise ValueError(
+            f"no canonical inclusion of {small.name} in {big.name}: give an Inclusion, for example from "
+            f"{big.name}.subgroup_from([...])"
+        )
     try:
         big.from_plane(small.plane(small.generators))
     except ValueError as error:
@@ -74,6 +76,7 @@ def as_inclusion(big: Group, subgroup: Group | Inclusion) -> Inclusion:
     if isinstance(subgroup, Group):
         return big.subgroup(subgroup)
     if subgroup.big != big:
-        raise ValueError(f"expected a subgroup of {big.name}, got an inclusion of {subgroup.small.name} in "
-                         f"{subgroup.big.name}")
+        raise ValueError(
+            f"expected a subgroup of {big.name}, got an inclusion of {subgroup.small.name} in {subgroup.big.name}"
+        )
     return subgroup

@@ -1,4 +1,4 @@
-"""The filter of a whole layer as one linear function of its weights: some matrix products and one permutation of rows."""
+"""The filter of a whole layer as one linear function of its weights: matrix products, one permutation of rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """The weights of one pair of parts: ``[count, K] @ bank [K, width]`` gives ``count * width / k^2`` rows of the filter.
+    """Weights of one pair of parts: ``[count, K] @ bank [K, width]`` gives ``count * width / k^2`` rows of the filter.
 
     Attributes:
         count: number of weight rows.
@@ -89,11 +89,13 @@ def split_parts(type: FieldType) -> tuple[Part, ...]:
 
 
 @lru_cache(maxsize=512)
-def filter_bank(in_type: FieldType, out_type: FieldType, filters: Filters, kernel_size: int,
-                groups: int = 1) -> FilterBank:
+def filter_bank(
+    in_type: FieldType, out_type: FieldType, filters: Filters, kernel_size: int, groups: int = 1
+) -> FilterBank:
     """Bank of one layer; ``in_type`` and ``out_type`` are those of one group of a grouped convolution.
 
-    Pairs of regular and trivial fields of a finite group use moved copies of small filters, all others the solved basis.
+    Pairs of regular and trivial fields of a finite group use moved copies of small filters, all others the solved
+    basis.
     """
     out_parts, in_parts = split_parts(out_type), split_parts(in_type)
     area = kernel_size**2
@@ -122,8 +124,9 @@ def filter_bank(in_type: FieldType, out_type: FieldType, filters: Filters, kerne
     return FilterBank(tuple(segments), None if identity else flat.astype(np.int32), inverse, holes, out_parts, in_parts)
 
 
-def _pair(source: Representation, target: Representation, filters: Filters,
-          kernel_size: int) -> tuple[np.ndarray, np.ndarray, float]:
+def _pair(
+    source: Representation, target: Representation, filters: Filters, kernel_size: int
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Bank ``[K, width]``, the row ``[d_out, d_in]`` of each entry within a pair of fields, and the fan of one field.
 
     Rows of a pair are numbered as the product gives them; a pair of regular fields takes ``|G|`` weight rows.
@@ -131,8 +134,12 @@ def _pair(source: Representation, target: Representation, filters: Filters,
     group = source.group
     order = group.order or 0
     regular = group.regular if group.is_finite else None
-    flags = (source == regular, target == regular, source.is_trivial and source.size == 1,
-             target.is_trivial and target.size == 1)
+    flags = (
+        source == regular,
+        target == regular,
+        source.is_trivial and source.size == 1,
+        target.is_trivial and target.size == 1,
+    )
     if group.is_finite and order > 1 and (flags[0] or flags[1]) and (flags[0] or flags[2]) and (flags[1] or flags[3]):
         bank = orbit_bank(group, filters, kernel_size)
         functions = len(bank)

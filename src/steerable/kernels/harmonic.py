@@ -41,7 +41,7 @@ class HarmonicKernel(SteerableKernel):
         return sum(len(hom_basis_array(piece.rep, target)) for piece in self._pieces)
 
     def sample(self, points: np.ndarray) -> np.ndarray:
-        """Basis ``[dim, d_out, d_in, n]`` at points ``[n, 2]``, elements in the order of the filters within each irrep pair."""
+        """Basis ``[dim, d_out, d_in, n]`` at points ``[n, 2]``, in the order of the filters within each irrep pair."""
         values = self.filters.functions(points)
         group = self.in_rep.group
         out = []
@@ -51,8 +51,9 @@ class HarmonicKernel(SteerableKernel):
                 solved = [hom_basis_array(p.rep, target) @ values[p.start : p.stop] for p in self._pieces]
                 k = np.concatenate(solved).reshape(-1, t - s, v - u, len(points))
                 if not (self.out_rep.is_irrep and self.in_rep.is_irrep):
-                    k = np.einsum("ab,kbcn,dc->kadn", self.out_rep.basis[:, s:t], k, self.in_rep.basis[:, u:v],
-                                  optimize=True)
+                    k = np.einsum(
+                        "ab,kbcn,dc->kadn", self.out_rep.basis[:, s:t], k, self.in_rep.basis[:, u:v], optimize=True
+                    )
                 out.append(k)
         return np.concatenate(out)
 
@@ -70,8 +71,8 @@ def sampled_basis(in_rep: Representation, out_rep: Representation, filters: Filt
 def orbit_bank(group: Group, filters: Filters, kernel_size: int) -> np.ndarray:
     """Moved copies of every filter, ``[F, |G|, k*k]``: ``f(g^-1 x)``, each filter of unit mean norm.
 
-    A kernel between regular fields is ``kappa(x)[g, h] = phi_(g^-1 h)(g^-1 x)`` with free ``phi``: its basis over G x G is
-    never made.
+    A kernel between regular fields is ``kappa(x)[g, h] = phi_(g^-1 h)(g^-1 x)`` with free ``phi``: its basis over G x
+    G is never made.
     """
     bank = filters.orbit(group, stencil_points(kernel_size))
     norms = np.sqrt((bank**2).sum(-1).mean(-1))

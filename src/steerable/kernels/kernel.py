@@ -12,7 +12,8 @@ from steerable.groups.representation import Representation
 class SteerableKernel(ABC):
     """A linear space of maps from relative coordinates to matrices, ``kappa(h x) = rho_out(h) kappa(x) rho_in(h)^-1``.
 
-    The angular part is solved, the radial part is learned. A kernel never asks which domain it is on: it is given points.
+    The angular part is solved, the radial part is learned. A kernel never asks which domain it is on: it is given
+    points.
 
     Attributes:
         in_rep: representation of the input field.

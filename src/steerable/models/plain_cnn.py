@@ -24,9 +24,19 @@ class PlainCNN(nn.Module):
         ValueError: for another ``match``.
     """
 
-    def __init__(self, in_channels: int = 1, num_classes: int = 10, group: str | Group = "C8",
-                 fields: Sequence[int] = FIELDS, kernels: Sequence[int] = KERNELS, pool_after: Sequence[int] = (2, 4),
-                 hidden: int = 64, dropout: float = 0.0, mask: bool = True, match: str = "params") -> None:
+    def __init__(
+        self,
+        in_channels: int = 1,
+        num_classes: int = 10,
+        group: str | Group = "C8",
+        fields: Sequence[int] = FIELDS,
+        kernels: Sequence[int] = KERNELS,
+        pool_after: Sequence[int] = (2, 4),
+        hidden: int = 64,
+        dropout: float = 0.0,
+        mask: bool = True,
+        match: str = "params",
+    ) -> None:
         super().__init__()
         group = group if isinstance(group, Group) else parse_group(group)
         if match not in ("params", "compute"):
@@ -49,19 +59,38 @@ class PlainCNN(nn.Module):
         return self.net(x)
 
 
-def _features(in_channels: int, channels: Sequence[int], kernels: Sequence[int], pool_after: Sequence[int], mask: bool,
-              hidden: int, num_classes: int, dropout: float) -> nn.Sequential:
+def _features(
+    in_channels: int,
+    channels: Sequence[int],
+    kernels: Sequence[int],
+    pool_after: Sequence[int],
+    mask: bool,
+    hidden: int,
+    num_classes: int,
+    dropout: float,
+) -> nn.Sequential:
     one = C(1)
     layers: list[nn.Module] = [snn.bake(snn.DiscMask(in_channels * one.trivial))] if mask else []
     current = in_channels
     for i, (width, kernel) in enumerate(zip(channels, kernels, strict=True), 1):
-        layers += [nn.Conv2d(current, width, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(width),
-                   nn.ReLU(inplace=True)]
+        layers += [
+            nn.Conv2d(current, width, kernel, padding=kernel // 2, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+        ]
         if i in pool_after:
             layers.append(snn.bake(snn.BlurPool2d(width * one.trivial)))
         current = width
-    return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(current, hidden),
-                         nn.BatchNorm1d(hidden), nn.ELU(), nn.Dropout(dropout), nn.Linear(hidden, num_classes))
+    return nn.Sequential(
+        *layers,
+        nn.AdaptiveMaxPool2d(1),
+        nn.Flatten(),
+        nn.Linear(current, hidden),
+        nn.BatchNorm1d(hidden),
+        nn.ELU(),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, num_classes),
+    )
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -20,8 +20,15 @@ class PlainWideResNet(nn.Module):
         ValueError: for a depth that is no wide ResNet.
     """
 
-    def __init__(self, in_channels: int = 3, num_classes: int = 10, depth: int = 16, widen: int = 4, dropout: float = 0.0,
-                 kernel_size: int = 3) -> None:
+    def __init__(
+        self,
+        in_channels: int = 3,
+        num_classes: int = 10,
+        depth: int = 16,
+        widen: int = 4,
+        dropout: float = 0.0,
+        kernel_size: int = 3,
+    ) -> None:
         super().__init__()
         if depth < 10 or (depth - 4) % 6:
             raise ValueError(f"PlainWideResNet: depth must be 6 n + 4 (10, 16, 22, 28, ...), got {depth}")

@@ -24,8 +24,9 @@ class BlockPlan(NamedTuple):
     stride: int
 
 
-def make_plan(stages: list[Group], sizes: list[int], widen: int, blocks: int, match: str,
-              in_channels: int) -> list[BlockPlan]:
+def make_plan(
+    stages: list[Group], sizes: list[int], widen: int, blocks: int, match: str, in_channels: int
+) -> list[BlockPlan]:
     """Plan of all blocks.
 
     Args:

@@ -17,8 +17,10 @@ class _AdaptivePool2d(EquivariantModule):
         require_type(in_type, type(self).__name__)
         super().__init__(in_type, in_type)
         if not isinstance(output_size, int) or output_size < 1:
-            raise ValueError(f"{type(self).__name__}: output_size must be a positive integer (turns swap the axes), "
-                             f"got {output_size!r}")
+            raise ValueError(
+                f"{type(self).__name__}: output_size must be a positive integer (turns swap the axes), "
+                f"got {output_size!r}"
+            )
         self.output_size = output_size
 
     def extra_repr(self) -> str:

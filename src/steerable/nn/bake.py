@@ -64,5 +64,3 @@ def fold(layers: list[nn.Module]) -> list[nn.Module]:
             else:
                 flat.append(part)
     return flat
-
-

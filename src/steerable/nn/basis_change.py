@@ -39,8 +39,15 @@ class BasisChange(EquivariantModule):
         inverse: undo instead: reorder back, then the transposed matrices.
     """
 
-    def __init__(self, in_type: FieldType, out_type: FieldType, matrices: list[np.ndarray], order: np.ndarray,
-                 lengths: tuple[int, ...], inverse: bool = False) -> None:
+    def __init__(
+        self,
+        in_type: FieldType,
+        out_type: FieldType,
+        matrices: list[np.ndarray],
+        order: np.ndarray,
+        lengths: tuple[int, ...],
+        inverse: bool = False,
+    ) -> None:
         super().__init__(in_type, out_type)
         self.lengths, self.inverse = lengths, inverse
         still = bool((order == np.arange(len(order))).all())
@@ -48,8 +55,10 @@ class BasisChange(EquivariantModule):
         plain = all(np.isin(m, (0.0, 1.0)).all() for m in matrices)
         if plain and matrices:
             starts = np.cumsum([0, *lengths[:-1]])
-            inner = [s + (np.arange(n // len(m))[:, None] * len(m) + m.argmax(1)).reshape(-1)
-                     for s, n, m in zip(starts, lengths, matrices, strict=True)]
+            inner = [
+                s + (np.arange(n // len(m))[:, None] * len(m) + m.argmax(1)).reshape(-1)
+                for s, n, m in zip(starts, lengths, matrices, strict=True)
+            ]
             order = np.concatenate(inner)[order]
             still = bool((order == np.arange(len(order))).all())
         index = np.argsort(order) if inverse else order
@@ -75,8 +84,9 @@ class BasisChange(EquivariantModule):
         return PlainChange(self.lengths, self._matrices(), self.order if self.reorders else None, self.inverse)
 
 
-def apply_change(x: Tensor, lengths: tuple[int, ...], matrices: list[Tensor | None], order: Tensor | None,
-                 inverse: bool) -> Tensor:
+def apply_change(
+    x: Tensor, lengths: tuple[int, ...], matrices: list[Tensor | None], order: Tensor | None, inverse: bool
+) -> Tensor:
     """Matrices then order, or with ``inverse`` order then matrices."""
     if inverse and order is not None:
         x = x.index_select(1, order)
@@ -87,8 +97,9 @@ def apply_change(x: Tensor, lengths: tuple[int, ...], matrices: list[Tensor | No
 class PlainChange(nn.Module):
     """A block-diagonal map of the channels and a gather."""
 
-    def __init__(self, lengths: tuple[int, ...], matrices: list[Tensor | None], order: Tensor | None,
-                 inverse: bool) -> None:
+    def __init__(
+        self, lengths: tuple[int, ...], matrices: list[Tensor | None], order: Tensor | None, inverse: bool
+    ) -> None:
         super().__init__()
         self.lengths, self.inverse = lengths, inverse
         self.blocks = len(matrices)

@@ -52,8 +52,14 @@ class BlurPool2d(EquivariantModule):
         kernel.
     """
 
-    def __init__(self, in_type: FieldType, stride: int = 2, sigma: float = 0.66, kernel_size: int | None = None,
-                 padding: int | None = None) -> None:
+    def __init__(
+        self,
+        in_type: FieldType,
+        stride: int = 2,
+        sigma: float = 0.66,
+        kernel_size: int | None = None,
+        padding: int | None = None,
+    ) -> None:
         require_type(in_type, "BlurPool2d")
         super().__init__(in_type, in_type)
         if not sigma > 0:
@@ -74,8 +80,9 @@ class BlurPool2d(EquivariantModule):
             check_stride(self, x.shape[-2:], self.kernel_size, self.stride, self.padding)
             taps = getattr(self, f"taps_{self.kernel_size}")
             return blur(x, taps, taps, self.stride, self.padding)
-        rows, columns = (getattr(self, f"taps_{exact_kernel(side, self.base, self.stride, self.padding)}")
-                         for side in x.shape[-2:])
+        rows, columns = (
+            getattr(self, f"taps_{exact_kernel(side, self.base, self.stride, self.padding)}") for side in x.shape[-2:]
+        )
         return blur(x, rows, columns, self.stride, self.padding)
 
     def extra_repr(self) -> str:
@@ -100,7 +107,8 @@ class PlainBlur(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Blur and stride ``x [B, C, H, W]``."""
-        sides = [exact_kernel(s, self.base, self.stride, self.padding) if self.fitted else self.base
-                 for s in x.shape[-2:]]
+        sides = [
+            exact_kernel(s, self.base, self.stride, self.padding) if self.fitted else self.base for s in x.shape[-2:]
+        ]
         rows, columns = (getattr(self, f"taps_{k}") for k in sides)
         return blur(x, rows, columns, self.stride, self.padding)

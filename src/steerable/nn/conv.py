@@ -23,26 +23,47 @@ _MODES = ("zeros", "reflect", "replicate", "circular")
 class _PlanarConv(SteerableMap):
     """What a convolution and its transpose share."""
 
-    def __init__(self, in_type: FieldType, out_type: FieldType, kernel_size: int, stride: int, padding: int,
-                 dilation: int, groups: int, bias: bool, filters: Filters | None, bandlimit: Bandlimit,
-                 init: str) -> None:
+    def __init__(
+        self,
+        in_type: FieldType,
+        out_type: FieldType,
+        kernel_size: int,
+        stride: int,
+        padding: int,
+        dilation: int,
+        groups: int,
+        bias: bool,
+        filters: Filters | None,
+        bandlimit: Bandlimit,
+        init: str,
+    ) -> None:
         name = type(self).__name__
         if not isinstance(kernel_size, int):
             raise TypeError(f"{name}: kernel_size must be one integer, got {kernel_size!r}; windows are square, else "
                             f"quarter turns would not be exact")
         if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"{name}: kernel_size must be odd so that the kernel has a centre pixel, got {kernel_size}; "
-                             f"use {kernel_size - 1 if kernel_size > 1 else 1} or {kernel_size + 1}")
-        for what, value, least in (("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1),
-                                   ("groups", groups, 1)):
+            raise ValueError(
+                f"{name}: kernel_size must be odd so that the kernel has a centre pixel, got {kernel_size}; "
+                f"use {kernel_size - 1 if kernel_size > 1 else 1} or {kernel_size + 1}"
+            )
+        for what, value, least in (
+            ("stride", stride, 1),
+            ("padding", padding, 0),
+            ("dilation", dilation, 1),
+            ("groups", groups, 1),
+        ):
             if not isinstance(value, int) or value < least:
-                raise ValueError(f"{name}: {what} must be an integer of at least {least}, got {value!r}; windows are "
-                                 f"square, else quarter turns would not be exact")
+                raise ValueError(
+                    f"{name}: {what} must be an integer of at least {least}, got {value!r}; windows are "
+                    f"square, else quarter turns would not be exact"
+                )
         filters = filters or GaussianRings.for_size(kernel_size, bandlimit)
         super().__init__(in_type, out_type, filters, kernel_size, 2, groups, bias)
         if not in_type.group.is_planar:
-            raise ValueError(f"{name}: {in_type.group.name} does not act on the plane; use C(n), D(n), SO2, O2, or "
-                             f"nn.Linear for pointwise maps")
+            raise ValueError(
+                f"{name}: {in_type.group.name} does not act on the plane; use C(n), D(n), SO2, O2, or "
+                f"nn.Linear for pointwise maps"
+            )
         self.stride, self.padding, self.dilation = stride, padding, dilation
         self.strict = False
         self._init = init
@@ -54,9 +75,16 @@ class _PlanarConv(SteerableMap):
 
     def extra_repr(self) -> str:
         """Types and window."""
-        extra = "".join(f", {k}={v}" for k, v, default in (("stride", self.stride, 1), ("padding", self.padding, 0),
-                                                            ("dilation", self.dilation, 1), ("groups", self.groups, 1))
-                        if v != default)
+        extra = "".join(
+            f", {k}={v}"
+            for k, v, default in (
+                ("stride", self.stride, 1),
+                ("padding", self.padding, 0),
+                ("dilation", self.dilation, 1),
+                ("groups", self.groups, 1),
+            )
+            if v != default
+        )
         return f"{self.in_type!r} -> {self.out_type!r}, kernel_size={self.kernel_size}{extra}"
 
 
@@ -68,28 +96,42 @@ class Conv2d(_PlanarConv):
         out_type: type of the output field.
         kernel_size: odd side of the stencil.
         stride, padding, dilation, groups: as in ``torch.nn.Conv2d``, one integer each. A stride is exact only if
-            ``(side + 2 padding - dilation (kernel_size - 1) - 1) % stride == 0``; other sizes warn once (raise in strict
-            mode). ``groups`` needs types that repeat: depthwise is ``groups=type.num_fields``.
+            ``(side + 2 padding - dilation (kernel_size - 1) - 1) % stride == 0``; other sizes warn once (raise in
+            strict mode). ``groups`` needs types that repeat: depthwise is ``groups=type.num_fields``.
         bias: learned bias along the invariant vectors of the output fields.
         padding_mode: ``zeros reflect replicate circular``.
-        filters: scalar functions; the default is ``GaussianRings.for_size(kernel_size, bandlimit)``. ``Pixels(k)`` gives
-            group convolutions with the full pixel basis (subgroups of D4).
+        filters: scalar functions; the default is ``GaussianRings.for_size(kernel_size, bandlimit)``. ``Pixels(k)``
+            gives group convolutions with the full pixel basis (subgroups of D4).
         bandlimit: policy of the default filters.
         init: ``"he"`` or ``"delta"`` (delta-orthogonal).
 
     Raises:
         ValueError: for an even kernel, a group that does not act on the plane, types that do not meet.
 
-    Source: Weiler and Cesa, "General E(2)-Equivariant Steerable CNNs", NeurIPS 2019, arXiv 1911.08251, eq. 2; kernels by
-    Cesa, Lang and Weiler, ICLR 2022. The 1x1 map between irreps is applied block by block (Schur).
+    Source: Weiler and Cesa, "General E(2)-Equivariant Steerable CNNs", NeurIPS 2019, arXiv 1911.08251, eq. 2; kernels
+    by Cesa, Lang and Weiler, ICLR 2022. The 1x1 map between irreps is applied block by block (Schur).
     """
 
-    def __init__(self, in_type: FieldType, out_type: FieldType, kernel_size: int, stride: int = 1, padding: int = 0,
-                 dilation: int = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros",
-                 filters: Filters | None = None, bandlimit: Bandlimit = "default", init: str = "he") -> None:
+    def __init__(
+        self,
+        in_type: FieldType,
+        out_type: FieldType,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        filters: Filters | None = None,
+        bandlimit: Bandlimit = "default",
+        init: str = "he",
+    ) -> None:
         if padding_mode not in _MODES:
             raise ValueError(f"Conv2d: unknown padding_mode {padding_mode!r}; expected one of {', '.join(_MODES)}")
-        super().__init__(in_type, out_type, kernel_size, stride, padding, dilation, groups, bias, filters, bandlimit, init)
+        super().__init__(
+            in_type, out_type, kernel_size, stride, padding, dilation, groups, bias, filters, bandlimit, init
+        )
         self.padding_mode = padding_mode
         pointwise = kernel_size == 1 and groups == 1 and padding == 0 and stride == 1
         self._blocks = schur_plan(self.bank) if pointwise else None
@@ -115,8 +157,18 @@ class Conv2d(_PlanarConv):
     def bake(self) -> nn.Module:
         """A ``torch.nn.Conv2d`` with this filter."""
         filter, bias = self.filter().detach(), self.expanded_bias()
-        plain = nn.Conv2d(self.in_type.size, self.out_type.size, self.kernel_size, self.stride, self.padding,
-                          self.dilation, self.groups, bias is not None, self.padding_mode, device="meta")
+        plain = nn.Conv2d(
+            self.in_type.size,
+            self.out_type.size,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+            bias is not None,
+            self.padding_mode,
+            device="meta",
+        )
         plain.weight = nn.Parameter(filter.clone())
         if bias is not None:
             plain.bias = nn.Parameter(bias.detach().clone())
@@ -139,10 +191,23 @@ class ConvTranspose2d(_PlanarConv):
         ValueError: for an even kernel, a group that does not act on the plane, types that do not meet.
     """
 
-    def __init__(self, in_type: FieldType, out_type: FieldType, kernel_size: int, stride: int = 1, padding: int = 0,
-                 dilation: int = 1, groups: int = 1, bias: bool = True, filters: Filters | None = None,
-                 bandlimit: Bandlimit = "default", init: str = "he") -> None:
-        super().__init__(in_type, out_type, kernel_size, stride, padding, dilation, groups, bias, filters, bandlimit, init)
+    def __init__(
+        self,
+        in_type: FieldType,
+        out_type: FieldType,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+        filters: Filters | None = None,
+        bandlimit: Bandlimit = "default",
+        init: str = "he",
+    ) -> None:
+        super().__init__(
+            in_type, out_type, kernel_size, stride, padding, dilation, groups, bias, filters, bandlimit, init
+        )
 
     def transposed_filter(self) -> Tensor:
         """``[C_in, C_out / groups, k, k]``, turned by half a turn: position k of the stencil reaches the offset -k."""
@@ -152,14 +217,25 @@ class ConvTranspose2d(_PlanarConv):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[B, in_type.size, H, W]`` to ``[B, out_type.size, H', W']``."""
         self.check_input(x, 2)
-        return F.conv_transpose2d(x, self.transposed_filter(), self.expanded_bias(), self.stride, self.padding, 0,
-                                  self.groups, self.dilation)
+        return F.conv_transpose2d(
+            x, self.transposed_filter(), self.expanded_bias(), self.stride, self.padding, 0, self.groups, self.dilation
+        )
 
     def bake(self) -> nn.Module:
         """A ``torch.nn.ConvTranspose2d`` with this filter."""
         bias = self.expanded_bias()
-        plain = nn.ConvTranspose2d(self.in_type.size, self.out_type.size, self.kernel_size, self.stride, self.padding, 0,
-                                   self.groups, bias is not None, self.dilation, device="meta")
+        plain = nn.ConvTranspose2d(
+            self.in_type.size,
+            self.out_type.size,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            0,
+            self.groups,
+            bias is not None,
+            self.dilation,
+            device="meta",
+        )
         plain.weight = nn.Parameter(self.transposed_filter().detach().clone(memory_format=torch.contiguous_format))
         if bias is not None:
             plain.bias = nn.Parameter(bias.detach().clone())

@@ -20,8 +20,9 @@ class EagerFieldNorm(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor | None, bias: Tensor | None,
-                norm: BatchNorm) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        x: Tensor, weight: Tensor | None, bias: Tensor | None, norm: BatchNorm
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Normalised ``x``, means along invariant vectors, variances per field."""
         scratch = x.new_zeros(2, x.shape[1])
         mean_c, var_c = torch.batch_norm_update_stats(x, scratch[0], scratch[1], 0.0)
@@ -49,7 +50,8 @@ class EagerFieldNorm(torch.autograd.Function):
             return *(next(found) if wants else None for wants in given), None
         mean_c, var_c, count = norm.channels(mean), var[norm.field], x.numel() // x.shape[1]
         _, slope, total = torch.ops.aten.native_batch_norm_backward(
-            g, x, torch.ones_like(mean_c), mean_c, var_c, None, None, False, norm.eps, [False, True, True])
+            g, x, torch.ones_like(mean_c), mean_c, var_c, None, None, False, norm.eps, [False, True, True]
+        )
         scale = torch.rsqrt(var + norm.eps) if weight is None else weight * torch.rsqrt(var + norm.eps)
         slope, along, scale_c = norm.per_field(slope), norm.moments(total), scale[norm.field]
         # through the variance: - scale slope xhat / values; through the mean: - scale times the invariant part of g

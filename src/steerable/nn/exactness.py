@@ -22,8 +22,9 @@ def is_exact_stride(side: int, kernel_size: int, stride: int, padding: int, dila
     return (side + 2 * padding - dilation * (kernel_size - 1) - 1) % stride == 0
 
 
-def check_stride(layer: nn.Module, size: Sequence[int], kernel_size: int, stride: int, padding: int,
-                 dilation: int = 1) -> None:
+def check_stride(
+    layer: nn.Module, size: Sequence[int], kernel_size: int, stride: int, padding: int, dilation: int = 1
+) -> None:
     """Warn once per layer, or raise where ``layer.strict`` is true, if a stride breaks the symmetry of the lattice.
 
     Silent while compiling or exporting, and looks at shapes only.
@@ -49,10 +50,12 @@ def check_stride(layer: nn.Module, size: Sequence[int], kernel_size: int, stride
     left = (broken[0] + 2 * padding - reach) % stride
     low = broken[0] - left
     nearby = f"{low} or {low + stride}" if low + 2 * padding >= reach and low > 0 else f"{low + stride}"
-    message = (f"{type(layer).__name__}: input of size {' x '.join(map(str, sides))} is not exact for stride {stride}, "
-               f"kernel {kernel_size}, padding {padding}: (side + 2 padding - {reach}) % stride is {left}, expected 0, "
-               f"so quarter turns and reflections sample other pixels. Use sides such as {nearby} instead of "
-               f"{broken[0]} (pad or crop the input)")
+    message = (
+        f"{type(layer).__name__}: input of size {' x '.join(map(str, sides))} is not exact for stride {stride}, "
+        f"kernel {kernel_size}, padding {padding}: (side + 2 padding - {reach}) % stride is {left}, expected 0, "
+        f"so quarter turns and reflections sample other pixels. Use sides such as {nearby} instead of "
+        f"{broken[0]} (pad or crop the input)"
+    )
     if getattr(layer, "strict", False):
         raise ValueError(message)
     layer._told_stride = True  # type: ignore[assignment]

@@ -24,8 +24,7 @@ class _GlobalPool2d(EquivariantModule):
         if self.in_type is not None:
             self.check_input(x, spatial=2)
         elif x.dim() != 4:
-            raise ValueError(f"{type(self).__name__}: input has shape {tuple(x.shape)}; expected an image "
-                             f"[B, C, H, W]")
+            raise ValueError(f"{type(self).__name__}: input has shape {tuple(x.shape)}; expected an image [B, C, H, W]")
 
     def extra_repr(self) -> str:
         """The type, if there is one."""

@@ -12,8 +12,9 @@ from steerable.nn.layer_norm import SampleNorm, like, widen
 from steerable.nn.module import field_of_channel
 
 
-def group_norm(x: Tensor, along: Tensor, run: Tensor, weight: Tensor | None, bias: Tensor | None, runs: int,
-               eps: float) -> Tensor:
+def group_norm(
+    x: Tensor, along: Tensor, run: Tensor, weight: Tensor | None, bias: Tensor | None, runs: int, eps: float
+) -> Tensor:
     """Normalise runs of channels of ``x [B, C, ...]`` over their channels and all positions.
 
     Args:
@@ -61,8 +62,10 @@ class GroupNorm(SampleNorm):
         super().__init__(in_type, eps, affine)
         fields = in_type.num_fields
         if not isinstance(groups, int) or groups < 1 or fields % groups:
-            raise ValueError(f"{type(self).__name__}: groups must divide the {fields} fields of {in_type!r}, got "
-                             f"{groups!r}; use 1 (all fields together) or {fields} (each field alone)")
+            raise ValueError(
+                f"{type(self).__name__}: groups must divide the {fields} fields of {in_type!r}, got "
+                f"{groups!r}; use 1 (all fields together) or {fields} (each field alone)"
+            )
         self.groups = groups
         run = field_of_channel(in_type) // (fields // groups)
         self.register_constant("run", run)
@@ -102,8 +105,9 @@ class InstanceNorm(GroupNorm):
 class PlainGroupNorm(nn.Module):
     """Group norm over runs of channels with a fixed direction for the mean."""
 
-    def __init__(self, along: Tensor, run: Tensor, weight: Tensor | None, bias: Tensor | None, runs: int,
-                 eps: float) -> None:
+    def __init__(
+        self, along: Tensor, run: Tensor, weight: Tensor | None, bias: Tensor | None, runs: int, eps: float
+    ) -> None:
         super().__init__()
         self.runs, self.eps = runs, eps
         for name, value in (("along", along), ("run", run), ("weight", weight), ("bias", bias)):

@@ -105,7 +105,9 @@ def project_filter_(layer: SteerableMap, target: Tensor) -> float:
         ValueError: if the shape of the target is not that of the filter.
     """
     if tuple(target.shape) != tuple(layer._shape):
-        raise ValueError(f"project_filter_: expected a filter of shape {tuple(layer._shape)}, got {tuple(target.shape)}")
+        raise ValueError(
+            f"project_filter_: expected a filter of shape {tuple(layer._shape)}, got {tuple(target.shape)}"
+        )
     bank = layer.bank
     area = math.prod(layer._shape[2:])
     flat = target.double().reshape(-1, area).numpy()
@@ -117,7 +119,9 @@ def project_filter_(layer: SteerableMap, target: Tensor) -> float:
         start = stop
     values = np.concatenate(weights) if weights else np.zeros(0)
     layer.weight.copy_(torch.from_numpy(values))
-    achieved = [(w.reshape(s.count, -1) @ s.bank).reshape(-1, area) for w, s in zip(weights, bank.segments, strict=True)]
+    achieved = [
+        (w.reshape(s.count, -1) @ s.bank).reshape(-1, area) for w, s in zip(weights, bank.segments, strict=True)
+    ]
     result = np.zeros_like(flat)
     if achieved:
         result[bank.inverse] = np.concatenate(achieved)
@@ -141,14 +145,15 @@ def _orthogonal_intertwiner(in_type: FieldType, out_type: FieldType) -> np.ndarr
                 part = mix[i : i + len(fields_out), j : j + len(fields_in)]
                 block = np.einsum("ab,cd->acbd", part, frame_out @ frame_in.T)
                 result[np.ix_(fields_out.reshape(-1), fields_in.reshape(-1))] += block.reshape(
-                    fields_out.size, fields_in.size)
+                    fields_out.size, fields_in.size
+                )
                 j += len(fields_in)
             i += len(fields_out)
     return result
 
 
 def _copies(type: FieldType) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
-    """For every irrep its isometries ``[d_rep, d]`` into a field, each with the channels ``[m, d_rep]`` of its fields."""
+    """For every irrep its isometries ``[d_rep, d]`` into a field, with the channels ``[m, d_rep]`` of its fields."""
     found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for block in type.blocks:
         channels = np.arange(block.start, block.stop).reshape(block.shape)

@@ -20,8 +20,8 @@ class Linear(SteerableMap):
         bias: learned bias along invariant vectors.
         init: ``"he"`` or ``"delta"`` (orthogonal).
 
-    Between types that are split into irreps (:attr:`FieldType.fourier`) each irrep is mapped on its own, by Schur's lemma:
-    for regular features of D8 28 multiplications in place of 256.
+    Between types that are split into irreps (:attr:`FieldType.fourier`) each irrep is mapped on its own, by Schur's
+    lemma: for regular features of D8 28 multiplications in place of 256.
     """
 
     def __init__(self, in_type: FieldType, out_type: FieldType, bias: bool = True, init: str = "he") -> None:
@@ -63,7 +63,7 @@ class PlainLinear(nn.Linear):
         if bias is not None:
             self.bias = nn.Parameter(bias.detach().clone())
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the name torch uses)
+    def forward(self, input: Tensor) -> Tensor:
         """Map axis 1."""
         if input.dim() == 2:
             return super().forward(input)

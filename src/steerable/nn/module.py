@@ -54,8 +54,10 @@ class EquivariantModule(nn.Module):
 
     def fingerprint(self) -> dict[str, float]:
         """One number for each derived constant of this layer: a saved model keeps it and loading compares."""
-        return {name: float(np.dot(a.reshape(-1), np.cos(1.0 + np.arange(a.size) % 9973)))
-                for name, a in self._exact.items()}
+        return {
+            name: float(np.dot(a.reshape(-1), np.cos(1.0 + np.arange(a.size) % 9973)))
+            for name, a in self._exact.items()
+        }
 
     def check_input(self, x: Tensor, spatial: int | None = None) -> None:
         """Refuse a tensor of the wrong shape. Looks at shapes only, and is silent while compiling.
@@ -80,12 +82,14 @@ class EquivariantModule(nn.Module):
                 hint = f" Did you skip the lifting layer (in_type {x.shape[1]} trivial)?"
             elif x.dim() >= 2 and x.shape[-1] == wanted:
                 hint = " The channels stand last: move them to axis 1."
-            raise ValueError(f"{type(self).__name__}: input has {given}; this layer expects {wanted} = "
-                             f"{self.in_type!r}.{hint}")
+            raise ValueError(
+                f"{type(self).__name__}: input has {given}; this layer expects {wanted} = {self.in_type!r}.{hint}"
+            )
         if spatial is not None and x.dim() != 2 + spatial:
             axes = {0: "[B, C]", 1: "[B, C, L]", 2: "[B, C, H, W]", 3: "[B, C, D, H, W]"}[spatial]
-            raise ValueError(f"{type(self).__name__}: input has shape {tuple(x.shape)}; this layer expects {axes} with "
-                             f"C = {wanted}")
+            raise ValueError(
+                f"{type(self).__name__}: input has shape {tuple(x.shape)}; this layer expects {axes} with C = {wanted}"
+            )
 
     def bake(self) -> nn.Module:
         """A plain module of fixed tensors and ordinary operators, equal to this one in eval.
@@ -93,8 +97,10 @@ class EquivariantModule(nn.Module):
         Raises:
             NotImplementedError: if the layer does not say how.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not define bake(): return a torch.nn.Module without group "
-                                  f"objects that computes what forward computes in eval")
+        raise NotImplementedError(
+            f"{type(self).__name__} does not define bake(): return a torch.nn.Module without group "
+            f"objects that computes what forward computes in eval"
+        )
 
     def extra_repr(self) -> str:
         """Types, for printing."""
@@ -111,8 +117,10 @@ def require_type(value: Any, layer: str, argument: str = "in_type") -> FieldType
 def require_same_group(layer: str, in_type: FieldType, out_type: FieldType) -> None:
     """Raise ``ValueError`` if two types belong to different groups."""
     if in_type.group != out_type.group:
-        raise ValueError(f"{layer}: in_type belongs to {in_type.group.name} and out_type to {out_type.group.name}; "
-                         f"put nn.Restrict between them")
+        raise ValueError(
+            f"{layer}: in_type belongs to {in_type.group.name} and out_type to {out_type.group.name}; "
+            f"put nn.Restrict between them"
+        )
 
 
 def field_of_channel(type: FieldType) -> np.ndarray:

@@ -68,8 +68,14 @@ class BatchNorm(EquivariantModule):
     lost: Tensor
     lengths: Tensor
 
-    def __init__(self, in_type: FieldType, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
-                 track_running_stats: bool = True) -> None:
+    def __init__(
+        self,
+        in_type: FieldType,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+    ) -> None:
         require_type(in_type, "BatchNorm")
         super().__init__(in_type, in_type)
         self.eps, self.momentum, self.affine = eps, momentum, affine
@@ -82,8 +88,19 @@ class BatchNorm(EquivariantModule):
             self.register_constant(f"along_{k}", along)
             n = len(along)
             squares.append(np.tile(np.square(np.asarray(along)).sum(1), b.multiplicity))
-            runs.append(_Run(b.start, b.stop, *b.shape, fields, fields + b.multiplicity, vectors,
-                             vectors + n * b.multiplicity, n, b.rep.is_permutation))
+            runs.append(
+                _Run(
+                    b.start,
+                    b.stop,
+                    *b.shape,
+                    fields,
+                    fields + b.multiplicity,
+                    vectors,
+                    vectors + n * b.multiplicity,
+                    n,
+                    b.rep.is_permutation,
+                )
+            )
             fields, vectors = runs[-1].f1, runs[-1].i1
         self._runs = tuple(runs)
         self._least = min((r.d for r in runs), default=1)
@@ -159,11 +176,21 @@ class BatchNorm(EquivariantModule):
         if torch.compiler.is_compiling():
             return
         if x.numel() == x.shape[1] and self._least == 1:
-            raise ValueError(f"BatchNorm: input of shape {tuple(x.shape)} holds one value per field, expected more "
-                             f"than one when training; use a larger batch or .eval()")
+            raise ValueError(
+                f"BatchNorm: input of shape {tuple(x.shape)} holds one value per field, expected more "
+                f"than one when training; use a larger batch or .eval()"
+            )
 
-    def _by_library(self, x: Tensor, r: _Run, mean: Tensor | None, var: Tensor | None, weight: Tensor | None,
-                    bias: Tensor | None, factor: float) -> Tensor:
+    def _by_library(
+        self,
+        x: Tensor,
+        r: _Run,
+        mean: Tensor | None,
+        var: Tensor | None,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        factor: float,
+    ) -> Tensor:
         """Permutation fields by the library's kernel, on a view in which a field and its channels share one axis."""
         if r.d == 1:
             return F.batch_norm(x, mean, var, weight, bias, True, factor, self.eps)
@@ -174,8 +201,16 @@ class BatchNorm(EquivariantModule):
         y = F.batch_norm(x.reshape(shape[0], r.m, *along), mean, var, weight, bias, True, factor, self.eps)
         return y.reshape(shape)
 
-    def _by_channels(self, x: Tensor, r: _Run, mean: Tensor | None, var: Tensor | None, weight: Tensor | None,
-                     bias: Tensor | None, factor: float) -> Tensor:
+    def _by_channels(
+        self,
+        x: Tensor,
+        r: _Run,
+        mean: Tensor | None,
+        var: Tensor | None,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        factor: float,
+    ) -> Tensor:
         """``_by_library`` for compilers, from the moments of the channels.
 
         They lay features out with the channels last, where a field as one axis is no merge of axes and every loop
@@ -199,8 +234,9 @@ class BatchNorm(EquivariantModule):
         scale, shift = ((t[:, None, None] * one).sum(2).view(-1, *[1] * (x.dim() - 2)) for t in (scale, shift))
         return (wide * scale + shift).to(x.dtype)
 
-    def _normalise(self, x: Tensor, k: int, weight: Tensor | None,
-                   bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def _normalise(
+        self, x: Tensor, k: int, weight: Tensor | None, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Block ``k`` of ``x`` by the statistics of the batch, and these: mean along vectors, biased variance."""
         r = self._runs[k]
         x = x if len(self._runs) == 1 else x[:, r.start : r.stop]
@@ -215,8 +251,9 @@ class BatchNorm(EquivariantModule):
             return y, mean, var * ((values - 1) / values)
         return self._by_invariants(x, r, getattr(self, f"along_{k}"), weight, bias)
 
-    def _by_invariants(self, x: Tensor, r: _Run, along: Tensor, weight: Tensor | None,
-                       bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def _by_invariants(
+        self, x: Tensor, r: _Run, along: Tensor, weight: Tensor | None, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Other fields: the mean along invariant vectors, then one scale per field."""
         # half precision is widened, as the library's kernel does inside
         v = (x if x.dtype in (torch.float32, torch.float64) else x.float()).reshape(x.shape[0], r.m, r.d, -1)
@@ -236,14 +273,18 @@ class BatchNorm(EquivariantModule):
         """``[C]`` from coefficients along the invariant vectors."""
         if all(r.permutation for r in self._runs):
             return coefficients.index_select(0, self.field)
-        parts = [(coefficients[r.i0 : r.i1].view(r.m, r.n, 1) * getattr(self, f"along_{k}")).sum(1).flatten()
-                 for k, r in enumerate(self._runs)]
+        parts = [
+            (coefficients[r.i0 : r.i1].view(r.m, r.n, 1) * getattr(self, f"along_{k}")).sum(1).flatten()
+            for k, r in enumerate(self._runs)
+        ]
         return torch.cat(parts)
 
     def moments(self, values: Tensor) -> Tensor:
         """Inner products of ``values [C]`` with the invariant vectors, ``[vectors]``: the transpose of ``channels``."""
-        parts = [(values[r.start : r.stop].view(r.m, 1, r.d) * getattr(self, f"along_{k}")).sum(-1).flatten()
-                 for k, r in enumerate(self._runs)]
+        parts = [
+            (values[r.start : r.stop].view(r.m, 1, r.d) * getattr(self, f"along_{k}")).sum(-1).flatten()
+            for k, r in enumerate(self._runs)
+        ]
         return torch.cat(parts)
 
     def per_field(self, values: Tensor) -> Tensor:
@@ -285,8 +326,10 @@ class BatchNorm(EquivariantModule):
             ValueError: without running statistics, since eval then depends on the batch.
         """
         if self.running_mean is None:
-            raise ValueError(f"BatchNorm({self.in_type!r}): track_running_stats is False, so eval depends on the batch "
-                             f"and cannot be baked; expected track_running_stats=True, or use GroupNorm")
+            raise ValueError(
+                f"BatchNorm({self.in_type!r}): track_running_stats is False, so eval depends on the batch "
+                f"and cannot be baked; expected track_running_stats=True, or use GroupNorm"
+            )
         baked = FixedBatchNorm(self.in_type.size, self.eps)
         with torch.no_grad():
             values = self.affine_per_channel()

@@ -12,8 +12,9 @@ from steerable.nn.module import EquivariantModule, field_of_channel, require_typ
 from steerable.nn.pool import require_window
 
 
-def norm_max_pool(x: Tensor, shapes: tuple[tuple[int, int], ...], field: Tensor, kernel_size: int, stride: int,
-                  padding: int) -> Tensor:
+def norm_max_pool(
+    x: Tensor, shapes: tuple[tuple[int, int], ...], field: Tensor, kernel_size: int, stride: int, padding: int
+) -> Tensor:
     """From each window of ``x [B, C, H, W]``, each field at the pixel where its norm is largest.
 
     Args:
@@ -25,8 +26,10 @@ def norm_max_pool(x: Tensor, shapes: tuple[tuple[int, int], ...], field: Tensor,
         padding: pixels around, never chosen.
     """
     parts = x.split([m * d for m, d in shapes], 1)
-    squares = [p.square() if d == 1 else p.unflatten(1, (m, d)).square().sum(2)
-               for p, (m, d) in zip(parts, shapes, strict=True)]
+    squares = [
+        p.square() if d == 1 else p.unflatten(1, (m, d)).square().sum(2)
+        for p, (m, d) in zip(parts, shapes, strict=True)
+    ]
     norms = squares[0] if len(squares) == 1 else torch.cat(squares, 1)
     _, place = F.max_pool2d(norms.detach(), kernel_size, stride, padding, return_indices=True)
     places = place.index_select(1, field)
@@ -79,8 +82,9 @@ class NormMaxPool2d(EquivariantModule):
 class PlainNormMaxPool(nn.Module):
     """The longest vector of each window."""
 
-    def __init__(self, shapes: tuple[tuple[int, int], ...], field: Tensor, kernel_size: int, stride: int,
-                 padding: int) -> None:
+    def __init__(
+        self, shapes: tuple[tuple[int, int], ...], field: Tensor, kernel_size: int, stride: int, padding: int
+    ) -> None:
         super().__init__()
         self.shapes, self.window = shapes, (kernel_size, stride, padding)
         self.register_buffer("field", field.clone())

@@ -8,8 +8,12 @@ from torch.nn import functional as F
 from steerable.fields.type import FieldType
 from steerable.nn.module import EquivariantModule, require_type
 
-_PLAIN = {"zeros": nn.ZeroPad2d, "reflect": nn.ReflectionPad2d, "replicate": nn.ReplicationPad2d,
-          "circular": nn.CircularPad2d}
+_PLAIN = {
+    "zeros": nn.ZeroPad2d,
+    "reflect": nn.ReflectionPad2d,
+    "replicate": nn.ReplicationPad2d,
+    "circular": nn.CircularPad2d,
+}
 
 
 class Pad2d(EquivariantModule):
@@ -28,8 +32,9 @@ class Pad2d(EquivariantModule):
         require_type(in_type, "Pad2d")
         super().__init__(in_type, in_type)
         if not isinstance(padding, int) or padding < 0:
-            raise ValueError(f"Pad2d: padding must be a non-negative integer, the same on every border, got "
-                             f"{padding!r}")
+            raise ValueError(
+                f"Pad2d: padding must be a non-negative integer, the same on every border, got {padding!r}"
+            )
         if mode not in _PLAIN:
             raise ValueError(f"Pad2d: mode must be one of {list(_PLAIN)}, got {mode!r}")
         self.padding, self.mode = padding, mode

@@ -14,8 +14,10 @@ def require_permutation(in_type: FieldType, layer: str, mend: str) -> None:
     """Raise ``TypeError`` if a maximum over positions, channel by channel, would break the symmetry of a type."""
     for b in require_type(in_type, layer).blocks:
         if not b.rep.is_permutation:
-            raise TypeError(f"{layer}: a maximum of each channel is equivariant only on regular, quotient and trivial "
-                            f"fields, got {b} in {in_type!r}; use {mend}")
+            raise TypeError(
+                f"{layer}: a maximum of each channel is equivariant only on regular, quotient and trivial "
+                f"fields, got {b} in {in_type!r}; use {mend}"
+            )
 
 
 def require_window(layer: str, kernel_size: int, stride: int, padding: int) -> None:
@@ -23,11 +25,14 @@ def require_window(layer: str, kernel_size: int, stride: int, padding: int) -> N
     given = (("kernel_size", kernel_size, 1), ("stride", stride, 1), ("padding", padding, 0))
     for name, value, least in given:
         if not isinstance(value, int) or value < least:
-            raise ValueError(f"{layer}: {name} must be an integer of at least {least}, got {value!r}; windows are "
-                             f"square, since rotations swap the axes")
+            raise ValueError(
+                f"{layer}: {name} must be an integer of at least {least}, got {value!r}; windows are "
+                f"square, since rotations swap the axes"
+            )
     if padding > kernel_size // 2:
-        raise ValueError(f"{layer}: padding must be at most half the kernel, got padding {padding} with kernel_size "
-                         f"{kernel_size}")
+        raise ValueError(
+            f"{layer}: padding must be at most half the kernel, got padding {padding} with kernel_size {kernel_size}"
+        )
 
 
 class _Pool2d(EquivariantModule):
@@ -94,8 +99,14 @@ class AvgPool2d(_Pool2d):
         ValueError: for wrong channels, or in strict mode for a size that is not exact (see :class:`MaxPool2d`).
     """
 
-    def __init__(self, in_type: FieldType, kernel_size: int, stride: int | None = None, padding: int = 0,
-                 count_include_pad: bool = True) -> None:
+    def __init__(
+        self,
+        in_type: FieldType,
+        kernel_size: int,
+        stride: int | None = None,
+        padding: int = 0,
+        count_include_pad: bool = True,
+    ) -> None:
         super().__init__(in_type, kernel_size, stride, padding)
         self.count_include_pad = count_include_pad
 

@@ -96,8 +96,9 @@ class Restrict(BasisChange):
     def __init__(self, in_type: FieldType, subgroup: Group | Inclusion) -> None:
         require_type(in_type, type(self).__name__)
         if not isinstance(subgroup, (Group, Inclusion)):
-            raise TypeError(f"{type(self).__name__}: subgroup must be a group such as st.C(4), or an Inclusion, got "
-                            f"{subgroup!r}")
+            raise TypeError(
+                f"{type(self).__name__}: subgroup must be a group such as st.C(4), or an Inclusion, got {subgroup!r}"
+            )
         inclusion = as_inclusion(in_type.group, subgroup)
         splits = [disentangle(b.rep, inclusion) for b in in_type.blocks]
         order: list[np.ndarray] = []

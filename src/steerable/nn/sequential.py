@@ -42,25 +42,31 @@ def _joins(left: nn.Module, right: nn.Module, i: int, current: FieldType | None)
     wanted = getattr(right, "in_type", None)
     if isinstance(wanted, FieldType):
         if current is None:
-            raise TypeError(f"Sequential: entry {i} ({type(right).__name__}) expects {wanted!r}, but entry {i - 1} "
-                            f"({type(left).__name__}) is a plain module of unknown type; wrap it in "
-                            f"st.nn.Plain(module, in_type, out_type)")
+            raise TypeError(
+                f"Sequential: entry {i} ({type(right).__name__}) expects {wanted!r}, but entry {i - 1} "
+                f"({type(left).__name__}) is a plain module of unknown type; wrap it in "
+                f"st.nn.Plain(module, in_type, out_type)"
+            )
         if current != wanted:
-            raise TypeError(f"Sequential: entry {i - 1} ({type(left).__name__}) gives {current!r}, but entry {i} "
-                            f"({type(right).__name__}) expects {wanted!r}")
+            raise TypeError(
+                f"Sequential: entry {i - 1} ({type(left).__name__}) gives {current!r}, but entry {i} "
+                f"({type(right).__name__}) expects {wanted!r}"
+            )
         return right.out_type  # type: ignore[return-value]
     if current is not None and not current.is_trivial:
-        raise TypeError(f"Sequential: entry {i} ({type(right).__name__}) is a plain module after {current!r}; it would "
-                        f"break the symmetry. Make the channels invariant first (GroupPool, NormPool), or vouch for it "
-                        f"with st.nn.Plain(module, in_type, out_type)")
+        raise TypeError(
+            f"Sequential: entry {i} ({type(right).__name__}) is a plain module after {current!r}; it would "
+            f"break the symmetry. Make the channels invariant first (GroupPool, NormPool), or vouch for it "
+            f"with st.nn.Plain(module, in_type, out_type)"
+        )
     return None
 
 
 class Sequential(nn.Sequential):
     """``torch.nn.Sequential`` that checks at construction that the types of neighbours meet.
 
-    A plain module may follow only an all-trivial type; after it any number of plain modules may stand. A second argument
-    (a neighbourhood) is forwarded to the layers that take one.
+    A plain module may follow only an all-trivial type; after it any number of plain modules may stand. A second
+    argument (a neighbourhood) is forwarded to the layers that take one.
 
     Raises:
         TypeError: naming both layers and both types.
@@ -85,13 +91,13 @@ class Sequential(nn.Sequential):
             return Sequential(OrderedDict(list(self._modules.items())[index]))
         return super().__getitem__(index)
 
-    def forward(self, input: Tensor, *neighbourhood: Any) -> Tensor:  # noqa: A002 (the name torch uses)
+    def forward(self, input: Tensor, *neighbourhood: Any) -> Tensor:
         """Apply every entry in turn."""
         if not neighbourhood:
             return super().forward(input)
         for module in self:
             takes = getattr(module, "takes_neighbourhood", False) or isinstance(module, Sequential)
-            input = module(input, *neighbourhood) if takes else module(input)  # noqa: A001
+            input = module(input, *neighbourhood) if takes else module(input)
         return input
 
 
@@ -107,8 +113,10 @@ class Residual(EquivariantModule):
         ends = (body.in_type, body.out_type)
         other = (body.in_type, body.in_type) if shortcut is None else (shortcut.in_type, shortcut.out_type)
         if ends != other:
-            raise TypeError(f"Residual: the body maps {ends[0]!r} to {ends[1]!r}, the shortcut {other[0]!r} to "
-                            f"{other[1]!r}; they must agree. Give a shortcut such as a 1x1 Conv2d")
+            raise TypeError(
+                f"Residual: the body maps {ends[0]!r} to {ends[1]!r}, the shortcut {other[0]!r} to "
+                f"{other[1]!r}; they must agree. Give a shortcut such as a 1x1 Conv2d"
+            )
         self.body = body
         self.shortcut = nn.Identity() if shortcut is None else shortcut
 

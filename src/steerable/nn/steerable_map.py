@@ -31,8 +31,16 @@ class SteerableMap(EquivariantModule):
         ValueError: if the groups differ, or the types do not split.
     """
 
-    def __init__(self, in_type: FieldType, out_type: FieldType, filters: Filters, kernel_size: int, spatial: int,
-                 groups: int = 1, bias: bool = True) -> None:
+    def __init__(
+        self,
+        in_type: FieldType,
+        out_type: FieldType,
+        filters: Filters,
+        kernel_size: int,
+        spatial: int,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
         name = type(self).__name__
         require_type(in_type, name)
         require_type(out_type, name, "out_type")

@@ -26,18 +26,27 @@ class Upsample2d(EquivariantModule):
         ValueError: for a bad combination of arguments or wrong channels.
     """
 
-    def __init__(self, in_type: FieldType, scale_factor: float | None = None, size: int | None = None,
-                 mode: str = "bilinear", align_corners: bool = False) -> None:
+    def __init__(
+        self,
+        in_type: FieldType,
+        scale_factor: float | None = None,
+        size: int | None = None,
+        mode: str = "bilinear",
+        align_corners: bool = False,
+    ) -> None:
         require_type(in_type, "Upsample2d")
         super().__init__(in_type, in_type)
         if (scale_factor is None) == (size is None):
-            raise ValueError(f"Upsample2d: give either scale_factor or size, got scale_factor={scale_factor!r} and "
-                             f"size={size!r}")
+            raise ValueError(
+                f"Upsample2d: give either scale_factor or size, got scale_factor={scale_factor!r} and size={size!r}"
+            )
         if mode not in ("bilinear", "bicubic", "nearest"):
             raise ValueError(f"Upsample2d: mode must be 'bilinear', 'bicubic' or 'nearest', got {mode!r}")
         if mode == "nearest" and (scale_factor is None or scale_factor != int(scale_factor)):
-            raise ValueError(f"Upsample2d: nearest is exact for an integer scale_factor only, got "
-                             f"scale_factor={scale_factor!r}, size={size!r}; use mode='bilinear'")
+            raise ValueError(
+                f"Upsample2d: nearest is exact for an integer scale_factor only, got "
+                f"scale_factor={scale_factor!r}, size={size!r}; use mode='bilinear'"
+            )
         given = size if scale_factor is None else scale_factor
         if given is None or given <= 0:
             raise ValueError(f"Upsample2d: size and scale_factor are positive, got {given!r}")
@@ -57,5 +66,6 @@ class Upsample2d(EquivariantModule):
 
     def bake(self) -> nn.Module:
         """``torch.nn.Upsample``."""
-        return nn.Upsample(self.size, self.scale_factor, self.mode, self.align_corners,
-                           True if self.scale_factor is not None else None)
+        return nn.Upsample(
+            self.size, self.scale_factor, self.mode, self.align_corners, True if self.scale_factor is not None else None
+        )

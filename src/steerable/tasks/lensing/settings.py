@@ -42,7 +42,8 @@ class LensSettings:
         halo_masses: range of sub-halo masses, solar masses.
         halo_slope: dn/dm ~ m ** -halo_slope.
         halo_field: radius of the disc that is filled with sub-halos at constant surface density, arcsec. It covers the
-            ring (median chi2 per pixel of the residual: 1.30 for CDM, 1.04 for the vortex, 0.99 for none; 60 images each); further sub-halos act mostly as a shear.
+            ring (median chi2 per pixel of the residual: 1.30 for CDM, 1.04 for the vortex, 0.99 for none; 60 images
+            each); further sub-halos act mostly as a shear.
         vortex_fraction: mass of the vortex over the lens mass inside the Einstein radius (vortex).
         vortex_points: point masses on the vortex line.
         log10_axion_mass: range of log10 (axion mass / eV); half length of the line = 0.03 arcsec * 1e-22 eV / mass.
