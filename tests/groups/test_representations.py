@@ -282,6 +282,8 @@ def elsewhere():
     yield c.irrep(1).restrict(Inclusion(c, c, back)), c.irrep(1)
     yield d.irrep(1).restrict(Inclusion(C(4), d, back)), d.irrep(1).restrict(C(4))
     yield d.spectral_quotient(d.subgroup_from([5]), 1), d.spectral_quotient(C(1), 1)
+    conjugate = D(6).subgroup_from([7, 9]).small  # a D(3) whose reflections are those between the canonical ones
+    yield D(6).irrep("1").restrict(conjugate), conjugate.irrep(2)
     for group, element in ((s4, 1), (q8, 1)):
         pair = group.subgroup_from([element])
         yield group.quotient(pair), group.trivial

@@ -40,16 +40,12 @@ class Inclusion:
 
     @property
     def is_canonical(self) -> bool:
-        """Whether the name of the subgroup says everything: the group of that name, where :func:`include` places it."""
-        from steerable.groups.naming import parse_group
-
+        """Whether :func:`include` gives the same map, so that the two groups say everything."""
         if self.images is None:
             return True
         try:
-            usual = include(parse_group(self.small.name), self.big)
+            usual = include(self.small, self.big)
         except ValueError:
-            return False
-        if usual.small != self.small:
             return False
         images = self.small.elements.numpy() if usual.images is None else usual.images
         return bool(np.array_equal(np.round(images, 9), np.round(self.images, 9)))
@@ -57,7 +53,11 @@ class Inclusion:
     @property
     def suffix(self) -> str:
         """Empty for the canonical inclusion, else the images: ``@0.5`` for elements 0 and 5 of a finite group."""
-        if self.images is None or self.is_canonical:
+        return "" if self.is_canonical else self._placed
+
+    @property
+    def _placed(self) -> str:
+        if self.images is None:
             return ""
         if self.big.is_finite:
             return "@" + ".".join(str(int(g)) for g in self.images)
@@ -66,7 +66,13 @@ class Inclusion:
     @property
     def name(self) -> str:
         """Name of the subgroup, as representation strings use it: ``D1``, or ``D1@0.5`` for another reflection."""
-        return self.small.name + self.suffix
+        from steerable.groups.naming import parse_group
+
+        try:
+            known = parse_group(self.small.name) == self.small
+        except ValueError:
+            known = False
+        return self.small.name + (self.suffix if known else self._placed)
 
 
 def include(small: Group, big: Group) -> Inclusion:
