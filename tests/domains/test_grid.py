@@ -86,6 +86,15 @@ def test_resampling_turns_the_right_way_and_converges_at_second_order():
     assert ((back - smooth(p @ matrix)) * wrong.disc(2.0)).norm() / smooth(p).norm() > 0.1  # the planted fault
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (5, 1), (1, 4)])
+def test_one_pixel_wide_pictures_can_be_turned(shape):
+    x = torch.randn(1, 2, *shape, dtype=torch.float64)
+    turned = PixelGrid.of(x).move(x, C(8), torch.tensor(1))
+    assert not turned.isnan().any()
+    if shape == (1, 1):
+        torch.testing.assert_close(turned, x)
+
+
 def test_disc_is_symmetric():
     grid = PixelGrid(9, 9)
     mask = grid.disc(1.0)[None, None].double()

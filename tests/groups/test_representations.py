@@ -9,7 +9,7 @@ import pytest
 import torch
 from tests.catalogue import FINITE, GROUPS, elements, irreps, representations, top
 
-from steerable.groups import O2, SO2, C, D, Representation, hom_basis, product
+from steerable.groups import O2, SO2, C, D, Inclusion, Representation, hom_basis, product
 
 ALL = sorted(GROUPS)
 
@@ -279,6 +279,44 @@ def test_names_are_read_back(name):
     group = GROUPS[name]
     for rho in representations(name):
         assert group.representation(rho.name) == rho, rho.name
+
+
+def elsewhere():
+    """Representations through subgroups that do not lie where their names alone would put them."""
+    d, c, s4, q8 = D(4), C(4), GROUPS["S4"], GROUPS["Q8"]
+    back = np.array([0, 3, 2, 1])  # the rotations, the other way round
+    yield d.quotient(Inclusion(D(1), d, np.array([0, 5]))), d.quotient(D(1))
+    yield d.quotient(d.subgroup_from([5])), d.quotient(D(1))
+    yield d.induced(Inclusion(C(4), d, back), C(4).irrep(1)), d.induced(C(4), C(4).irrep(1))
+    yield c.irrep(1).restrict(Inclusion(c, c, back)), c.irrep(1)
+    yield d.irrep(1).restrict(Inclusion(C(4), d, back)), d.irrep(1).restrict(C(4))
+    yield d.spectral_quotient(d.subgroup_from([5]), 1), d.spectral_quotient(C(1), 1)
+    conjugate = D(6).subgroup_from([7, 9]).small  # a D(3) whose reflections are those between the canonical ones
+    yield D(6).irrep("1").restrict(conjugate), conjugate.irrep(2)
+    for group, element in ((s4, 1), (q8, 1)):
+        pair = group.subgroup_from([element])
+        yield group.quotient(pair), group.trivial
+        yield group.induced(pair, pair.small.irreps()[-1]), group.trivial
+
+
+@pytest.mark.parametrize(("rho", "usual"), list(elsewhere()), ids=str)
+def test_names_tell_where_a_subgroup_lies(rho, usual):
+    assert rho != usual and rho.name != usual.name
+    assert rho.group.representation(rho.name) == rho
+    assert rho.group.type(str(2 * rho + rho.group.trivial)) == 2 * rho + rho.group.trivial
+
+
+def test_names_are_never_read_as_something_else():
+    turned = Representation(C(8), ("1",), np.array([[0.0, 1.0], [1.0, 0.0]]))
+    swapped = Representation(C(8), ("1", "0"), np.eye(3)[[1, 0, 2]])
+    crossed = O2().irrep("1").restrict(Inclusion(D(1), O2(), np.array([[0.0, 0.0], [1.0, 1.0]])))
+    for rho in (turned, swapped, crossed):
+        with pytest.raises(ValueError, match="unknown representation|cannot read"):
+            rho.group.type(str(2 * rho))
+    assert C(8).regular.direct_sum() == C(8).regular
+    for name in ("quotient(D1@0.1)", "quotient(D1@0.9)", "quotient(D1@x)", "induced(C4@0.2.1.3, 1)"):
+        with pytest.raises(ValueError, match="cannot read the subgroup"):
+            D(4).representation(name)
 
 
 @pytest.mark.parametrize("group", [SO2(), O2(), C(4), D(4), GROUPS["Q8"]], ids=str)

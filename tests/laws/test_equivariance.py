@@ -16,7 +16,7 @@ def double(module):
     return module.double().eval()
 
 
-@pytest.mark.parametrize("group", [C(1), C(4), C(5), C(8), D(3), D(4), SO2(), O2()], ids=str)
+@pytest.mark.parametrize("group", [C(1), C(4), C(6), C(8), D(3), D(4), SO2(), O2()], ids=str)
 def test_a_steerable_layer_passes(group):
     torch.manual_seed(0)
     hidden = 2 * group.irreps(2)[-1] + group.trivial
@@ -56,6 +56,34 @@ def test_planted_faults_raise_with_a_table(name, module):
         AssertionError, match=r"not equivariant under (C8|D3)(.|\n)*allowed 1e-10(.|\n)*deg(.|\n)*above"
     ):
         laws.assert_equivariant(double(module), torch.randn(2, module.in_type.size, 7, 7, dtype=torch.float64))
+
+
+class Hidden(nn.Module):
+    """A linear map that commutes with a subgroup of a cyclic group, given as a table, and with nothing else."""
+
+    def __init__(self, group, step):
+        super().__init__()
+        self.in_type = self.out_type = 1 * group.regular
+        keep = torch.cos(torch.arange(float(step), dtype=torch.float64)).repeat(group.order // step)
+        self.register_buffer("keep", keep)
+
+    def forward(self, x):
+        return x * self.keep
+
+
+@pytest.mark.parametrize(("n", "step"), [(50, 2), (60, 2), (100, 4), (120, 5)])
+def test_a_large_group_is_not_tested_on_a_subgroup_alone(n, step):
+    module, x = Hidden(C(n), step), torch.randn(2, n, dtype=torch.float64)
+    assert float(laws.equivariance_error(module, x, elements=[torch.tensor(step)])) < 1e-12
+    with pytest.raises(AssertionError, match="not equivariant"):
+        laws.assert_equivariant(module, x)
+
+
+@pytest.mark.parametrize("group", [C(3), C(5), C(9)], ids=str)
+def test_a_law_with_nothing_to_test_says_so(group):
+    wrong = st.nn.Plain(double(nn.Conv2d(2, 2, 3)), 2 * group.trivial, 1 * group.irrep(1))
+    with pytest.raises(ValueError, match="nothing is tested"):
+        laws.assert_equivariant(wrong, torch.randn(2, 2, 9, 9, dtype=torch.float64))
 
 
 def test_nan_is_no_pass():

@@ -12,6 +12,7 @@ from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
 
 from steerable import laws
+from steerable.groups import C
 from steerable.laws.equivariance import relative_error
 from steerable.laws.setting import meet
 from steerable.nn import EquivariantModule, ExactnessWarning
@@ -43,17 +44,26 @@ def check_channels(module, x):
         )
 
 
+def assert_on_the_lattice(module, x, **options):
+    """The law, where there is something to test: no turn of C(5) but the identity moves pixels onto pixels."""
+    if x.dim() == 4 and module.in_type.group == C(5):
+        with pytest.raises(ValueError, match="nothing is tested"):
+            laws.assert_equivariant(module, x, **options)
+    else:
+        laws.assert_equivariant(module, x, **options)
+
+
 @pytest.mark.parametrize("layer", NAMES)
 def test_lattice_symmetries_are_exact(layer):
     for t, module, x in cases(layer):
-        laws.assert_equivariant(module, x)
+        assert_on_the_lattice(module, x)
         assert module(x).shape[1] == module.out_type.size, t
 
 
 @pytest.mark.parametrize("layer", NAMES)
 def test_lattice_symmetries_are_exact_in_train(layer):
     for _, module, x in cases(layer, FEW):
-        laws.assert_equivariant(module, x, training=True)
+        assert_on_the_lattice(module, x, training=True)
 
 
 @pytest.mark.parametrize("layer", [n for n in NAMES if not LAYERS[n].mixes and not LAYERS[n].sampled])
@@ -115,7 +125,7 @@ def test_float32(layer):
     for t in FEW:
         if LAYERS[layer].accepts(TYPES[t]):
             module, x = make(layer, t, torch.float32)
-            laws.assert_equivariant(module, x)
+            assert_on_the_lattice(module, x)
             double = copy.deepcopy(module).double().eval()
             with torch.no_grad():
                 assert relative_error(module.eval()(x), double(x.double())) < 1e-5, t

@@ -249,6 +249,15 @@ def test_vector_field_points_to_the_strongest() -> None:
     assert layer(-x).abs().max() < 1e-15
 
 
+@pytest.mark.parametrize("group", [st.C(2), st.C(3), st.C(4), st.D(1), st.D(2), st.D(3), st.D(4),
+                                   st.D(6).subgroup_from([7, 9]).small], ids=str)
+def test_vector_fields_are_vectors_of_the_plane(group: st.groups.Group) -> None:
+    layer = st.nn.VectorField(1 * group.regular).double()
+    torch.testing.assert_close(layer.out_type.matrix(group.elements), group.plane(group.elements))
+    x = torch.eye(group.order, dtype=torch.float64)
+    torch.testing.assert_close(layer(x), group.plane(group.elements)[:, :, 0])
+
+
 def test_crelu_gives_permuted_fields() -> None:
     group = st.D(3)
     layer = st.nn.CReLU(2 * group.irrep("0o") + 1 * group.regular + 1 * group.trivial)
@@ -294,10 +303,12 @@ SO2, D3 = st.SO2(), st.D(3)
         (lambda: st.nn.ELU(4), TypeError, "in_type must be a FieldType"),
         (lambda: st.nn.NormAct(4 * SO2.irrep(1), "gelu"), ValueError, "'gelu'; choose one of elu, relu"),
         (lambda: st.nn.Gate(0 * SO2.irrep(1)), ValueError, "must have channels"),
+        (lambda: st.nn.NormAct(0 * SO2.irrep(1)), ValueError, "must have channels"),
         (lambda: st.nn.FourierAct(SO2.type("4x0 + 4x1"), samples=2), ValueError, "2 samples cannot hold"),
         (lambda: st.nn.FourierAct(4 * SO2.irrep(1).direct_sum(SO2.irrep(1))), ValueError, "spectral_regular"),
         (lambda: st.nn.FourierAct(4 * SO2.irrep(1), "swish"), ValueError, "silu"),
         (lambda: st.nn.VectorField(4 * SO2.irrep(1)), TypeError, "got 4x1 in SO2: 4x1; use NormAct"),
+        (lambda: st.nn.VectorField(4 * st.groups.product(st.C(4), st.C(4)).regular), ValueError, "does not act on the plane"),
         (lambda: st.nn.VectorField(4 * D3.regular, SO2.irrep(1)), ValueError, r"SO2, expected one of D3"),
         (lambda: st.nn.CReLU(4 * SO2.irrep(1)), TypeError, "permuted up to signs, got 4x1"),
         (lambda: st.nn.TensorProduct(4 * SO2.irrep(1), -1), ValueError, "max_frequency=-1"),

@@ -75,10 +75,10 @@ class PixelGrid(Domain):
     def resample(self, x: Tensor, matrix: Tensor) -> Tensor:
         """``x(matrix^-1 p)`` by bilinear interpolation, ``matrix`` any invertible ``[2, 2]``."""
         source = self.points() @ torch.linalg.inv(matrix.double()).T
-        extent = torch.tensor([self.width - 1, self.height - 1], dtype=torch.float64) / 2
-        grid = source / extent * torch.tensor([1.0, -1.0], dtype=torch.float64)
+        # in units of half the picture, borders included: counted from centre to centre one pixel would have no extent
+        grid = 2 * source / torch.tensor([self.width, -self.height], dtype=torch.float64)
         grid = grid.to(x).expand(x.shape[0], -1, -1, -1)
-        return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
+        return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def _permute(x: Tensor, m: Tensor) -> Tensor:

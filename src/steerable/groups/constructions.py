@@ -109,7 +109,7 @@ def spectral_quotient(group: Group, subgroup: Group | Inclusion, max_frequency: 
 @lru_cache(maxsize=256)
 def _induced(group: Group, inclusion: Inclusion, rep: Representation) -> Representation:
     small = inclusion.small
-    name = f"induced({small.name}, {rep.name})"
+    name = f"induced({inclusion.name}, {rep.name})"
     if isinstance(group, FiniteGroupBase):
         images = _images(inclusion)
         number, reps = _cosets(group, images)
@@ -165,6 +165,8 @@ def induced(group: Group, subgroup: Group | Inclusion, rep: Representation) -> R
 def direct_sum(*reps: Representation) -> Representation:
     """Block-diagonal sum. Raises ``ValueError`` for different groups."""
     group = reps[0].group
+    if len(reps) == 1:
+        return reps[0]
     if any(r.group != group for r in reps):
         raise ValueError(f"direct_sum: all representations must share a group, got {[r.group.name for r in reps]}")
     size = sum(r.size for r in reps)
@@ -219,7 +221,7 @@ def _restrict(rep: Representation, inclusion: Inclusion) -> Representation:
         part, q = _restrict_irrep(rep.group, i, inclusion)
         ids += part
         columns.append(rep.basis[:, s:t] @ q)
-    name = f"restricted({rep.group.name}, {rep.name})"
+    name = f"restricted({rep.group.name}{inclusion.suffix}, {rep.name})"
     return Representation(inclusion.small, tuple(ids), np.concatenate(columns, 1), name, "restricted")
 
 

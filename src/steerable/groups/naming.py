@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from steerable.groups.cyclic import C
 from steerable.groups.dihedral import D
+from steerable.groups.finite import FiniteGroupBase
 from steerable.groups.group import Group
 from steerable.groups.o2 import O2
 from steerable.groups.product import product
 from steerable.groups.representation import Representation
 from steerable.groups.so2 import SO2
+from steerable.groups.subgroup import Inclusion
 
 
 def parse_group(name: str) -> Group:
@@ -38,6 +42,30 @@ def parse_group(name: str) -> Group:
     raise ValueError(f"unknown group {name!r}; expected C8, D4, SO2, O2 or a product such as C2xD3")
 
 
+def parse_inclusion(big: Group, name: str) -> Group | Inclusion:
+    """Subgroup from its name: ``"D1"``, or ``"D1@0.5"`` for one whose elements are 0 and 5 of ``big``.
+
+    Raises:
+        ValueError: for any other name, or elements that are no such subgroup.
+    """
+    text, at, images = name.partition("@")
+    if not at:
+        return parse_group(text)
+    if not isinstance(big, FiniteGroupBase) or not re.fullmatch(r"\d+(\.\d+)*", images):
+        raise ValueError(f"cannot read the subgroup {name!r} of {big.name}; expected elements such as 'D1@0.5'")
+    found = np.array([int(g) for g in images.split(".")])
+    if found.max() >= len(big.table):
+        raise ValueError(f"cannot read the subgroup {name!r}: {big.name} has {len(big.table)} elements only")
+    closed = big.subgroup_from(found)
+    if text == closed.small.name:
+        return closed
+    small = parse_group(text)
+    if not isinstance(small, FiniteGroupBase) or len(small.table) != len(found) or \
+            (big.table[np.ix_(found, found)] != found[small.table]).any():
+        raise ValueError(f"cannot read the subgroup {name!r}: these elements of {big.name} do not multiply as {text} does")
+    return Inclusion(small, big, found)
+
+
 def split_top(text: str, separator: str) -> list[str]:
     """Split at separators that stand outside all brackets.
 
@@ -57,7 +85,8 @@ def parse_representation(group: Group, name: str) -> Representation:
     """Representation from its string.
 
     ``trivial``, ``regular``, ``regular(3)`` (band-limited), an irrep, ``quotient(H)``, ``quotient(H, L)``,
-    ``induced(H, rep)``, ``restricted(G, rep)``, ``(a + b)``, ``(a * b)``.
+    ``induced(H, rep)``, ``restricted(G, rep)``, ``(a + b)``, ``(a * b)``. A subgroup that lies elsewhere than the
+    canonical one is named with its elements, ``quotient(D1@0.5)``.
 
     Raises:
         ValueError: for any other string, naming the group and what it offers.
@@ -93,10 +122,14 @@ def _build(group: Group, kind: str, arguments: list[str]) -> Representation:
     if kind == "regular":
         return group.spectral_regular(int(arguments[0]))
     if kind == "quotient" and len(arguments) == 1:
-        return group.quotient(parse_group(arguments[0]))
+        return group.quotient(parse_inclusion(group, arguments[0]))
     if kind == "quotient":
-        return group.spectral_quotient(parse_group(arguments[0]), int(arguments[1]))
-    other = parse_group(arguments[0])
+        return group.spectral_quotient(parse_inclusion(group, arguments[0]), int(arguments[1]))
     if kind == "induced":
-        return group.induced(other, parse_representation(other, arguments[1]))
-    return parse_representation(other, arguments[1]).restrict(group)
+        placed = parse_inclusion(group, arguments[0])
+        small = placed.small if isinstance(placed, Inclusion) else placed
+        return group.induced(placed, parse_representation(small, arguments[1]))
+    text, at, images = arguments[0].partition("@")
+    big = parse_group(text)
+    placed = parse_inclusion(big, f"{group.name}{at}{images}") if at else group
+    return parse_representation(big, arguments[1]).restrict(placed)

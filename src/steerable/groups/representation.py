@@ -45,7 +45,8 @@ class Representation:
         self.irreps = tuple(irreps)
         self.size = sum(group.irrep_info(i).dim for i in self.irreps)
         self.kind = kind
-        self.name = name or (self.irreps[0] if len(self.irreps) == 1 else "(" + " + ".join(self.irreps) + ")")
+        plain = self.irreps[0] if len(self.irreps) == 1 else "(" + " + ".join(self.irreps) + ")"
+        self.name = name or plain
         self._basis = None
         if change_of_basis is not None:
             given = change_of_basis.cpu().numpy() if isinstance(change_of_basis, Tensor) else change_of_basis
@@ -57,6 +58,7 @@ class Representation:
                 )
             if np.abs(q - np.eye(self.size)).max() > 1e-12:
                 self._basis = q
+                self.name = name or f"custom({plain})"  # no name that would be read back as another representation
 
     @property
     def change_of_basis(self) -> Tensor | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,9 +39,40 @@ class Inclusion:
         return self.big.from_plane(self.small.plane(h))
 
     @property
+    def is_canonical(self) -> bool:
+        """Whether :func:`include` gives the same map, so that the two groups say everything."""
+        if self.images is None:
+            return True
+        try:
+            usual = include(self.small, self.big)
+        except ValueError:
+            return False
+        images = self.small.elements.numpy() if usual.images is None else usual.images
+        return bool(np.array_equal(np.round(images, 9), np.round(self.images, 9)))
+
+    @property
+    def suffix(self) -> str:
+        """Empty for the canonical inclusion, else the images: ``@0.5`` for elements 0 and 5 of a finite group."""
+        return "" if self.is_canonical else self._placed
+
+    @property
+    def _placed(self) -> str:
+        if self.images is None:
+            return ""
+        if self.big.is_finite:
+            return "@" + ".".join(str(int(g)) for g in self.images)
+        return f"@{zlib.crc32(self._key):08x}"  # no string can hold the angles: this name is not read back
+
+    @property
     def name(self) -> str:
-        """Name of the subgroup, as representation strings use it."""
-        return self.small.name
+        """Name of the subgroup, as representation strings use it: ``D1``, or ``D1@0.5`` for another reflection."""
+        from steerable.groups.naming import parse_group
+
+        try:
+            known = parse_group(self.small.name) == self.small
+        except ValueError:
+            known = False
+        return self.small.name + (self.suffix if known else self._placed)
 
 
 def include(small: Group, big: Group) -> Inclusion:

@@ -116,11 +116,16 @@ def assert_equivariant(
 
     Raises:
         AssertionError: with a table of the error at every element.
+        ValueError: if there is nothing to test: on the grid C(3) and C(5) hold no exact element but the identity.
     """
     in_type = resolve_in_type(module, x, in_type, group)
     x = random_input(module, in_type) if x is None else x
     limit = tolerance(x) if atol is None else atol
     in_type, chosen, errors = _measure(module, x, in_type, out_type, elements, 0.0, training)
+    if elements is None and len(chosen) < 2 and in_type.group.order != 1:
+        raise ValueError(f"{type(module).__name__}: no element of {in_type.group.name} but the identity moves the samples of "
+                         f"an input of shape {tuple(x.shape)} onto samples, so nothing is tested; expected at least one. "
+                         f"Use laws.check, or give elements and an atol that allows for interpolation")
     if any(not e <= limit for e in errors):
         rows = [
             f"  {describe(in_type.group, g):<18} {e:.1e}{'' if e <= limit else '   above'}"

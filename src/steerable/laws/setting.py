@@ -133,8 +133,9 @@ def exact_elements(group: Group, x: Tensor) -> list[Tensor]:
             keep = square.elements if group.contains(D(1)) else square.elements[:4]
             candidates = list(group.from_plane(square.plane(keep)))
         return [g for g in candidates if PixelGrid.of(x).is_exact(group, g)]
-    if group.is_finite:
-        return list(group.elements[:: max(1, (group.order or 1) // 24)])
+    if group.is_finite:  # every few elements alone could lie in a subgroup: the generators leave no way out
+        some = torch.cat([group.elements[:: max(1, (group.order or 1) // 24)], group.generators])
+        return list(some.unique())
     return [group.identity, *group.sample(12, torch.Generator().manual_seed(0))]
 
 

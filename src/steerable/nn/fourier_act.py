@@ -62,8 +62,8 @@ class FourierAct(EquivariantModule):
     multiple of four. For other angles the error falls with N; measured with ReLU, the largest over angles, relative,
     white fields of SO(2):
 
-        L = 3:   N = 7: 0.43    N = 16: 0.037   N = 32: 0.010   N = 64: 0.002
-        (ELU)    N = 7: 0.37    N = 16: 0.019   N = 32: 0.003   N = 64: 0.0003
+        L = 3:   N = 7: 0.44    N = 16: 0.043   N = 32: 0.010   N = 64: 0.002
+        (ELU)    N = 7: 0.37    N = 16: 0.023   N = 32: 0.003   N = 64: 0.0004
 
     In eager mode only the input is kept for the backward pass.
 

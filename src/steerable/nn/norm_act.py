@@ -98,7 +98,9 @@ class NormAct(EquivariantModule):
     """
 
     def __init__(self, in_type: FieldType, function: str = "relu", bias: bool = True, eps: float = EPS) -> None:
-        super().__init__(require_type(in_type, "NormAct"), in_type)
+        if not require_type(in_type, "NormAct").size:
+            raise ValueError(f"NormAct: the type must have channels, got {in_type!r}")
+        super().__init__(in_type, in_type)
         norm_function(function)
         self.function, self.eps = function, eps
         layout, index, count = [], [], 0

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from steerable.fields.type import FieldType
+from steerable.groups.group import Group
+from steerable.groups.harmonics import harmonic_representation
 from steerable.groups.representation import Representation
 from steerable.nn.baked import Baked
 from steerable.nn.functional.layout import join_blocks, merge_dims, split_blocks, split_dim
@@ -34,6 +36,20 @@ def strongest(x: Tensor, shapes: tuple[tuple[int, int], ...], arrows: Tensor) ->
     return join_blocks(found)
 
 
+def plane_vector(group: Group) -> Representation:
+    """The vectors of the plane, under the name of their irrep where they are one.
+
+    Raises:
+        ValueError: if the group does not act on the plane.
+    """
+    if not group.is_planar:
+        raise ValueError(f"VectorField: {group.name} does not act on the plane, expected a target for its vectors; give one, "
+                         f"for example target={group.name}.irreps()[-1]")
+    vector = harmonic_representation(group, 1)
+    plain = group.irrep(vector.irreps[0])
+    return plain if vector == plain else vector
+
+
 class VectorField(EquivariantModule):
     """Each regular field becomes one vector: the largest response, pointing in the direction of its orientation.
 
@@ -43,11 +59,12 @@ class VectorField(EquivariantModule):
 
     Args:
         in_type: regular and trivial fields of a finite group.
-        target: irrep of the vectors; default ``irrep(1)``, the plane vector of C(n) and D(n).
+        target: representation of the vectors; default the vectors of the plane, ``irrep(1)`` of C(n) and D(n) from n = 3
+            on and two signs below.
 
     Raises:
         TypeError: for other fields.
-        ValueError: for a target of another group.
+        ValueError: for a target of another group, or none where the group does not act on the plane.
 
     Source: Marcos, Volpi, Komodakis and Tuia, "Rotation equivariant vector field networks", ICCV 2017, section 3.2.
     """
@@ -61,7 +78,7 @@ class VectorField(EquivariantModule):
                     f"VectorField: expected regular or trivial fields of a finite group, got {b} in {in_type!r}; use "
                     f"NormAct on fields of irreps"
                 )
-        target = group.irrep(1) if target is None else target
+        target = plane_vector(group) if target is None else target
         if target.group != group:
             raise ValueError(f"VectorField: target belongs to {target.group.name}, expected one of {group.name}")
         if not in_type.size:
