@@ -311,7 +311,7 @@ def test_names_are_never_read_as_something_else():
     swapped = Representation(C(8), ("1", "0"), np.eye(3)[[1, 0, 2]])
     crossed = O2().irrep("1").restrict(Inclusion(D(1), O2(), np.array([[0.0, 0.0], [1.0, 1.0]])))
     for rho in (turned, swapped, crossed):
-        with pytest.raises(ValueError, match="unknown representation|cannot read"):
+        with pytest.raises(ValueError, match=r"unknown representation|cannot read"):
             rho.group.type(str(2 * rho))
     assert C(8).regular.direct_sum() == C(8).regular
     for name in ("quotient(D1@0.1)", "quotient(D1@0.9)", "quotient(D1@x)", "induced(C4@0.2.1.3, 1)"):

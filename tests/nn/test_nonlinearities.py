@@ -249,8 +249,11 @@ def test_vector_field_points_to_the_strongest() -> None:
     assert layer(-x).abs().max() < 1e-15
 
 
-@pytest.mark.parametrize("group", [st.C(2), st.C(3), st.C(4), st.D(1), st.D(2), st.D(3), st.D(4),
-                                   st.D(6).subgroup_from([7, 9]).small], ids=str)
+@pytest.mark.parametrize(
+    "group",
+    [st.C(2), st.C(3), st.C(4), st.D(1), st.D(2), st.D(3), st.D(4), st.D(6).subgroup_from([7, 9]).small],
+    ids=str,
+)
 def test_vector_fields_are_vectors_of_the_plane(group: st.groups.Group) -> None:
     layer = st.nn.VectorField(1 * group.regular).double()
     torch.testing.assert_close(layer.out_type.matrix(group.elements), group.plane(group.elements))
@@ -308,7 +311,11 @@ SO2, D3 = st.SO2(), st.D(3)
         (lambda: st.nn.FourierAct(4 * SO2.irrep(1).direct_sum(SO2.irrep(1))), ValueError, "spectral_regular"),
         (lambda: st.nn.FourierAct(4 * SO2.irrep(1), "swish"), ValueError, "silu"),
         (lambda: st.nn.VectorField(4 * SO2.irrep(1)), TypeError, "got 4x1 in SO2: 4x1; use NormAct"),
-        (lambda: st.nn.VectorField(4 * st.groups.product(st.C(4), st.C(4)).regular), ValueError, "does not act on the plane"),
+        (
+            lambda: st.nn.VectorField(4 * st.groups.product(st.C(4), st.C(4)).regular),
+            ValueError,
+            "does not act on the plane",
+        ),
         (lambda: st.nn.VectorField(4 * D3.regular, SO2.irrep(1)), ValueError, r"SO2, expected one of D3"),
         (lambda: st.nn.CReLU(4 * SO2.irrep(1)), TypeError, "permuted up to signs, got 4x1"),
         (lambda: st.nn.TensorProduct(4 * SO2.irrep(1), -1), ValueError, "max_frequency=-1"),

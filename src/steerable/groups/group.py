@@ -211,8 +211,10 @@ class Group(ABC):
 
     def __mul__(self, other: object) -> FieldType:
         """Groups are no fields: always raises ``TypeError`` with the mend."""
-        raise TypeError(f"{other!r} * {self.name}: fields are made of representations, for example "
-                        f"{other!r} * {self.name}.trivial or .regular")
+        raise TypeError(
+            f"{other!r} * {self.name}: fields are made of representations, for example "
+            f"{other!r} * {self.name}.trivial or .regular"
+        )
 
     __rmul__ = __mul__
 

@@ -60,9 +60,14 @@ def parse_inclusion(big: Group, name: str) -> Group | Inclusion:
     if text == closed.small.name:
         return closed
     small = parse_group(text)
-    if not isinstance(small, FiniteGroupBase) or len(small.table) != len(found) or \
-            (big.table[np.ix_(found, found)] != found[small.table]).any():
-        raise ValueError(f"cannot read the subgroup {name!r}: these elements of {big.name} do not multiply as {text} does")
+    if (
+        not isinstance(small, FiniteGroupBase)
+        or len(small.table) != len(found)
+        or (big.table[np.ix_(found, found)] != found[small.table]).any()
+    ):
+        raise ValueError(
+            f"cannot read the subgroup {name!r}: these elements of {big.name} do not multiply as {text} does"
+        )
     return Inclusion(small, big, found)
 
 
@@ -105,8 +110,11 @@ def parse_representation(group: Group, name: str) -> Representation:
             raise ValueError(f"{group.name}: {text!r} has {len(arguments)} argument(s), one is missing") from None
     if text.startswith("(") and text.endswith(")"):
         for separator, combine in (("+", "direct_sum"), ("*", "tensor")):
-            parts = [parse_representation(group, p) for p in split_top(text[1:-1], separator)] \
-                if len(split_top(text[1:-1], separator)) > 1 else []
+            parts = (
+                [parse_representation(group, p) for p in split_top(text[1:-1], separator)]
+                if len(split_top(text[1:-1], separator)) > 1
+                else []
+            )
             if parts:
                 return getattr(parts[0], combine)(*parts[1:])
     if text == "0" and group.irrep_ids(0)[0] == "0e":
@@ -114,8 +122,10 @@ def parse_representation(group: Group, name: str) -> Representation:
     try:
         return group.irrep(text)
     except ValueError as error:
-        raise ValueError(f"unknown representation {name!r} of {group.name}: expected trivial, regular, quotient(H), "
-                         f"induced(H, rep), (a + b), (a * b) or an irrep; {error}") from None
+        raise ValueError(
+            f"unknown representation {name!r} of {group.name}: expected trivial, regular, quotient(H), "
+            f"induced(H, rep), (a + b), (a * b) or an irrep; {error}"
+        ) from None
 
 
 def _build(group: Group, kind: str, arguments: list[str]) -> Representation:

@@ -123,9 +123,11 @@ def assert_equivariant(
     limit = tolerance(x) if atol is None else atol
     in_type, chosen, errors = _measure(module, x, in_type, out_type, elements, 0.0, training)
     if elements is None and len(chosen) < 2 and in_type.group.order != 1:
-        raise ValueError(f"{type(module).__name__}: no element of {in_type.group.name} but the identity moves the samples of "
-                         f"an input of shape {tuple(x.shape)} onto samples, so nothing is tested; expected at least one. "
-                         f"Use laws.check, or give elements and an atol that allows for interpolation")
+        raise ValueError(
+            f"{type(module).__name__}: no element of {in_type.group.name} but the identity moves the samples of "
+            f"an input of shape {tuple(x.shape)} onto samples, so nothing is tested; expected at least one. "
+            f"Use laws.check, or give elements and an atol that allows for interpolation"
+        )
     if any(not e <= limit for e in errors):
         rows = [
             f"  {describe(in_type.group, g):<18} {e:.1e}{'' if e <= limit else '   above'}"

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+
 class Entry(NamedTuple):
-    """One row of the table: module, builder, fixed arguments, one line of description, a side of images that is exact."""
+    """One row of the table: module, builder, fixed arguments, a description, a side of images that is exact."""
 
     module: str
     builder: str
@@ -21,7 +22,9 @@ class Entry(NamedTuple):
 
 
 _TABLE: dict[str, Entry] = {
-    "steerable_cnn": Entry("steerable_cnn", "SteerableCNN", {}, "six convolutions on regular fields, E(2) benchmark style", 29),
+    "steerable_cnn": Entry(
+        "steerable_cnn", "SteerableCNN", {}, "six convolutions on regular fields, E(2) benchmark style", 29
+    ),
     "steerable_cnn_plain": Entry("plain_cnn", "PlainCNN", {}, "plain twin of steerable_cnn", 29),
     "lens_cnn": Entry("lens", "LensCNN", {}, "small invariant network for residuals of gravitational lenses", 64),
     "lens_cnn_plain": Entry("lens", "LensCNNPlain", {}, "plain twin of lens_cnn", 64),
@@ -30,11 +33,21 @@ _TABLE: dict[str, Entry] = {
     "wrn16_8": Entry("wide_resnet", "WideResNet", {"depth": 16, "widen": 8}, "equivariant wide ResNet 16-8", 33),
     "wrn28_7": Entry("wide_resnet", "WideResNet", {"depth": 28, "widen": 7}, "equivariant wide ResNet 28-7", 33),
     "wrn28_10": Entry("wide_resnet", "WideResNet", {"depth": 28, "widen": 10}, "equivariant wide ResNet 28-10", 33),
-    "wrn10_4_plain": Entry("plain_wide_resnet", "PlainWideResNet", {"depth": 10, "widen": 4}, "plain wide ResNet 10-4", 33),
-    "wrn16_4_plain": Entry("plain_wide_resnet", "PlainWideResNet", {"depth": 16, "widen": 4}, "plain wide ResNet 16-4", 33),
-    "wrn16_8_plain": Entry("plain_wide_resnet", "PlainWideResNet", {"depth": 16, "widen": 8}, "plain wide ResNet 16-8", 33),
-    "wrn28_7_plain": Entry("plain_wide_resnet", "PlainWideResNet", {"depth": 28, "widen": 7}, "plain wide ResNet 28-7", 33),
-    "wrn28_10_plain": Entry("plain_wide_resnet", "PlainWideResNet", {"depth": 28, "widen": 10}, "plain wide ResNet 28-10", 33),
+    "wrn10_4_plain": Entry(
+        "plain_wide_resnet", "PlainWideResNet", {"depth": 10, "widen": 4}, "plain wide ResNet 10-4", 33
+    ),
+    "wrn16_4_plain": Entry(
+        "plain_wide_resnet", "PlainWideResNet", {"depth": 16, "widen": 4}, "plain wide ResNet 16-4", 33
+    ),
+    "wrn16_8_plain": Entry(
+        "plain_wide_resnet", "PlainWideResNet", {"depth": 16, "widen": 8}, "plain wide ResNet 16-8", 33
+    ),
+    "wrn28_7_plain": Entry(
+        "plain_wide_resnet", "PlainWideResNet", {"depth": 28, "widen": 7}, "plain wide ResNet 28-7", 33
+    ),
+    "wrn28_10_plain": Entry(
+        "plain_wide_resnet", "PlainWideResNet", {"depth": 28, "widen": 10}, "plain wide ResNet 28-10", 33
+    ),
 }
 
 

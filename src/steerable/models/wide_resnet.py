@@ -15,8 +15,8 @@ class WideResNet(nn.Module):
     """Wide ResNet on regular fields, ``D8 D4 D1`` style: a group for each of three stages.
 
     Pre-activation blocks as in Zagoruyko and Komodakis, arXiv 1605.07146; equivariant after Weiler and Cesa, arXiv
-    1911.08251, section 3: 5x5 lift, stages of ``(depth - 4) / 6`` blocks with strides 1, 2, 2, restriction between stages,
-    trivial fields at the end. Stages of more than four rotations use 5x5 kernels, which alone can hold them.
+    1911.08251, section 3: 5x5 lift, stages of ``(depth - 4) / 6`` blocks with strides 1, 2, 2, restriction between
+    stages, trivial fields at the end. Stages of more than four rotations use 5x5 kernels, which alone can hold them.
 
     Exact for quarter turns and reflections only on sides that are 1 modulo 4 (33 for CIFAR): other sizes warn once.
 
@@ -36,15 +36,24 @@ class WideResNet(nn.Module):
         ValueError: for a depth that is no wide ResNet, a wrong number of groups, or an unknown ``match``.
     """
 
-    def __init__(self, in_channels: int = 3, num_classes: int = 10, group: str | Group | None = None,
-                 groups: str | Sequence[str | Group] = ("D4", "D4", "D1"),
-                 depth: int = 16, widen: int = 4, match: str = "params", dropout: float = 0.0,
-                 kernel_size: int | None = None, init: str = "he") -> None:
+    def __init__(
+        self,
+        in_channels: int = 3,
+        num_classes: int = 10,
+        group: str | Group | None = None,
+        groups: str | Sequence[str | Group] = ("D4", "D4", "D1"),
+        depth: int = 16,
+        widen: int = 4,
+        match: str = "params",
+        dropout: float = 0.0,
+        kernel_size: int | None = None,
+        init: str = "he",
+    ) -> None:
         super().__init__()
         if depth < 10 or (depth - 4) % 6:
             raise ValueError(f"WideResNet: depth must be 6 n + 4 (10, 16, 22, 28, ...), got {depth}")
-        groups = groups if group is None else group
-        names = [groups] * 3 if isinstance(groups, str | Group) else list(groups)
+        given = groups if group is None else group
+        names = [given] * 3 if isinstance(given, str | Group) else list(given)
         if len(names) != 3:
             raise ValueError(f"WideResNet: expected one group for each of 3 stages, got {len(names)}: {names!r}")
         stages = [g if isinstance(g, Group) else parse_group(g) for g in names]

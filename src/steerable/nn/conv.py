@@ -39,8 +39,10 @@ class _PlanarConv(SteerableMap):
     ) -> None:
         name = type(self).__name__
         if not isinstance(kernel_size, int):
-            raise TypeError(f"{name}: kernel_size must be one integer, got {kernel_size!r}; windows are square, else "
-                            f"quarter turns would not be exact")
+            raise TypeError(
+                f"{name}: kernel_size must be one integer, got {kernel_size!r}; windows are square, else "
+                f"quarter turns would not be exact"
+            )
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(
                 f"{name}: kernel_size must be odd so that the kernel has a centre pixel, got {kernel_size}; "

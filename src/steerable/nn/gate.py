@@ -64,8 +64,10 @@ class Gate(EquivariantModule):
     def forward(self, x: Tensor) -> Tensor:
         """The gated fields of `x: [B, gates + C, ...]`."""
         if x.dim() > 1 and x.shape[1] == self.out_type.size != self.in_type.size:
-            raise ValueError(f"Gate: input has {x.shape[1]} channels, the gated fields alone; expected {self.in_type.size} "
-                             f"with the gates in front: let the layer before give Gate.gated_type({self.out_type})")
+            raise ValueError(
+                f"Gate: input has {x.shape[1]} channels, the gated fields alone; expected {self.in_type.size} "
+                f"with the gates in front: let the layer before give Gate.gated_type({self.out_type})"
+            )
         self.check_input(x)
         return gated(x, self.shapes, self.own)
 

@@ -73,8 +73,10 @@ class EquivariantModule(nn.Module):
             return
         wanted = self.in_type.size
         if spatial is not None and x.dim() == 1 + spatial and x.shape[0] == wanted:
-            raise ValueError(f"{type(self).__name__}: input has shape {tuple(x.shape)}, one axis too few; this layer expects "
-                             f"a batch: pass x[None]")
+            raise ValueError(
+                f"{type(self).__name__}: input has shape {tuple(x.shape)}, one axis too few; this layer expects "
+                f"a batch: pass x[None]"
+            )
         if x.dim() < 2 or x.shape[1] != wanted:
             given = f"{x.shape[1]} channels" if x.dim() >= 2 else f"shape {tuple(x.shape)}"
             hint = ""

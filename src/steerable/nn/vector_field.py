@@ -43,8 +43,10 @@ def plane_vector(group: Group) -> Representation:
         ValueError: if the group does not act on the plane.
     """
     if not group.is_planar:
-        raise ValueError(f"VectorField: {group.name} does not act on the plane, expected a target for its vectors; give one, "
-                         f"for example target={group.name}.irreps()[-1]")
+        raise ValueError(
+            f"VectorField: {group.name} does not act on the plane, expected a target for its vectors; give one, "
+            f"for example target={group.name}.irreps()[-1]"
+        )
     vector = harmonic_representation(group, 1)
     plain = group.irrep(vector.irreps[0])
     return plain if vector == plain else vector
@@ -59,8 +61,8 @@ class VectorField(EquivariantModule):
 
     Args:
         in_type: regular and trivial fields of a finite group.
-        target: representation of the vectors; default the vectors of the plane, ``irrep(1)`` of C(n) and D(n) from n = 3
-            on and two signs below.
+        target: representation of the vectors; default the vectors of the plane, ``irrep(1)`` of C(n) and D(n)
+            from n = 3 on and two signs below.
 
     Raises:
         TypeError: for other fields.

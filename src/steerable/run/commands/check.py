@@ -40,7 +40,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--under", help="the symmetry to ask about, if not that of the network itself")
     parser.add_argument("--channels", type=int, default=1, help="its input channels")
     parser.add_argument("--classes", type=int, default=10, help="its classes")
-    parser.add_argument("--size", type=int, help="side of the images in pixels; default: one on which the network is exact")
+    parser.add_argument(
+        "--size", type=int, help="side of the images in pixels; default: one on which the network is exact"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the weights of a network that is given by name")
     parser.add_argument("--out", default="check.png", help="the picture of the error against the angle")
     args = parser.parse_args(argv)
