@@ -28,11 +28,15 @@ _TABLE: dict[str, Entry] = {
     "steerable_cnn_plain": Entry("plain_cnn", "PlainCNN", {}, "plain twin of steerable_cnn", 29),
     "lens_cnn": Entry("lens", "LensCNN", {}, "small invariant network for residuals of gravitational lenses", 64),
     "lens_cnn_plain": Entry("lens", "LensCNNPlain", {}, "plain twin of lens_cnn", 64),
+    "wrn10_1": Entry("wide_resnet", "WideResNet", {"depth": 10, "widen": 1}, "equivariant wide ResNet 10-1, small", 33),
     "wrn10_4": Entry("wide_resnet", "WideResNet", {"depth": 10, "widen": 4}, "equivariant wide ResNet 10-4", 33),
     "wrn16_4": Entry("wide_resnet", "WideResNet", {"depth": 16, "widen": 4}, "equivariant wide ResNet 16-4", 33),
     "wrn16_8": Entry("wide_resnet", "WideResNet", {"depth": 16, "widen": 8}, "equivariant wide ResNet 16-8", 33),
     "wrn28_7": Entry("wide_resnet", "WideResNet", {"depth": 28, "widen": 7}, "equivariant wide ResNet 28-7", 33),
     "wrn28_10": Entry("wide_resnet", "WideResNet", {"depth": 28, "widen": 10}, "equivariant wide ResNet 28-10", 33),
+    "wrn10_1_plain": Entry(
+        "plain_wide_resnet", "PlainWideResNet", {"depth": 10, "widen": 1}, "plain wide ResNet 10-1", 33
+    ),
     "wrn10_4_plain": Entry(
         "plain_wide_resnet", "PlainWideResNet", {"depth": 10, "widen": 4}, "plain wide ResNet 10-4", 33
     ),

@@ -1,0 +1,1 @@
+"""Small scripts that prepare the data of trained rows in ``docs/results.md``."""
