@@ -1,7 +1,7 @@
 """Write the CIFAR-10 subset as a folder that ``steerable fit --data.name folder`` reads.
 
-Run: ``python -m benchmarks.trained.cifar_folder OUT``, with ``STEERABLE_DATA`` set. Of each class the first 500 training
-images are for training, the next 100 for validation; the 200 test images stay the test part.
+Run: ``python -m benchmarks.trained.cifar_folder OUT``, with ``STEERABLE_DATA`` set. Of each class the first 500
+training images are for training, the next 100 for validation; the 200 test images stay the test part.
 """
 
 from __future__ import annotations

@@ -251,3 +251,16 @@ def test_errors_teach(make, words):
         make()
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("group", [st.C(4), st.D(3), st.SO2()], ids=str)
+def test_a_filter_is_found_again_from_its_weights(group):
+    field = group.regular if group.is_finite else group.spectral_regular(2)
+    source, target = 2 * field + 3 * group.trivial, 3 * field
+    layer, other = (st.nn.Conv2d(source, target, 5, bias=False).double() for _ in range(2))
+    wanted = layer.filter().detach()
+    assert st.nn.project_filter_(other, wanted) < 1e-10
+    assert (other.filter() - wanted).abs().max() < 1e-10
+    assert st.nn.project_filter_(other, torch.randn_like(wanted)) > 0.1  # no steerable filter: the distance says so
+    with pytest.raises(ValueError, match=r"\(3, 3\)"):
+        st.nn.project_filter_(other, torch.randn(3, 3))
