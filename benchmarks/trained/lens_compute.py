@@ -1,7 +1,7 @@
 """The plain lens network of equal compute, with D4 augmentation, on the images of the demo.
 
-Run: ``python -m benchmarks.trained.lens_compute``. Its widths are the channels of ``lens_cnn`` on D(4), so it multiplies
-as often and has eight times the parameters. It gets the augmentation and rate of the smaller twin, half its epochs.
+Run: ``python -m benchmarks.trained.lens_compute``. Its widths are the channels of ``lens_cnn`` on D(4), so it
+multiplies as often and has eight times the parameters. It gets the augmentation and rate of the smaller twin, half its epochs.
 """
 
 from __future__ import annotations
@@ -32,12 +32,10 @@ def main() -> None:
             augment=True,
             seed=seed,
         )
+        found = evaluate(model, test.inputs(), test.label)
         print(
-            seed,
-            parameters,
-            round(result.seconds),
-            result.validation_accuracy,
-            evaluate(model, test.inputs(), test.label),
+            f"seed {seed}: {parameters} parameters, {result.seconds:.0f} s, accuracy {found.accuracy:.3f}, turned "
+            f"{found.accuracy_turned:.3f}, AUC {found.auc:.3f}, changed {found.changed:.3f}, error {found.error:.2f}"
         )
 
 
