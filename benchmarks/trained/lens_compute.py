@@ -1,7 +1,8 @@
 """The plain lens network of equal compute, with D4 augmentation, on the images of the demo.
 
 Run: ``python -m benchmarks.trained.lens_compute``. Its widths are the channels of ``lens_cnn`` on D(4), so it
-multiplies as often and has eight times the parameters. It gets the augmentation and rate of the smaller twin, half its epochs.
+multiplies as often and has eight times the parameters. It gets the augmentation and rate of the smaller twin, and half
+its epochs.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--train", type=int, default=200, help="training images of each class")
     parser.add_argument("--validation", type=int, default=100, help="validation images of each class")
     parser.add_argument("--test", type=int, default=300, help="test images of each class")
+    parser.add_argument("--stem", choices=("pooled", "strided"), default="pooled", help="first layers of all networks")
     parser.add_argument("--quick", action="store_true", help="a few images and steps: shows that all runs, no more")
     args = parser.parse_args(argv)
     if min(args.train, args.validation, args.test) < 1:
@@ -58,7 +59,7 @@ def main(argv: list[str]) -> int:
     shutil.rmtree(building, ignore_errors=True)
     with whole_folder(building) as folder, Stages() as stages:
         result = run_demo(
-            folder, seed=args.seed, n_train=args.train, n_val=args.validation, n_test=args.test, quick=args.quick,
+            folder, seed=args.seed, n_train=args.train, n_val=args.validation, n_test=args.test, quick=args.quick, stem=args.stem,
             progress=stages,
         )  # fmt: skip
     shutil.rmtree(out, ignore_errors=True)
