@@ -59,7 +59,8 @@ def main(argv: list[str]) -> int:
     shutil.rmtree(building, ignore_errors=True)
     with whole_folder(building) as folder, Stages() as stages:
         result = run_demo(
-            folder, seed=args.seed, n_train=args.train, n_val=args.validation, n_test=args.test, quick=args.quick, stem=args.stem,
+            folder, seed=args.seed, n_train=args.train, n_val=args.validation, n_test=args.test, quick=args.quick,
+            stem=args.stem,
             progress=stages,
         )  # fmt: skip
     shutil.rmtree(out, ignore_errors=True)
