@@ -1,5 +1,5 @@
 # Nothing is assumed but Python 3.11 or later, pip and make: each target makes .venv and installs what it needs there.
-# Another interpreter: `make test PYTHON=python3.12`. Another place: `make test VENV=/tmp/venv`.
+# Another interpreter: `make test PYTHON=python3.12`. Another place: `make test VENV=../venv`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 from torch.nn import functional as F
+
+from steerable.aggregate.paths import runs_eagerly
 
 
 class Expansion(NamedTuple):
@@ -82,15 +83,9 @@ def expand_filter(weight: Tensor, expansion: Expansion) -> Tensor:
     if torch.is_autocast_enabled(weight.device.type):  # the filter keeps the accuracy of its weights
         with torch.autocast(weight.device.type, enabled=False):
             return expand_filter(weight, expansion)
-    if takes_eager_path(weight):
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling() and runs_eagerly(weight):
         return _Expand.apply(weight, expansion)
     return expansion.expand(weight)
-
-
-def takes_eager_path(x: Tensor) -> bool:
-    """Whether a hand-written gradient may be used: plain eager autograd, no compiler, no transform."""
-    transformed = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
-    return torch.is_grad_enabled() and not transformed and not torch.compiler.is_compiling()
 
 
 def pad2d(x: Tensor, padding: int, mode: str) -> Tensor:

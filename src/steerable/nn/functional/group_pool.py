@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steerable.nn.functional.paths import accumulation_dtype, choose_path, runs_eagerly
+from steerable.aggregate.paths import accumulation_dtype, choose_path, runs_eagerly
 from steerable.nn.functional.tiles import Planes, Tiling
 
 

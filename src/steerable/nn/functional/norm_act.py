@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from steerable.aggregate.paths import accumulation_dtype, choose_path, runs_eagerly
 from steerable.nn.functional.layout import Layout, Run, blocks, channels, join_blocks, merge_dims, norms, runs
 from steerable.nn.functional.norm_act_eager import norm_act_backward, norm_act_forward
 from steerable.nn.functional.norm_functions import norm_function
-from steerable.nn.functional.paths import accumulation_dtype, choose_path, runs_eagerly
 
 EPS = 1e-5
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from steerable.aggregate.paths import accumulation_dtype
 from steerable.nn.functional.layout import Layout, Run, blocks, runs
 from steerable.nn.functional.norm_functions import norm_function
-from steerable.nn.functional.paths import accumulation_dtype
 from steerable.nn.functional.tiles import Planes, Scratch, Tiling
 
 

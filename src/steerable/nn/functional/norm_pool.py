@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from steerable.aggregate.paths import accumulation_dtype
 from steerable.nn.functional.layout import merge_dims, runs
-from steerable.nn.functional.paths import accumulation_dtype
 
 EPS = 1e-8
 

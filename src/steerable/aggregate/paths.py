@@ -1,4 +1,4 @@
-"""Which implementation of a nonlinearity runs: the plain definition, the two-pass form or the lean one.
+"""Which implementation of an operation runs: the plain definition, the two-pass form or the lean one.
 
 Every nonlinearity of this package has one plain definition in ordinary differentiable operators. Two faster forms stand
 beside it, and the laws compare them with it:
