@@ -30,7 +30,6 @@ _COUNT = (
 #: (tool, layer, type) -> reason; the type may be ``*``
 EXCEPTIONS: dict[tuple[str, str, str], str] = {
     ("compile training", "BatchNorm plain", "C1"): _COUNT,
-    ("compile training", "BatchNorm plain", "C8 regular"): _COUNT,
     ("onnx", "AdaptiveMaxPool2d", "*"): "the converter has no adaptive maximum, for torch.nn.AdaptiveMaxPool2d neither",
 }
 

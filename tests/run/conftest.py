@@ -48,6 +48,7 @@ def networks(monkeypatch):
     stub = types.ModuleType("steerable.models")
     stub.list_models = lambda: list(NETWORKS)
     stub.describe_model = lambda name: NETWORKS[name].__doc__
+    stub.example_side = lambda name: 33
     stub.create_model = lambda name, **kw: NETWORKS[name](**kw)
     monkeypatch.setitem(sys.modules, "steerable.models", stub)
     return NETWORKS
