@@ -88,6 +88,20 @@ def test_so2_net_bakes():
     assert (st.bake(chain)(x) - chain.eval()(x)).abs().max() < 1e-10
 
 
+@pytest.mark.parametrize("group", [C8, D3, SO2], ids=str)
+def test_a_pointwise_map_between_irreps_keeps_its_blocks(group):
+    irreps = group.irreps() if group.is_finite else group.irreps(3)
+    t = sum((3 * rep for rep in irreps), 0 * group.trivial)
+    out = sum((2 * rep for rep in irreps[::-1]), 0 * group.trivial)
+    layer = st.nn.Conv2d(t, out, 1).double()
+    torch.nn.init.normal_(layer.bias)
+    baked = st.bake(layer)
+    x = torch.randn(2, t.size, 4, 5, dtype=torch.float64)
+    assert sum(p.numel() for p in baked.parameters()) < layer.filter().numel()
+    assert (baked(x) - layer(x)).abs().max() < 1e-12
+    assert (baked(x) - torch.nn.functional.conv2d(x, layer.filter(), layer.expanded_bias())).abs().max() < 1e-12
+
+
 def test_a_layer_without_bake_says_so():
     class Bare(st.nn.EquivariantModule):
         def forward(self, x):

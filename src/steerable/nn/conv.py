@@ -15,6 +15,7 @@ from steerable.kernels.bandlimit import Bandlimit
 from steerable.kernels.filters import Filters, GaussianRings
 from steerable.nn.exactness import check_stride
 from steerable.nn.init import initialise
+from steerable.nn.plain_schur import PlainSchur
 from steerable.nn.steerable_map import SteerableMap
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
@@ -144,20 +145,17 @@ class Conv2d(_PlanarConv):
         check_stride(self, x.shape[-2:], self.kernel_size, self.stride, self.padding, self.dilation)
         bias = self.expanded_bias()
         if self._blocks is not None:
-            y = schur_map(x, self._split_weights(), self._banks(), self._blocks)
+            y = schur_map(x, self.split_weights(), self._banks(), self._blocks)
             return y if bias is None else y + bias[:, None, None]
         if self.padding_mode != "zeros" and self.padding:
             x = pad2d(x, self.padding, self.padding_mode)
             return F.conv2d(x, self.filter(), bias, self.stride, 0, self.dilation, self.groups)
         return F.conv2d(x, self.filter(), bias, self.stride, self.padding, self.dilation, self.groups)
 
-    def _split_weights(self) -> list[Tensor]:
-        banks = self._banks()
-        parts = self.weight.split([n * len(b) for n, b in zip(self._counts, banks, strict=True)])
-        return [w.view(n, -1) for w, n in zip(parts, self._counts, strict=True)]
-
     def bake(self) -> nn.Module:
-        """A ``torch.nn.Conv2d`` with this filter."""
+        """A ``torch.nn.Conv2d`` with this filter; a 1x1 map between irreps keeps its blocks."""
+        if self._blocks is not None:
+            return PlainSchur(self.split_weights(), self._banks(), self._blocks, self.expanded_bias())
         filter, bias = self.filter().detach(), self.expanded_bias()
         plain = nn.Conv2d(
             self.in_type.size,

@@ -39,10 +39,7 @@ class Linear(SteerableMap):
         self.check_input(x)
         bias = self.expanded_bias()
         if self._blocks is not None:
-            banks = self._banks()
-            parts = self.weight.split([n * len(b) for n, b in zip(self._counts, banks, strict=True)])
-            weights = [w.view(n, -1) for w, n in zip(parts, self._counts, strict=True)]
-            y = schur_map(x, weights, banks, self._blocks)
+            y = schur_map(x, self.split_weights(), self._banks(), self._blocks)
         elif x.dim() == 2:
             return nn.functional.linear(x, self.filter(), bias)
         else:

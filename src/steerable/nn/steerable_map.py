@@ -73,6 +73,11 @@ class SteerableMap(EquivariantModule):
     def _banks(self) -> list[Tensor]:
         return [getattr(self, f"_bank{n}") for n in range(len(self._counts))]
 
+    def split_weights(self) -> list[Tensor]:
+        """The weights of each pair of parts, ``[rows, K]``."""
+        sizes = [n * len(b) for n, b in zip(self._counts, self._banks(), strict=True)]
+        return [w.view(n, -1) for w, n in zip(self.weight.split(sizes), self._counts, strict=True)]
+
     def filter(self) -> Tensor:
         """The filter ``[C_out, C_in / groups, *kernel]`` that the weights stand for; differentiable."""
         expansion = Expansion(self._banks(), self._counts, self._index, self._inverse, self._holes, self._shape)
