@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -240,8 +238,3 @@ class ConvTranspose2d(_PlanarConv):
         if bias is not None:
             plain.bias = nn.Parameter(bias.detach().clone())
         return plain
-
-
-def same_padding(kernel_size: int, dilation: int = 1) -> int:
-    """Padding that keeps the size at stride 1."""
-    return math.floor(dilation * (kernel_size - 1) / 2)

@@ -59,9 +59,9 @@ class SteerableMap(EquivariantModule):
         count = sum(b.multiplicity * len(b.rep.invariants) for b in out_type.blocks)
         self.bias = nn.Parameter(torch.zeros(count)) if bias and count else None
         if bias and count:
-            self._ones = len(out_type) == 1 and bool((out_type.blocks[0].rep.invariants == 1).all())
-            if not self._ones or count * out_type.blocks[0].rep.size != out_type.size:
-                self._ones = False
+            rep = out_type.uniform  # one bias for all channels of a field needs no matrix
+            self._ones = rep is not None and len(rep.invariants) == 1 and bool((rep.invariants == 1).all())
+            if not self._ones:
                 self.register_constant("_bias_map", bias_map(out_type))
 
     @property
