@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steerable.tasks.lensing.render import draw_noise, noise_level, render
+from steerable.tasks.lensing.draw import SPLITS, draw_scenes
+from steerable.tasks.lensing.drawn import Drawn
+from steerable.tasks.lensing.render import add_noise, noise_level, render
 from steerable.tasks.lensing.residual import BANNER, network_input, smooth_residual
-from steerable.tasks.lensing.scene import SPLITS, Scene, draw_scenes
-from steerable.tasks.lensing.settings import CLASSES, LensSettings
+from steerable.tasks.lensing.settings import LensSettings
 
 __all__ = ["LensData", "load", "observe", "save", "simulate", "simulate_files"]
 
@@ -33,7 +34,7 @@ class LensData:
         image: [N, n, n] float32, noisy image; the peak of the noise-free one is sigma * peak_snr.
         residual: [N, n, n] float32, (image - smooth model) / sigma.
         sigma: [N] float32, standard deviation of the noise.
-        label: [N] int64, index into `CLASSES`.
+        label: [N] int64, index into `settings.classes`.
         macro: [N, 14] float64, true parameters of the smooth lens, columns `MACRO`.
         log10_axion_mass: [N] float64, log10 (mass / eV); 0 where there is no vortex.
         settings: what was simulated.
@@ -63,7 +64,7 @@ class LensData:
 
 
 def observe(
-    scene: Scene, settings: LensSettings, *, noise: bool = True, sigma: Tensor | None = None
+    scene: Drawn, settings: LensSettings, *, noise: bool = True, sigma: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """(image, residual, sigma) of the scenes: [B, n, n], [B, n, n], [B], float32.
 
@@ -77,7 +78,7 @@ def observe(
     image = render(scene, settings)
     sigma = noise_level(image, settings) if sigma is None else sigma
     if noise:
-        image = image + sigma[:, None, None] * draw_noise(scene, settings)
+        image = add_noise(image, sigma, scene, settings)
     return image, smooth_residual(image, sigma, scene.macro, settings), sigma
 
 
@@ -104,17 +105,15 @@ def simulate(
         raise ValueError(f"simulate: got n_per_class={n_per_class}; expected at least 1")
     settings = LensSettings() if settings is None else settings
     rows: list[dict[str, Tensor]] = []
-    total, done = n_per_class * len(CLASSES), 0
-    for label in range(len(CLASSES)):
+    total, done = n_per_class * len(settings.classes), 0
+    for label in range(len(settings.classes)):
         for start in range(0, n_per_class, _SCENES):
             indices = range(start, min(start + _SCENES, n_per_class))
             scene = draw_scenes(settings, label, indices, seed=seed, split=split)
             image, residual, sigma = observe(scene, settings)
-            vortex = scene.vortex_half_length > 0
-            mass = torch.where(vortex, -22.0 - torch.log10(scene.vortex_half_length.clamp_min(1e-30) / 0.03), 0.0)
             rows.append(
                 {"image": image, "residual": residual, "sigma": sigma, "label": scene.label, "macro": scene.macro,
-                 "log10_axion_mass": mass}
+                 "log10_axion_mass": scene.log10_axion_mass}
             )  # fmt: skip
             done += len(scene)
             if progress is not None:
@@ -158,7 +157,7 @@ def save(data: LensData, path: str | Path) -> Path:
         "split": data.split,
         "seed": data.seed,
         "images": len(data),
-        "classes": list(CLASSES),
+        "classes": list(data.settings.classes),
         "settings": data.settings.to_dict(),
         "note": BANNER,
         "torch": torch.__version__,
@@ -237,8 +236,6 @@ def load(path: str | Path) -> LensData:
             f"{target} has sha256 {checksum[:12]}..., {path.name} promises {str(manifest['sha256'])[:12]}...: the file "
             "was changed or cut; simulate the data again"
         )
-    if manifest["classes"] != list(CLASSES):
-        raise ValueError(f"{path} has classes {manifest['classes']}; expected {list(CLASSES)}")
     from safetensors.torch import load_file
 
     tensors = load_file(target)
@@ -252,6 +249,8 @@ def load(path: str | Path) -> LensData:
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{target}: {name} holds NaN or infinite values; expected finite ones: simulate again")
-    if int(tensors["label"].min()) < 0 or int(tensors["label"].max()) >= len(CLASSES):
-        raise ValueError(f"{target}: labels run to {int(tensors['label'].max())}; expected 0 to {len(CLASSES) - 1}")
+    if int(tensors["label"].min()) < 0 or int(tensors["label"].max()) >= len(settings.classes):
+        raise ValueError(
+            f"{target}: labels run to {int(tensors['label'].max())}; expected 0 to {len(settings.classes) - 1}"
+        )
     return LensData(**tensors, settings=settings, seed=int(manifest["seed"]), split=str(manifest["split"]))
