@@ -72,22 +72,32 @@ def vortex_points(mass: float, angle: float, half_length: float, points: int) ->
 def assemble(
     macro: list[float], name: str, values: dict[str, Tensor], inside: Tensor | None, vortex: list[float]
 ) -> Drawn:
-    """One scene of macro parameters and clumps.
+    """One scene of macro parameters and clumps, which take the place of smooth mass.
+
+    The clumps' share of the mass inside theta_e is taken from the smooth part with the radial profile that the clumps
+    have on average, so that neither the mass nor its slope tells that there are clumps: sub-halos, of constant surface
+    density, replace a sheet; a line through the centre, whose mass grows with the radius, replaces isothermal mass.
 
     Args:
         macro: fourteen numbers in the order of `MACRO`.
         name: kind of the clumps, "" for none.
         values: of the clumps, [K] each.
-        inside: clump mass inside theta_e, taken from the smooth part; None takes nothing.
+        inside: clump mass inside theta_e, squared Einstein radius in arcsec^2; None takes nothing.
         vortex: direction and half length.
     """
-    inside = torch.zeros((), dtype=torch.float64) if inside is None else inside
     true = torch.tensor([macro], dtype=torch.float64)
-    smooth = true.clone()
-    # The mass of an isothermal lens inside R is theta * R, so that the total inside theta_e stays theta_e^2.
-    smooth[:, 0] -= inside / true[:, 0]
+    smooth, more = true.clone(), []
+    if inside is None:
+        inside = torch.zeros((), dtype=torch.float64)
+    elif vortex[1] > 0:
+        smooth[:, 0] -= inside / true[:, 0]  # the mass of an isothermal lens inside R is theta * R
+    elif name:
+        zero = torch.zeros(1, dtype=torch.float64)
+        sheet = {"kappa": (-inside / true[:, 0] ** 2).reshape(1), "ra_0": zero, "dec_0": zero}
+        more.append(Part("CONVERGENCE", sheet))  # the mass of a sheet inside R is kappa * R^2
     scene = smooth_scene(smooth)
     if name:
-        scene = Scene((*scene.lens, Part(name, {n: v[None] for n, v in values.items()})), scene.source)
+        more.append(Part(name, {n: v[None] for n, v in values.items()}))
+    scene = Scene((*scene.lens, *more), scene.source)
     empty = torch.zeros(1, dtype=torch.int64)
     return Drawn(scene, empty, true, inside[None], torch.tensor([vortex], dtype=torch.float64), empty)

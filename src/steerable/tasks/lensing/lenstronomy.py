@@ -14,7 +14,7 @@ from steerable.tasks.lensing.profiles import LENSES, SOURCES, Profile
 if TYPE_CHECKING:
     from steerable.tasks.lensing.scene import Part, Scene
 
-__all__ = ["read", "their_image", "write"]
+__all__ = ["read", "their_image", "their_model", "write"]
 
 
 def read(lens_models: Sequence[str], kwargs_lens: Sequence[Any], source_models: Sequence[str],
@@ -135,8 +135,10 @@ def write(scene: Scene) -> tuple[list[str], list[dict[str, Any]], list[str], lis
     return lens, kwargs_lens, source, kwargs_source
 
 
-def their_image(scene: Scene, pixels: int, pixel_scale: float, fwhm: float | None, supersampling: int = 1) -> Tensor:
-    """Images [B, pixels, pixels] by lenstronomy, flux per pixel, row 0 the lowest y, float64.
+def their_model(
+    scene: Scene, pixels: int, pixel_scale: float, fwhm: float | None, supersampling: int = 1
+) -> tuple[Any, tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+    """Lenstronomy's ImageModel of one scene, and the keyword arguments that its method `image` takes.
 
     Raises:
         ModuleNotFoundError: lenstronomy is not installed.
@@ -153,12 +155,22 @@ def their_image(scene: Scene, pixels: int, pixel_scale: float, fwhm: float | Non
         transform_pix2angle=np.eye(2) * pixel_scale, background_rms=1.0, exposure_time=1.0,
     )  # fmt: skip
     psf = PSF(psf_type="GAUSSIAN", fwhm=fwhm, pixel_size=pixel_scale) if fwhm else PSF(psf_type="NONE")
+    lens, kwargs_lens, source, kwargs_source = scene.to_lenstronomy()
+    model = ImageModel(
+        data, psf, lens_model_class=LensModel(lens), source_model_class=LightModel(source),
+        kwargs_numerics={"supersampling_factor": supersampling},
+    )  # fmt: skip
+    return model, (kwargs_lens, kwargs_source)
+
+
+def their_image(scene: Scene, pixels: int, pixel_scale: float, fwhm: float | None, supersampling: int = 1) -> Tensor:
+    """Images [B, pixels, pixels] by lenstronomy, flux per pixel, row 0 the lowest y, float64.
+
+    Raises:
+        ModuleNotFoundError: lenstronomy is not installed.
+    """
     images = []
     for one in scene:
-        lens, kwargs_lens, source, kwargs_source = one.to_lenstronomy()
-        model = ImageModel(
-            data, psf, lens_model_class=LensModel(lens), source_model_class=LightModel(source),
-            kwargs_numerics={"supersampling_factor": supersampling},
-        )  # fmt: skip
-        images.append(torch.from_numpy(np.asarray(model.image(kwargs_lens, kwargs_source))))
+        model, kwargs = their_model(one, pixels, pixel_scale, fwhm, supersampling)
+        images.append(torch.from_numpy(np.asarray(model.image(*kwargs))))
     return torch.stack(images)

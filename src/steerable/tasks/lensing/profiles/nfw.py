@@ -10,14 +10,15 @@ from torch import Tensor
 __all__ = ["nfw_ratio"]
 
 
-def nfw_ratio(r2: Tensor, scale: Tensor, alpha: Tensor) -> Tensor:
-    """Deflection over position of a halo of scale radius `scale` (arcsec) whose deflection there is `alpha` (arcsec).
+def nfw_ratio(dx2: Tensor, dy2: Tensor, scale: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    """Deflection over position of a halo of scale radius `scale` (arcsec) whose deflection there is `alpha` (arcsec),
+    as (shape, factor).
 
     alpha(R) = alpha g(R / scale) scale / (R g(1)), g(x) = ln(x / 2) + arccosh(1 / x) / sqrt(1 - x^2), continued
     through x = 1. Source: M. Meneghetti, P. Bartelmann, L. Moscardini, MNRAS 340, 105 (2003), equations 5-8; both
     forms below are free of the cancellation at small x.
     """
-    x2 = r2 / (scale * scale) + 1e-12
+    x2 = (dx2 + dy2) / (scale * scale) + 1e-12
     x = torch.sqrt(x2)
     near = x < 0.9
     # below: s = sqrt(1 - x^2), g = [ln((1 + s) / 2) - x^2 ln(x / 2) / (1 + s)] / s
@@ -30,7 +31,7 @@ def nfw_ratio(r2: Tensor, scale: Tensor, alpha: Tensor) -> Tensor:
     w2 = (1.0 - outside) / (1.0 + outside)
     above = torch.log(outside / 2.0) + 2.0 / (1.0 + outside) * _arctan_over(w2)
     g = torch.where(near, below, above)
-    return alpha / (scale * (1.0 - math.log(2))) * g / x2
+    return g / x2, alpha / (scale * (1.0 - math.log(2)))
 
 
 def _arctan_over(w2: Tensor) -> Tensor:

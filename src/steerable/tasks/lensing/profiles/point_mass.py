@@ -10,6 +10,12 @@ SOFTENING = 1e-4
 """arcsec: keeps a clump finite where a pixel centre meets its own."""
 
 
-def point_ratio(r2: Tensor, theta_e: Tensor) -> Tensor:
-    """Deflection over position, theta_e^2 / r^2, of a point mass at squared distance `r2`; softened at 1e-4 arcsec."""
-    return theta_e * theta_e / (r2 + SOFTENING**2)
+def point_ratio(dx2: Tensor, dy2: Tensor, theta_e: Tensor) -> tuple[Tensor, Tensor]:
+    """Deflection over position, theta_e^2 / r^2, of a point mass, as (shape, factor); softened at 1e-4 arcsec.
+
+    Args:
+        dx2: squared horizontal distance.
+        dy2: squared vertical distance; r^2 is the sum.
+        theta_e: Einstein radius, arcsec.
+    """
+    return ((dx2 + SOFTENING**2) + dy2).reciprocal(), theta_e * theta_e

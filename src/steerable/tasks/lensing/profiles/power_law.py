@@ -22,7 +22,8 @@ def epl_deflection(
     Source: N. Tessore, R. B. Metcalf, A&A 580, A79 (2015), equations 13, 23 and 29; the series falls like |e|^n and is
     summed to the accuracy of float64.
     """
-    major, minor, cos, sin, e = principal_axes(x, y, e1, e2)
+    cos, sin, e = principal_axes(e1, e2)
+    major, minor = cos * x + sin * y, cos * y - sin * x
     q = (1.0 - e) / (1.0 + e)
     t = gamma - 1.0
     across = q * major

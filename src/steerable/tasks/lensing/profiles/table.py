@@ -36,7 +36,8 @@ class Profile:
         positive: parameters that must be above 0.
         bounds: (low, high) open intervals of other parameters.
         deflection: (x, y, values) -> two components, x and y from the centre; of a lens without `ratio`.
-        ratio: (r^2, values) -> deflection over position; of a round lens, of which a scene may hold many.
+        ratio: (dx^2, dy^2, values) -> deflection over position as (shape, factor), the factor without pixels; of a
+            round lens, of which a scene may hold many.
         light: (x, y, values) -> surface brightness; of a source.
     """
 
@@ -47,7 +48,7 @@ class Profile:
     positive: tuple[str, ...] = ()
     bounds: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     deflection: Callable[[Tensor, Tensor, Values], tuple[Tensor, Tensor]] | None = None
-    ratio: Callable[[Tensor, Values], Tensor] | None = None
+    ratio: Callable[[Tensor, Tensor, Values], tuple[Tensor, Tensor]] | None = None
     light: Callable[[Tensor, Tensor, Values], Tensor] | None = None
 
     @property
@@ -88,20 +89,28 @@ LENSES = {
         ("gamma1", "gamma2"),
         deflection=lambda x, y, v: shear_deflection(x, y, v["gamma1"], v["gamma2"]),
     ),
-    "POINT_MASS": Profile(("theta_E", *_CENTRE), _CENTRE, "theta_E", ratio=lambda r2, v: point_ratio(r2, v["theta_E"])),
+    "CONVERGENCE": Profile(
+        ("kappa", "ra_0", "dec_0"),
+        ("ra_0", "dec_0"),
+        "kappa",
+        deflection=lambda x, y, v: (v["kappa"] * x, v["kappa"] * y),
+    ),
+    "POINT_MASS": Profile(
+        ("theta_E", *_CENTRE), _CENTRE, "theta_E", ratio=lambda x2, y2, v: point_ratio(x2, y2, v["theta_E"])
+    ),
     "NFW": Profile(
         ("Rs", "alpha_Rs", *_CENTRE),
         _CENTRE,
         "alpha_Rs",
         positive=("Rs",),
-        ratio=lambda r2, v: nfw_ratio(r2, v["Rs"], v["alpha_Rs"]),
+        ratio=lambda x2, y2, v: nfw_ratio(x2, y2, v["Rs"], v["alpha_Rs"]),
     ),
     "PJAFFE": Profile(
         ("sigma0", "Ra", "Rs", *_CENTRE),
         _CENTRE,
         "sigma0",
         positive=("Ra", "Rs"),
-        ratio=lambda r2, v: pseudo_jaffe_ratio(r2, v["sigma0"], v["Ra"], v["Rs"]),
+        ratio=lambda x2, y2, v: pseudo_jaffe_ratio(x2, y2, v["sigma0"], v["Ra"], v["Rs"]),
     ),
 }
 """Lenses by kind."""
