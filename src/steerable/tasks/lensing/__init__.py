@@ -7,7 +7,7 @@ The simulator (`settings`, `scene`, `profiles`, `render`), the residual that a n
 
 from __future__ import annotations
 
-from steerable.tasks.lensing.dataset import LensData, load, observe, save, simulate, simulate_files
+from steerable.tasks.lensing.dataset import LensData, load, observe, simulate, simulate_files
 from steerable.tasks.lensing.floor import LinearFloor
 from steerable.tasks.lensing.residual import BANNER
 from steerable.tasks.lensing.scene import MACRO, SPLITS, Scene, draw_scenes
@@ -25,7 +25,6 @@ __all__ = [
     "draw_scenes",
     "load",
     "observe",
-    "save",
     "simulate",
     "simulate_files",
 ]
