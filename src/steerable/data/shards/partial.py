@@ -11,6 +11,7 @@ is killed; a shard counts as finished once its record in `done` stands, and is h
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -211,7 +212,5 @@ class Partial:
         shutil.rmtree(self.done, ignore_errors=True)
         for path in (self.folder / f"{_PLAN}{_TEMPORARY}", self.folder / _PLAN, self.folder / LOCK):
             path.unlink(missing_ok=True)
-        try:
+        with contextlib.suppress(OSError):  # the next process has put its lock there already
             self.folder.rmdir()
-        except OSError:  # the next process has put its lock there already
-            pass

@@ -112,8 +112,7 @@ class Plan:
 
 
 def versions() -> dict[str, str]:
-    """What computes the bytes: the packages, and the vector instructions that torch uses (another unit rounds
-    otherwise)."""
+    """What computes the bytes: the packages, and the vector unit that torch uses, as others round otherwise."""
     import pyarrow
 
     return {

@@ -33,7 +33,7 @@ class ShardStream(IterableDataset):
         seed: of the orders.
         rank, ranks: whose piece, of how many; None: those of torch.distributed, or of the environment variables RANK
             and WORLD_SIZE, or the only one.
-        even: give every rank equally many rows, leaving out fewer than `ranks` at the end of the sequence (other ones in
+        even: give every rank equally many rows, leaving out fewer than `ranks` at the end of the sequence (others in
             every epoch when shuffled); else every row is given, and ranks differ by at most one row.
         verify: compare the checksum of every shard that is opened.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -23,7 +23,7 @@ Make = Callable[[str, int, int], Iterable[Block]]
 """``make(part, start, stop)`` yields the rows `start` to `stop` of a part, in order, in blocks of any size."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Let torch use one thread: sums then never depend on how many there are."""
     before = torch.get_num_threads()
@@ -88,10 +88,8 @@ def _give(connection: Connection, busy: dict[Connection, tuple[Any, Shard | None
     shard = waiting.pop() if waiting else None
     busy[connection] = (process, shard)
     if shard is not None:
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died: the next read says so
             connection.send((shard.part, shard.start, shard.stop))
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it died: the next read says so
 
 
 def _take(

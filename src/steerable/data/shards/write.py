@@ -88,9 +88,10 @@ def write_shards(
             except BaseException as e:
                 if not records and partial.is_ours():
                     partial.remove()
-                raise _explained(e, partial, records) from (
-                    None if isinstance(e, (InputError, OSError)) else e.__cause__
-                )
+                explained = _explained(e, partial, records)
+                if explained is e:
+                    raise
+                raise explained from None
     except OSError as e:
         raise _disk(e, out) from None
     finally:

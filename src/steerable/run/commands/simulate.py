@@ -19,7 +19,8 @@ def lensing(argv: list[str]) -> int:
 
     parser = jsonargparse.ArgumentParser(
         prog="steerable simulate lensing",
-        description="Simulate strong gravitational lenses and write train, validation and test parts as Parquet shards. "
+        description="Simulate strong gravitational lenses and write train, validation and test parts as Parquet "
+        "shards. "
         "An interrupted run is continued by the same command, and ends with the same bytes.",
         exit_on_error=False,
     )

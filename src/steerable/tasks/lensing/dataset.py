@@ -251,7 +251,7 @@ def simulate_files(
 
 
 def load(path: str | Path, verify: bool = True) -> LensData:
-    """Read one split, FOLDER/train, of a data set that `simulate_files` wrote; class after class, as `simulate` gives it.
+    """Read one split, FOLDER/train, of a data set that `simulate_files` wrote, class after class: the bits of `simulate`.
 
     Args:
         path: the folder of the split.
@@ -265,8 +265,8 @@ def load(path: str | Path, verify: bool = True) -> LensData:
     found: dict[str, Any] = manifest.parameters
     if found.get("task") != "lensing" or not {"classes", "settings"} <= set(found):
         raise InputError(
-            f"'{path}' was made by the task {found.get('task')!r}; expected 'lensing'. Make it with `steerable simulate "
-            "lensing`."
+            f"'{path}' was made by the task {found.get('task')!r}; expected 'lensing'. Make it with "
+            "`steerable simulate lensing`."
         )
     try:
         settings = LensSettings.from_dict(found["settings"])
