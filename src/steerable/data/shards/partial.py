@@ -100,18 +100,14 @@ class Partial:
             if fresh:
                 (self.folder / LOCK).unlink()
             raise
-        for path in self._files():
-            if path.name.endswith(_TEMPORARY):
-                path.unlink()
+        for path in list(self.folder.rglob("*" + _TEMPORARY)):
+            path.unlink()
         if not plan.is_file():
             write_whole(plan, dumps(self.plan.to_dict()).encode())
         for part in self.plan.parts:
             (self.data / part).mkdir(parents=True, exist_ok=True)
             (self.done / part).mkdir(parents=True, exist_ok=True)
         return {shard: record for shard in self.plan.shards() if (record := self._record(shard)) is not None}
-
-    def _files(self) -> list[Path]:
-        return sorted(p for p in self.folder.rglob("*") if not p.is_dir() or p.is_symlink())
 
     def is_ours(self) -> bool:
         """Whether the folder holds this plan, or none yet, and nothing that such a run does not write."""
@@ -122,21 +118,24 @@ class Partial:
         return True
 
     def _check(self) -> None:
-        """Refuse a folder with foreign files or another plan."""
-        for path in self._files():
-            inner = path.relative_to(self.folder).as_posix().removesuffix(_TEMPORARY)
-            top, *rest = inner.split("/")
-            ours = inner in (LOCK, _PLAN, f"{_DATA}/{CARD}", f"{_DATA}/{MANIFEST}") or (
-                top in (_DATA, _DONE) and len(rest) == 2 and rest[1].startswith("shard-")
-            )
-            if not ours:
+        """Refuse a folder with another plan or foreign files."""
+        path = self.folder / _PLAN
+        known = {LOCK, _PLAN + _TEMPORARY}
+        if path.is_file():
+            self._check_plan(path)
+            shards = self.plan.shards()
+            files = [_PLAN, f"{_DATA}/{CARD}", f"{_DATA}/{MANIFEST}", *(f"{_DATA}/{s.path}" for s in shards)]
+            files += [self._record_path(s).relative_to(self.folder).as_posix() for s in shards]
+            known.update(files, (f + _TEMPORARY for f in files), (_DATA, _DONE))
+            known.update(f"{top}/{part}" for top in (_DATA, _DONE) for part in self.plan.parts)
+        for found in sorted(self.folder.rglob("*")):
+            if found.relative_to(self.folder).as_posix() not in known:
                 raise InputError(
-                    f"'{path}' was not written by an unfinished run of this data set; expected plan.json, data and "
+                    f"'{found}' was not written by an unfinished run of this data set; expected plan.json, data and "
                     f"done in '{self.folder}'. Move it away, or say another folder."
                 )
-        path = self.folder / _PLAN
-        if not path.is_file():
-            return
+
+    def _check_plan(self, path: Path) -> None:
         try:
             found = json.loads(path.read_bytes())
         except ValueError as e:

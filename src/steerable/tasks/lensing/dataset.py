@@ -251,10 +251,10 @@ def simulate_files(
 
 
 def load(path: str | Path, verify: bool = True) -> LensData:
-    """Read one split, FOLDER/train, of a data set that `simulate_files` wrote, class after class: the bits of `simulate`.
+    """Read one split of a data set that `simulate_files` wrote: class after class, the bits of `simulate`.
 
     Args:
-        path: the folder of the split.
+        path: the folder of the split, such as FOLDER/train.
         verify: compare the checksums.
 
     Raises:
@@ -272,9 +272,7 @@ def load(path: str | Path, verify: bool = True) -> LensData:
         settings = LensSettings.from_dict(found["settings"])
         settings, classes = _checked({split: 1}, settings, found["classes"])
     except (TypeError, ValueError) as e:
-        raise InputError(
-            f"'{path}' was made with other settings than this steerable knows ({e}). Make it again."
-        ) from None
+        raise InputError(f"'{path}' has settings that this steerable does not know ({e}). Make it again.") from None
     block = read_shards(path, verify=verify)
     needed = [f.name for f in dataclasses.fields(LensData) if f.type == "Tensor"]
     if missing := [name for name in ("id", *needed) if name not in block]:
