@@ -20,6 +20,7 @@ PAGES = {
     "laws": "steerable.laws",
     "lensing": "steerable.tasks.lensing",
     "data": "steerable.data",
+    "shards": "steerable.data.shards",
 }
 
 

@@ -8,7 +8,7 @@ The simulator (`settings`, `scene`, `profiles`, `render`), the residual that a n
 from __future__ import annotations
 
 from steerable.tasks.lensing.cosmology import angular_diameter_distance, einstein_radius
-from steerable.tasks.lensing.dataset import LensData, load, observe, save, simulate, simulate_files
+from steerable.tasks.lensing.dataset import LensData, load, observe, simulate, simulate_files
 from steerable.tasks.lensing.draw import SPLITS, draw_scenes
 from steerable.tasks.lensing.drawn import Drawn
 from steerable.tasks.lensing.floor import LinearFloor
@@ -37,7 +37,6 @@ __all__ = [
     "observe",
     "published_settings",
     "render",
-    "save",
     "simulate",
     "simulate_files",
     "smooth_scene",
