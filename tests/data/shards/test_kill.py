@@ -18,8 +18,31 @@ pytest.importorskip("pyarrow")
 CALLS = ("replace", "rename", "fsync", "unlink", "mkdir", "rmdir", "open")
 
 
+class HalfWritten:
+    """A file whose every write passes `step` when half of it is on the disk."""
+
+    def __init__(self, file, step):
+        self.file, self.step = file, step
+
+    def write(self, data):
+        self.file.write(data[: len(data) // 2])
+        self.file.flush()
+        self.step()
+        self.file.write(data[len(data) // 2 :])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.file.close()
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
 def run_and_die(out, at):
-    """Write in a forked child that is killed right before its call number `at` that changes the disk.
+    """Write in a forked child that is killed right before its step number `at`: a call that changes names or syncs, or
+    the second half of a file.
 
     Returns whether it was killed; False: there were fewer calls.
     """
@@ -29,17 +52,27 @@ def run_and_die(out, at):
     if child == 0:
         count = 0
 
+        def step():
+            nonlocal count
+            count += 1
+            if count > at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
         def counted(real):
             def call(*args, **kw):
-                nonlocal count
-                count += 1
-                if count > at:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                step()
                 return real(*args, **kw)
 
             return call
 
+        real_open = Path.open
+
+        def half(path, mode="r", *args, **kw):
+            file = real_open(path, mode, *args, **kw)
+            return HalfWritten(file, step) if "w" in mode else file
+
         try:
+            Path.open = half
             for name in CALLS:
                 setattr(os, name, counted(getattr(os, name)))
             toy.write(out, parts={"train": 11})

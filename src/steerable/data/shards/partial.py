@@ -84,8 +84,8 @@ class Partial:
     def prepare(self, fresh: bool = False) -> dict[Shard, dict[str, Any]]:
         """Take over what an earlier run left, or begin; return the records of the finished shards.
 
-        Temporary files and damaged shards are removed; a folder that is not ours, or is that of another plan, is left
-        as it was.
+        Damaged shards are removed, and temporary files will be written over; a folder that is not ours, or is that of
+        another plan, is left as it was.
 
         Args:
             fresh: the lock file was made just now, and goes again if the folder is refused.
@@ -100,8 +100,6 @@ class Partial:
             if fresh:
                 (self.folder / LOCK).unlink()
             raise
-        for path in list(self.folder.rglob("*" + _TEMPORARY)):
-            path.unlink()
         if not plan.is_file():
             write_whole(plan, dumps(self.plan.to_dict()).encode())
         for part in self.plan.parts:
