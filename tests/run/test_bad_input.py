@@ -169,7 +169,7 @@ def test_no_run(networks, tmp_path, capsys):
     refuse(["evaluate", str(tmp_path / "none")], capsys, tmp_path, "is not a folder", "expected")
     (tmp_path / "a").mkdir()
     refuse(["evaluate", str(tmp_path / "a")], capsys, tmp_path, "holds no run", "expected")
-    for text in ("{", "[]", "{}", '{"format": "steerable-run-1"}'):
+    for text in ("{", "[]", "{}", '{"format": "steerable-run-2"}'):
         (tmp_path / "a" / "run.json").write_text(text)
         refuse(["evaluate", str(tmp_path / "a")], capsys, tmp_path, "expected")
 

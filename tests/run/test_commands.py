@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from steerable.run.build import load_data
+from steerable.run.readers import load_data
 from steerable.run.cli import COMMANDS, main
 from steerable.run.config import DataConfig
 

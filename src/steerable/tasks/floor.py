@@ -16,6 +16,7 @@ from torch import Tensor
 __all__ = ["LinearFloor", "best_floor", "image_statistics", "with_squares"]
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+PIXELS = 4_000_000  # worked on at a time
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
@@ -33,29 +34,36 @@ def image_statistics(images: Tensor) -> Tensor:
         ``[N, 16 C]``, float64.
     """
     x = images[:, None] if images.ndim == 3 else images
+    some = max(1, PIXELS // max(1, x[0].numel()))
+    return torch.cat([_statistics(part.double()).flatten(1) for part in x.split(some)])
+
+
+def _statistics(x: Tensor) -> Tensor:
     h, w = x.shape[-2:]
-    flat = x.flatten(2).double()
-    rows = torch.arange(h, dtype=torch.float64) - (h - 1) / 2
+    flat = x.flatten(2)
+    rows = (h - 1) / 2 - torch.arange(h, dtype=torch.float64)
     columns = torch.arange(w, dtype=torch.float64) - (w - 1) / 2
-    y1, y2 = columns.expand(h, w).flatten(), -rows[:, None].expand(h, w).flatten()
-    radius = (y1.square() + y2.square()).sqrt()
-    light = (flat - flat.median(-1, keepdim=True).values).clamp_min(0)
-    total = light.sum(-1).clamp_min(1e-300)
-    centroid = torch.hypot((light * y1).sum(-1) / total, (light * y2).sum(-1) / total)
-    quantiles = torch.quantile(flat, torch.tensor(QUANTILES, dtype=torch.float64), dim=-1).movedim(0, -1)
-    tiny = 1e-12
+    x1, x2 = columns.expand(h, w).flatten(), rows[:, None].expand(h, w).flatten()
+    radius = torch.hypot(x1, x2)
+    order = flat.sort(-1).values
+    place = torch.tensor(QUANTILES, dtype=torch.float64) * (h * w - 1)
+    low = place.floor().long()
+    quantiles = torch.lerp(order[..., low], order[..., (low + 1).clamp_max(h * w - 1)], place - low)
+    light = (flat - quantiles[..., QUANTILES.index(0.5), None]).clamp_min(0)
+    light = light / light.sum(-1, keepdim=True).clamp_min(1e-300)
+    tiny = 1e-12  # an empty channel has no logarithm
     numbers = [
         flat.sum(-1),
-        flat.amax(-1),
-        flat.amin(-1),
+        order[..., -1],
+        order[..., 0],
         (flat.square().mean(-1) + tiny).log(),
         (flat.pow(4).mean(-1) + tiny).log(),
         flat.std(-1, unbiased=False),
-        (light * radius).sum(-1) / total,
-        ((light * radius.square()).sum(-1) / total).sqrt(),
-        centroid,
+        light @ radius,
+        (light @ radius.square()).sqrt(),
+        torch.hypot(light @ x1, light @ x2),
     ]
-    return torch.cat([torch.stack(numbers, -1), quantiles], -1).flatten(1)
+    return torch.cat([torch.stack(numbers, -1), quantiles], -1)
 
 
 def with_squares(statistics: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
