@@ -29,7 +29,9 @@ def extension(path: Path) -> str:
     return ".fits.gz" if name.endswith(".fits.gz") else path.suffix.lower()
 
 
-def iterate_images(path: str | Path, hdu: int | None = None, chunk: int = 256) -> Iterator[Tensor]:
+def iterate_images(
+    path: str | Path, hdu: int | None = None, chunk: int = 256, check: bool = True
+) -> Iterator[Tensor]:
     """Read a file in pieces of at most `chunk` images.
 
     ========================  ==================================================================================
@@ -41,6 +43,12 @@ def iterate_images(path: str | Path, hdu: int | None = None, chunk: int = 256) -
     ========================  ==================================================================================
 
     Whole numbers of 8 bits come into ``[0, 1]``; all others stay as they are.
+
+    Args:
+        path: the file.
+        hdu: of a FITS file; None: the first one with an image.
+        chunk: images at a time.
+        check: refuse NaN; otherwise the caller asks :func:`check_image` for each image.
 
     Yields:
         float32 ``[n, C, H, W]``.
@@ -54,7 +62,9 @@ def iterate_images(path: str | Path, hdu: int | None = None, chunk: int = 256) -
     try:
         for part in read(path, hdu, chunk):
             images = as_images(part, str(path))
-            check_pixels(images, path, done)
+            check_shape(images, path)
+            for k, image in enumerate(images if check else ()):
+                check_image(image, str(path) if len(images) == 1 and not done else f"{path}#{done + k}")
             done += len(images)
             yield images
     except InputError:
@@ -109,13 +119,13 @@ def find_reader(path: Path) -> Callable[[Path, int | None, int], Iterator[np.nda
     return _npy if end == ".npy" else _npz if end == ".npz" else _picture
 
 
-def check_pixels(images: Tensor, path: Path, first: int = 0) -> None:
-    """Refuse images ``[n, C, H, W]`` without pixels, with many channels last, or with NaN; `first` is their number.
+def check_shape(images: Tensor, path: Path) -> None:
+    """Refuse images ``[n, C, H, W]`` without pixels, or with what must be channels last.
 
     Raises:
-        InputError: naming the file, and the image in it where there are several.
+        InputError: naming the file.
     """
-    n, c, h, w = images.shape
+    c, h, w = images.shape[1:]
     if min(c, h, w) < 1:
         raise InputError(f"'{path}' holds images of {[c, h, w]}; expected at least one pixel. Leave the file out.")
     if w <= 4 < c:
@@ -123,13 +133,18 @@ def check_pixels(images: Tensor, path: Path, first: int = 0) -> None:
             f"'{path}' holds images of {[c, h, w]}, which looks like channels last; expected [N, C, H, W]. Move the "
             "channels with numpy.moveaxis(x, -1, 1)."
         )
-    broken = (~torch.isfinite(images)).flatten(1).any(1)
-    if broken.any():
-        k = int(broken.nonzero()[0])
-        pixels = int((~torch.isfinite(images[k])).sum())
-        where = f"'{path}'" if n == 1 and first == 0 else f"'{path}#{first + k}'"
+
+
+def check_image(image: Tensor, name: str) -> None:
+    """Refuse an image ``[C, H, W]`` with NaN or infinite pixels.
+
+    Raises:
+        InputError: naming it and how many pixels.
+    """
+    bad = int((~torch.isfinite(image)).sum())
+    if bad:
         raise InputError(
-            f"{where} has {pixels} of {c * h * w} pixels that are NaN or infinite; expected finite values. Fill the "
+            f"'{name}' has {bad} of {image.numel()} pixels that are NaN or infinite; expected finite values. Fill the "
             "pixels or leave the image out."
         )
 
