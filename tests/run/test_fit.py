@@ -106,7 +106,7 @@ def test_a_loaded_network_is_the_saved_one(networks, arguments, tmp_path):
     assert record["parameters"] == sum(p.numel() for p in model.parameters())
 
 
-@pytest.mark.parametrize("name", ["digits", "frdeep", "lensing"])
+@pytest.mark.parametrize("name", packaged_configs())
 def test_packaged_configs_are_read_and_every_line_is_explained(name):
     path = packaged_configs()[name]
     config, resume = parse_fit(["--config", name])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from steerable import __version__
 from steerable.data import Recipe, Splits, Target
 from steerable.data.errors import InputError
 from steerable.nn.module import EquivariantModule
@@ -77,11 +77,7 @@ def describe(model: nn.Module, config: FitConfig, seed: int, data: Splits) -> di
 
 def versions() -> dict[str, str]:
     """Return the versions that a result depends on."""
-    try:
-        own = version("steerable")
-    except PackageNotFoundError:  # run from its source
-        own = "source"
-    return {"steerable": own, "torch": str(torch.__version__)}
+    return {"steerable": __version__, "torch": str(torch.__version__)}
 
 
 def save(folder: Path, model: nn.Module, record: dict[str, Any]) -> None:

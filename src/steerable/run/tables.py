@@ -58,6 +58,14 @@ def number(value: float) -> str:
     return f"{value:.3f}"
 
 
+def tidy(figures: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Return the figures with a bias of zero where it is far below the error: what rounding leaves says nothing."""
+    bias, rmse = figures.get("bias"), figures.get("rmse")
+    if bias is None or rmse is None or abs(bias["mean"]) > 1e-3 * rmse["mean"]:
+        return figures
+    return {**figures, "bias": {**bias, "mean": 0.0}}
+
+
 def cell(figure: dict[str, float] | None, several: bool) -> str:
     """Return one cell of the table."""
     if figure is None:
@@ -83,7 +91,7 @@ def network(record: dict[str, Any], seeds: int) -> list[str]:
 def floor_row(name: str, figures: dict[str, Any], keys: tuple[str, ...]) -> list[str]:
     """Return the row of a floor, ``constant`` or ``linear``."""
     blank = ["-"] * (len(NETWORK) - 1)
-    found = summarise([figures], keys)
+    found = tidy(summarise([figures], keys))
     return [FLOORS[name], *blank, *(cell(found.get(k), False) for k in keys)]
 
 
@@ -96,8 +104,9 @@ def bin_cells(runs: list[list[dict[str, float]]]) -> list[str]:
     """Return for each bin MAE and bias, averaged over the seeds; a dash where no image lies in it."""
     cells = []
     for rows in zip(*runs, strict=True):
-        mae, bias = (summarise(list(rows), (k,)).get(k) for k in ("mae", "bias"))
-        cells.append("-" if mae is None or bias is None else f"{number(mae['mean'])}, {bias['mean']:+.3g}")
+        found = tidy(summarise(list(rows), ("mae", "rmse", "bias")))
+        bias = found["bias"]["mean"] if found else 0.0
+        cells.append(f"{number(found['mae']['mean'])}, {'+' * (bias >= 0)}{number(bias)}" if found else "-")
     return cells
 
 

@@ -29,6 +29,7 @@ from steerable.run.tables import (
     network,
     show,
     summarise,
+    tidy,
 )
 
 
@@ -114,7 +115,7 @@ def tables(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[tuple[lis
     """
     record, scores = found[0][0], [s for _, s in found]
     columns, first = columns_of(record), scores[0]
-    summary = summarise(scores, columns.keys)
+    summary = tidy(summarise(scores, columns.keys))
     row = network(record, len(scores)) + [cell(summary.get(k), len(scores) > 1) for k in columns.keys]
     floors = [floor_row(name, first["floors"][name], columns.keys) for name in FLOORS]
     title = f"test part, {first['images']} images"
