@@ -1,4 +1,4 @@
-"""Strong-lens candidates of the CFHTLS survey with the grades of experts (Space Warps; More et al. 2016, MNRAS 455, 1191)."""
+"""Strong-lens candidates of the CFHTLS survey, graded by experts (Space Warps: More et al. 2016, MNRAS 455, 1191)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def cfhtls(
         raise InputError(f"cfhtls: data.target is '{target}'; expected grade, or null for the classes {list(CLASSES)}.")
     if not not_until < lens_from:
         raise InputError(
-            f"cfhtls: not_until {not_until} and lens_from {lens_from}; expected not_until below lens_from. Exchange them."
+            f"cfhtls: not_until {not_until} and lens_from {lens_from}; expected the first to be lower. Exchange them."
         )
     path = data_root(root) / FILE
     z = load_npz(path, ("x", "grade", "ra_deg", "dec_deg", "arcsec_per_pixel"))

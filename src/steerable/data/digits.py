@@ -49,9 +49,7 @@ def rotated_digits(
     x, y = as_images(z["x_train"], str(path)), as_labels(z["y_train"], str(path))
     train, val = stratified_split(y, (1 - val_fraction, val_fraction), split_seed, picture_keys(x))
     learn = ImageData(x, y, classes, f"{path} (train)")
-    test = ImageData(
-        as_images(z["x_test"], str(path)), as_labels(z["y_test"], str(path)), classes, f"{path} (test)"
-    )
+    test = ImageData(as_images(z["x_test"], str(path)), as_labels(z["y_test"], str(path)), classes, f"{path} (test)")
     parts = Splits(learn.subset(train), learn.subset(val), test)
     if scale is None:
         return parts.prepare(geometry(size) + Recipe.of(("divide", {"by": SCALE})))

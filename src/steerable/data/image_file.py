@@ -29,9 +29,7 @@ def extension(path: Path) -> str:
     return ".fits.gz" if name.endswith(".fits.gz") else path.suffix.lower()
 
 
-def iterate_images(
-    path: str | Path, hdu: int | None = None, chunk: int = 256, check: bool = True
-) -> Iterator[Tensor]:
+def iterate_images(path: str | Path, hdu: int | None = None, chunk: int = 256, check: bool = True) -> Iterator[Tensor]:
     """Read a file in pieces of at most `chunk` images.
 
     ========================  ==================================================================================
@@ -184,8 +182,8 @@ def _pick(path: Path, file: list, hdu: int | None) -> np.ndarray:
     if bands is not None:
         return bands
     raise InputError(
-        f"'{path}' has no image ({'HDUs' if hdu is None else f'HDU {hdu}'}: {', '.join(shapes)}); expected a 2-D array. "
-        "Choose another file or --hdu."
+        f"'{path}' has no image ({'HDUs' if hdu is None else f'HDU {hdu}'}: {', '.join(shapes)}); expected [H, W] or "
+        "bands [C, H, W]. Choose another file or hdu."
     )
 
 

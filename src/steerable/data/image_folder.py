@@ -137,8 +137,8 @@ def read_all(files: list[Path], hdu: int | None = None) -> Tensor:
             raise InputError(f"'{file}' holds {len(image)} images; expected one image a file. Use data.name folder.")
         if images and image.shape != images[0].shape:
             raise InputError(
-                f"'{file}' has {describe(image)}, '{files[0]}' has {describe(images[0])}; expected the same channels and "
-                "size in all files. Cut or convert the images first."
+                f"'{file}' has {describe(image)}, '{files[0]}' has {describe(images[0])}; expected the same channels "
+                "and size in all files. Cut or convert the images first."
             )
         images.append(image)
     return torch.cat(images)

@@ -128,7 +128,7 @@ def check_images(x: Tensor, name: str) -> None:
     if broken.any():
         raise InputError(
             f"{name}: {int(broken.sum())} of {len(x)} images hold NaN or infinite pixels (first: image "
-            f"{int(broken.nonzero()[0])}); expected finite values. Drop these images or fill the pixels before training."
+            f"{int(broken.nonzero()[0])}); expected finite values. Drop these images or fill the pixels first."
         )
 
 

@@ -30,7 +30,7 @@ class Splits:
     train: ImageData
     val: ImageData
     test: ImageData
-    recipe: Recipe = Recipe()
+    recipe: Recipe = field(default_factory=Recipe)
     raw_size: tuple[int, int] | None = None
     input: str = "pixels"
     settings: Mapping[str, Any] = field(default_factory=dict)

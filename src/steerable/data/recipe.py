@@ -100,10 +100,11 @@ class Recipe:
                     raise TypeError(f"{list(numbers.values())} are no numbers")
                 inspect.signature(STEPS[name]).bind(None, **numbers)
             except TypeError as e:
-                raise InputError(f"recipe: the step '{name}' with {dict(numbers)}: {e}; expected its numbers.") from None
+                raise InputError(f"recipe: step '{name}' with {dict(numbers)}: {e}; expected its numbers.") from None
         return Recipe(tuple((name, tuple(sorted(numbers.items()))) for name, numbers in steps))
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Return the prepared images."""
         for name, numbers in self.steps:
             x = STEPS[name](x, **dict(numbers))
         return x
@@ -150,16 +151,15 @@ def scale_steps(scale: str, train: Tensor) -> Recipe:
 
     Args:
         scale: ``none``; ``peak``: each image by its largest pixel; ``noise``: in units of the noise at the border of
-            each image, then asinh; ``sqrt``: square root; ``dataset``: by the standard deviation of all training pixels.
+            each image, then asinh; ``sqrt``: square root; ``dataset``: by the standard deviation of all training
+            pixels.
         train: the training images ``[N, C, H, W]``, which ``dataset`` measures.
 
     Raises:
         InputError: another name, or training images that are constant.
     """
     if scale not in SCALES:
-        raise InputError(
-            f"data.scale is '{scale}'; expected one of {', '.join(SCALES)}.{did_you_mean(scale, SCALES)}"
-        )
+        raise InputError(f"data.scale is '{scale}'; expected one of {', '.join(SCALES)}.{did_you_mean(scale, SCALES)}")
     if scale == "dataset":
         by = float(train.std())
         if not by > 0:

@@ -43,7 +43,7 @@ def read_columns(path: str | Path, columns: tuple[str, ...]) -> dict[str, list[A
     for name, values in found.items():
         if None in values:
             raise InputError(
-                f"the table '{path}' has no value in row {values.index(None) + 1} of '{name}'; expected one in each row. "
+                f"the table '{path}' has no value in row {values.index(None) + 1} of '{name}'; expected one in each. "
                 "Fill or drop the row."
             )
     return found

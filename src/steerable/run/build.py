@@ -59,7 +59,8 @@ def try_model(model: nn.Module, data: ImageData, exact_sizes: bool = True) -> No
         exact_sizes: whether an equivariant network may not meet a size at which its strided layers break the symmetry.
 
     Raises:
-        InputError: the network refuses the image, or does not return one number a class (or one value), or the size is not exact.
+        InputError: the network refuses the image, or does not return one number a class (or one value), or the size is
+            not exact.
     """
     from steerable.laws import size_violations
 

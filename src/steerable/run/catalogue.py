@@ -25,9 +25,7 @@ class Catalogue:
         errors: whether there is a column ``error``.
     """
 
-    def __init__(
-        self, path: Path, metadata: Mapping[str, Any], types: Mapping[str, pa.DataType], errors: bool
-    ) -> None:
+    def __init__(self, path: Path, metadata: Mapping[str, Any], types: Mapping[str, pa.DataType], errors: bool) -> None:
         self.path, self.metadata, self.types, self.errors = path, metadata, types, errors
         self._rows: list[dict[str, Any]] = []
         self._extra: dict[str, pa.DataType] | None = None

@@ -76,8 +76,8 @@ class Ensemble:
     def columns(self, x: Tensor) -> dict[str, list[Any]]:
         """Return the columns of the catalogue for prepared images ``[N, C, H, W]``.
 
-        Classes: ``prediction``, ``p_<class>`` (averaged over seeds) and ``spread``, the standard deviation over seeds of
-        the probability of the predicted class. Values: ``<target>`` and ``<target>_spread``. A single seed has no
+        Classes: ``prediction``, ``p_<class>`` (averaged over seeds) and ``spread``, the standard deviation over seeds
+        of the probability of the predicted class. Values: ``<target>`` and ``<target>_spread``. A single seed has no
         spread: null.
         """
         answers = self(x)

@@ -68,9 +68,7 @@ class Floors:
             return {"constant": self._classes(constant, flat, data), "linear": self._classes(linear, linear, data)}
         y, edges = data.y, self.edges(bins)
         median, mean = (torch.full((len(data),), self.constant[k], dtype=torch.float64) for k in ("median", "mean"))
-        rows = [
-            {**b, "mae": a["mae"]} for a, b in zip(binned(median, y, edges), binned(mean, y, edges), strict=True)
-        ]
+        rows = [{**b, "mae": a["mae"]} for a, b in zip(binned(median, y, edges), binned(mean, y, edges), strict=True)]
         mae = error_figures(median, y)["mae"]
         linear = error_figures(found, y)
         return {

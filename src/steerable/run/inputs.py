@@ -43,7 +43,8 @@ def find_inputs(words: Sequence[str], lists: Sequence[str] = ()) -> tuple[list[S
             images, rest = list_images(path)
             if not images:
                 raise InputError(
-                    f"'{path}' holds no image file ({len(rest)} other files); expected files of {', '.join(EXTENSIONS)}."
+                    f"'{path}' holds no image file ({len(rest)} other files); expected {', '.join(EXTENSIONS)}. Mend "
+                    "the path."
                 )
             found += [Source(p.relative_to(path).as_posix(), p) for p in images]
             others += rest

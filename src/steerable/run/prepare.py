@@ -57,5 +57,6 @@ def preparation(record: Mapping[str, Any], given: Mapping[str, float | None]) ->
     for key in said:
         if key not in entry.options:
             known = ", ".join(f"--{k.replace('_', '-')}" for k in entry.options) or "no such option"
-            raise InputError(f"--{key.replace('_', '-')} {said[key]:g}: the input '{kind}' has no use for it; expected {known}.")
+            flag = f"--{key.replace('_', '-')} {said[key]:g}"
+            raise InputError(f"{flag}: the input '{kind}' has no use for it; expected {known}. Drop it.")
     return entry.function, {**record["input_settings"], **said}

@@ -52,7 +52,8 @@ def lensing(
         root: the folder.
         target: ``log10_axion_mass`` of the images with a vortex; None: the kinds of dark matter as classes.
         scale: of the input ``image``, by default ``noise``; residuals are in units of the noise already.
-        input: ``residual`` after the smooth lens linearised at the truth, ``fit_residual`` after a blind fit, ``image``.
+        input: ``residual`` after the smooth lens linearised at the truth, ``fit_residual`` after a blind fit, or
+            ``image``.
 
     Raises:
         InputError: what the reader of the lensing task refuses, or another target or input.
@@ -130,9 +131,7 @@ def load_data(config: DataConfig) -> Splits:
     more: dict[str, Any] = {} if config.scale is None else {"scale": config.scale}
     if config.target is not None:
         if "target" not in inspect.signature(reader).parameters:
-            raise InputError(
-                f"data.target is '{config.target}', but '{config.name}' has classes only; expected null."
-            )
+            raise InputError(f"data.target is '{config.target}', but '{config.name}' has classes only; expected null.")
         more["target"] = config.target
     return reader(config.root, **more, **config.options).limit(config.per_class, config.images)
 

@@ -42,7 +42,10 @@ class Want(NamedTuple):
 
 
 def read_rows(sources: Iterable[Source], want: Want, chunk: int = 64) -> Iterator[Row]:
-    """Yield the images of files in order; a cube gives ``file#0``, ``file#1``, ...; the rest of a broken file is one row."""
+    """Yield the images of files in order.
+
+    A file of many gives ``file#0``, ``file#1``, ...; what is left of one that breaks off is one row with an error.
+    """
     for source in sources:
         many = count_images(source.path) > 1
         done = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from typing import Any
 
@@ -74,7 +75,7 @@ def binned(answer: Tensor, y: Tensor, edges: list[float]) -> list[dict[str, floa
     inner = torch.tensor(edges[1:-1], dtype=torch.float64)
     place = torch.bucketize(y.double(), inner, right=True)
     rows = []
-    for k, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for k, (low, high) in enumerate(itertools.pairwise(edges)):
         here = place == k
         rows.append({"from": low, "to": high, "images": int(here.sum()), **error_figures(answer[here], y[here])})
     return rows

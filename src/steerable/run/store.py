@@ -158,7 +158,6 @@ def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     return model.eval(), record
 
 
-
 def find_runs(folder: Path) -> list[Path]:
     """Return the run folders: `folder` itself, or the seeds in it.
 

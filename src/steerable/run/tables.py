@@ -96,7 +96,7 @@ def floor_row(name: str, figures: dict[str, Any], keys: tuple[str, ...]) -> list
 
 
 def bin_heads(bins: list[dict[str, float]]) -> list[str]:
-    """Return the names of the columns of :func:`bin_cells`: the range of the true value, and how many images lie in it."""
+    """Return the columns of :func:`bin_cells`: the range of the true value, and how many images lie in it."""
     return [f"{b['from']:.4g} to {b['to']:.4g} ({b['images']})" for b in bins]
 
 

@@ -46,8 +46,8 @@ def plain_twin(config: FitConfig, how: str) -> FitConfig:
         options["group"] = model.group or "C8"
     elif "widths" in options:
         raise InputError(
-            f"--twin {how}: model.options.widths {options['widths']} are those of '{model.name}'; expected the default. "
-            f"Say --model.name {name} with widths of its own."
+            f"--twin {how}: model.options.widths {options['widths']} are those of '{model.name}'; expected the "
+            f"default. Say --model.name {name} with widths of its own."
         )
     group = model.group or ("C8" if model.name == "steerable_cnn" else "D4")
     return dataclasses.replace(

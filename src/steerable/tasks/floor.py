@@ -159,9 +159,7 @@ class LinearFloor:
         return {"penalty": self.penalty, **{k: getattr(self, k).tolist() for k in names}}
 
     @staticmethod
-    def from_json(
-        value: dict[str, Any], statistics: Callable[[Tensor], Tensor] = image_statistics
-    ) -> LinearFloor:
+    def from_json(value: dict[str, Any], statistics: Callable[[Tensor], Tensor] = image_statistics) -> LinearFloor:
         """Build from what :meth:`to_json` returned and the statistics that it was fitted to."""
         floor = LinearFloor(statistics, float(value["penalty"]))
         for k in ("mean", "std", "weight", "bias"):

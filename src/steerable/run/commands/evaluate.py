@@ -45,7 +45,10 @@ def check_data(folder: Path, record: dict[str, Any], data: ImageData) -> None:
             f"{record['in_channels']}. Give it images of the kind that it was trained on."
         )
     if data.target != (record["target"] and meaning(record)):
-        raise InputError(f"{data.source}: the target is {data.target}; the network in '{folder}' expects {meaning(record)}.")
+        raise InputError(
+            f"{data.source}: the target is {data.target}; the network in '{folder}' expects {meaning(record)}. Choose "
+            "images with that column."
+        )
     if list(data.classes) != record["classes"]:
         raise InputError(
             f"{data.source}: classes are {list(data.classes)}; the network in '{folder}' expects {record['classes']}, "

@@ -31,9 +31,7 @@ def run_folder(config: FitConfig, seed: int) -> Path:
     return out if len(config.seeds) == 1 else out / f"seed{seed}"
 
 
-def fit_seed(
-    config: FitConfig, data: Splits, seed: int, floors: Floors, resume: Path | None = None
-) -> dict[str, Any]:
+def fit_seed(config: FitConfig, data: Splits, seed: int, floors: Floors, resume: Path | None = None) -> dict[str, Any]:
     """Train one seed into its folder and return its record.
 
     Raises:

@@ -36,14 +36,15 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="append", default=[], help="a text file with one path a line, as @list.txt")
     parser.add_argument("--out", required=True, help="the catalogue, FILE.parquet")
     parser.add_argument("--overwrite", action="store_true", help="replace a catalogue of that name")
-    parser.add_argument("--skip-bad", action="store_true", help="images that cannot be used get an empty row and an error")
+    parser.add_argument("--skip-bad", action="store_true", help="unusable images get an empty row and an error")
     parser.add_argument("--resize", choices=tuple(RESIZE), help="bring images of another size to that of training: cut "
                         "or pad about the centre, or interpolate")  # fmt: skip
     parser.add_argument("--hdu", type=int, help="the HDU of FITS files; default: the first one with an image")
     parser.add_argument("--batch-size", type=int, default=64, help="images at a time")
     parser.add_argument("--device", choices=("cpu", "gpu", "auto"), default="auto", help="where the network runs")
     for name, what in OPTIONS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=float, help=f"{what}, where the network sees more than pixels")
+        flag = f"--{name.replace('_', '-')}"
+        parser.add_argument(flag, type=float, help=f"{what}; only for a network whose input is computed from images")
     return parser
 
 
@@ -68,7 +69,9 @@ def answer(
         columns = {**ensemble.columns(ensemble.recipe(inputs)), **extra}
         for name, values in columns.items():
             if len(values) != len(good):
-                raise ValueError(f"predict: column {name} has {len(values)} entries for {len(good)} images; expected equal.")
+                raise ValueError(
+                    f"predict: {len(values)} entries of column {name}; expected {len(good)}, one an image."
+                )
         found = {row.id: {k: v[i] for k, v in columns.items()} for i, row in enumerate(good)}
     return [{"id": row.id, "error": row.error, **found.get(row.id, {})} for row in rows], extra
 
