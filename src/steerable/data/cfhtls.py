@@ -93,9 +93,9 @@ def overlapping(ra: np.ndarray, dec: np.ndarray, side: float) -> Tensor:
         dec: declination in degrees ``[N]``.
         side: of the fields in arcsec.
     """
-    x1 = torch.as_tensor(ra[:, None] - ra[None]) * np.cos(np.radians(dec))[:, None] * 3600
-    x2 = torch.as_tensor(dec[:, None] - dec[None]) * 3600
-    near = (x1.abs() < side) & (x2.abs() < side)
+    x1 = (ra[:, None] - ra[None]) * np.cos(np.radians((dec[:, None] + dec[None]) / 2)) * 3600
+    x2 = (dec[:, None] - dec[None]) * 3600
+    near = torch.from_numpy((np.abs(x1) < side) & (np.abs(x2) < side))
     patch = torch.arange(len(ra))
     while True:
         joined = torch.where(near, patch[None], len(ra)).amin(1)

@@ -157,7 +157,8 @@ def _fits(path: Path, hdu: int | None, chunk: int) -> Iterator[np.ndarray]:
         warnings.simplefilter("ignore", AstropyWarning)
         warnings.filterwarnings("error", message=".*truncated.*")
         try:
-            with fits.open(path, memmap=False, lazy_load_hdus=False) as file:
+            # astropy does not close a broken file that it opened itself
+            with path.open("rb") as raw, fits.open(raw, memmap=False, lazy_load_hdus=False) as file:
                 array = _pick(path, file, hdu)
         except (fits.VerifyError, AstropyWarning) as e:
             raise OSError(f"{e}") from None

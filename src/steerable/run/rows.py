@@ -71,13 +71,13 @@ def usable(image: Tensor, name: str, want: Want) -> Tensor:
     c, h, w = image.shape
     if c != want.channels:
         raise InputError(
-            f"'{name}' has {c} channel{'s' * (c > 1)}; the network in '{want.run}' expects {want.channels}. Give it "
-            "images of the kind that it was trained on."
+            f"'{name}' has {c} channel{'s' * (c > 1)}; expected {want.channels}, as the network in '{want.run}' saw. "
+            "Give it images of the kind that it was trained on."
         )
     if (h, w) != want.size and want.resize is None:
         raise InputError(
-            f"'{name}' has {h} x {w} pixels; the network in '{want.run}' expects {want.size[0]} x {want.size[1]}. Say "
-            "--resize crop (cut or pad about the centre) or --resize scale (interpolate)."
+            f"'{name}' has {h} x {w} pixels; expected {want.size[0]} x {want.size[1]}, as the network in '{want.run}' "
+            "saw. Say --resize crop (cut or pad) or --resize scale (interpolate)."
         )
     check_image(image, name)
     return image if (h, w) == want.size else RESIZE[str(want.resize)](image[None], *want.size)[0]

@@ -118,13 +118,14 @@ def markdown(heads: list[str], rows: list[list[str]]) -> str:
 def show(heads: list[str], rows: list[list[str]], title: str) -> None:
     """Print a table for people."""
     from rich.console import Console
+    from rich.markup import escape  # a unit stands in brackets
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     for name in heads:
-        table.add_column(name, justify="left" if name in NETWORK[:3] else "right")
+        table.add_column(escape(name), justify="left" if name in NETWORK[:3] else "right")
     for row in rows:
-        table.add_row(*row, style="dim" if row[0] in FLOORS.values() else None)
+        table.add_row(*map(escape, row), style="dim" if row[0] in FLOORS.values() else None)
     console = Console()
     # a pipe has no width of its own: do not wrap there
     Console(width=None if console.is_terminal else 200).print(table)

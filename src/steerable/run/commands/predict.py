@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from steerable.data.errors import InputError
-from steerable.data.image_file import count_images
+from steerable.data.image_file import count_images, find_reader
 from steerable.run.catalogue import Catalogue, answer_types
 from steerable.run.ensemble import Ensemble, find_device
 from steerable.run.inputs import find_inputs
@@ -88,6 +88,9 @@ def main(argv: list[str]) -> int:
     record = ensemble.record
     prepare, options = preparation(record, {k: getattr(args, k) for k in OPTIONS})
     sources, others = find_inputs(args.images, args.list)
+    if not args.skip_bad:
+        for source in sources:  # what can be told from the name is told before the first image
+            find_reader(source.path)
     want = Want(record["in_channels"], tuple(record["raw_size"]), args.resize, args.run, args.hdu)
     metadata = {
         "run": str(args.run),
