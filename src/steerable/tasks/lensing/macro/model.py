@@ -34,7 +34,8 @@ class SmoothModel:
 
     Attributes:
         names: of the parameters, in order: `MACRO`, then "slope", then `LIGHT` per component.
-        amplitudes: indices of the linear parameters.
+        amplitudes: indices of the linear parameters, one per component of light.
+        components: for each of them the columns whose maps are proportional to it.
     """
 
     def __init__(self, optics: Optics, lens_light: int = 0, slope: bool = False) -> None:
@@ -50,6 +51,8 @@ class SmoothModel:
             self.names += tuple(name + ("2" if component else "") for name in LIGHT)
         self._light_starts = tuple(starts)
         self.amplitudes = (_AMPLITUDE, *(start + len(LIGHT) - 1 for start in starts))
+        lensed = [i for i in range(len(MACRO) + slope) if i != _AMPLITUDE]
+        self.components = (lensed, *(list(range(start, start + len(LIGHT) - 1)) for start in starts))
 
     def maps(self, parameters: Tensor) -> Tensor:
         """[B, P, n, n] from `parameters` [B, P], in the dtype of the optics: see the class.

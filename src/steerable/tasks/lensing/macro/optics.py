@@ -85,6 +85,14 @@ class Optics:
             return cls(x, y, settings.pixel_scale, None, kernel.to(dtype))
         return cls(x, y, settings.pixel_scale, psf_matrix(settings, dtype) if fwhm > 0 else None)
 
+    @staticmethod
+    def width(psf: float | Tensor, pixel_scale: float) -> float:
+        """Standard deviation in arcsec of a point-spread function given as for `build`."""
+        if isinstance(psf, Tensor):
+            kernel = psf.detach().double()
+            return _second_moment(kernel / kernel.sum()) * pixel_scale
+        return float(psf) / math.sqrt(8.0 * math.log(2.0))
+
     def blur(self, maps: Tensor) -> Tensor:
         """Apply the point-spread function to maps [..., n, n]; the border is continued by replication."""
         if self.kernel is not None:

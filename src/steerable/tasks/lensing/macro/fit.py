@@ -1,0 +1,269 @@
+"""The blind macro fit: the best smooth lens for an image, without the truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from steerable.tasks.lensing.macro.bounds import Bounds
+from steerable.tasks.lensing.macro.levenberg import Problem, State, minimise
+from steerable.tasks.lensing.macro.model import SmoothModel
+from steerable.tasks.lensing.macro.optics import Optics, binned
+from steerable.tasks.lensing.macro.result import MacroFit
+from steerable.tasks.lensing.macro.start import STARTS, blind_starts
+
+__all__ = ["fit_macro"]
+
+_PIXELS_PER_PASS = 32768  # keeps the maps of a pass within the caches of a core
+_COARSE_SIDE = 32  # the starts compete on images binned to no less than this
+_LEAST_SIGNAL = 60.0  # chi2 that fourteen free numbers win from pure noise stays below this
+
+
+def fit_macro(
+    image: Tensor,
+    sigma: float | Tensor,
+    pixel_scale: float,
+    psf: float | Tensor,
+    *,
+    mask: Tensor | None = None,
+    lens_light: int = 0,
+    slope: bool = False,
+    starts: Tensor | None = None,
+    iterations: int = 60,
+    dtype: torch.dtype = torch.float32,
+    batch: int = 64,
+    progress: Callable[[int, int], None] | None = None,
+) -> MacroFit:
+    """Fit SIE + shear + elliptical Sersic source to images, each from a blind start.
+
+    Nothing is used but the image, its noise and the point-spread function: the starts read radius, shift, quadrupole
+    and width of the bright ring (`start.STARTS`); they compete on binned images for a few steps, the best go on, and
+    the winner is refined at full resolution by Levenberg-Marquardt with the analytic Jacobian, its amplitude solved
+    linearly. Parameters stay within `bounds.Bounds`, which follow from the pixels and the field alone. The same input
+    gives the same result.
+
+    A fit has *converged* when an undamped step promises to lower chi2 (the sum over pixels) by less than 0.05, and when
+    the lens lowers chi2 by more than 60 against an empty image. A fit that fails is returned with `converged` False and
+    its reason in words; a converged fit may still be a poor one: look at `chi2_per_pixel` and `reason`.
+
+    Args:
+        image: [B, n, n], row 0 has the highest y; a lens near the centre of the cut-out.
+        sigma: noise, standard deviation: a number, [B], or a map [B, n, n] (infinite where a pixel says nothing).
+        pixel_scale: arcsec per pixel.
+        psf: full width at half maximum in arcsec of a Gaussian point-spread function, or its image [h, w], odd sides.
+        mask: [B, n, n] or [n, n] bool, True where a pixel counts; masked pixels may hold anything, NaN included.
+        lens_light: Sersic components of light of the lens galaxy to fit as well, 0 to 2.
+        slope: fit the logarithmic slope of the mass as well (2 is isothermal).
+        starts: [B, S, P] parameters to start from instead of the blind ones.
+        iterations: at most so many evaluations at full resolution per image.
+        dtype: of the images of the model; the equations are solved in float64.
+        batch: images that are fitted side by side; bounds the memory.
+        progress: called with (images done, images in all) after each batch.
+
+    Raises:
+        ValueError: in one line, for shapes that do not fit, values that are not finite where the mask counts them, a
+            noise that is not above 0, fewer counted pixels than parameters or a point-spread function larger than the
+            image.
+    """
+    image, sigma, mask = _checked(image, sigma, mask, starts)
+    parts = []
+    for first in range(0, image.shape[0], batch):
+        rows = slice(first, first + batch)
+        part = _Fit(
+            image[rows], sigma[rows], mask[rows], pixel_scale, psf, dtype, lens_light, slope, iterations,
+            None if starts is None else starts[rows].double(),
+        )  # fmt: skip
+        parts.append(part.run())
+        if progress is not None:
+            progress(min(first + batch, image.shape[0]), image.shape[0])
+    return MacroFit.join(parts)
+
+
+def _checked(
+    image: Tensor, sigma: float | Tensor, mask: Tensor | None, starts: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(image, sigma [B, 1, 1] or [B, n, n], mask [B, n, n]), with what the mask hides replaced by zeros."""
+    if image.ndim != 3 or image.shape[1] != image.shape[2] or image.shape[0] == 0:
+        raise ValueError(f"fit_macro: got images of shape {tuple(image.shape)}; expected [B, n, n], square, B > 0")
+    b, n = image.shape[0], image.shape[-1]
+    if n < 8:
+        raise ValueError(f"fit_macro: got images of {n} x {n} pixels; expected at least 8 x 8: use a larger cut-out")
+    if not image.is_floating_point():
+        raise ValueError(f"fit_macro: got images of {image.dtype}; expected a floating dtype: use image.float()")
+    noise = torch.as_tensor(sigma, dtype=torch.float64)
+    if noise.shape not in ((), (b,), (b, n, n)):
+        raise ValueError(f"fit_macro: got sigma of shape {tuple(noise.shape)}; expected a number, [{b}] or [{b}, {n}, {n}]")
+    noise = noise.expand(b)[:, None, None] if noise.ndim < 2 else noise
+    if mask is None:
+        counted = torch.ones(b, n, n, dtype=torch.bool)
+    elif mask.dtype != torch.bool or mask.shape not in ((n, n), (b, n, n)):
+        raise ValueError(
+            f"fit_macro: got a mask {tuple(mask.shape)} of {mask.dtype}; expected bool, [{n}, {n}] or [{b}, {n}, {n}]"
+        )
+    else:
+        counted = mask.expand(b, n, n)
+    if noise.shape[-1] > 1:
+        counted = counted & ~torch.isinf(noise)
+        noise = torch.where(counted, noise, torch.ones_like(noise))
+    if not (torch.isfinite(noise).all() and (noise > 0).all()):
+        raise ValueError(f"fit_macro: sigma runs from {float(noise.min())} to {float(noise.max())}; expected above 0")
+    bad = ~torch.isfinite(image) & counted
+    if bad.any():
+        first = int(bad.flatten(1).any(1).nonzero()[0])
+        raise ValueError(
+            f"fit_macro: image {first} has {int(bad[first].sum())} pixels that are NaN or infinite; expected finite "
+            "ones: mask them"
+        )
+    fewest = int(counted.flatten(1).sum(1).min())
+    if fewest < 40:
+        raise ValueError(f"fit_macro: an image has {fewest} pixels that count; expected at least 40: check the mask")
+    if starts is not None and (starts.ndim != 3 or starts.shape[0] != b):
+        raise ValueError(f"fit_macro: got starts of shape {tuple(starts.shape)}; expected [{b}, S, P]")
+    return torch.where(counted, image, torch.zeros_like(image)), noise, counted
+
+
+class _Fit:
+    """One batch: the stages of `fit_macro`."""
+
+    def __init__(
+        self,
+        image: Tensor,
+        sigma: Tensor,
+        mask: Tensor,
+        pixel_scale: float,
+        psf: float | Tensor,
+        dtype: torch.dtype,
+        lens_light: int,
+        slope: bool,
+        iterations: int,
+        starts: Tensor | None,
+    ) -> None:
+        self.image, self.sigma, self.mask = image, sigma, mask
+        self.pixel_scale, self.psf, self.dtype = pixel_scale, psf, dtype
+        self.lens_light, self.slope, self.iterations = lens_light, slope, iterations
+        self.n = image.shape[-1]
+        self.full = self._problem(1)
+        self.names = self.full.model.names
+        self.start_names = tuple(start.name for start in STARTS)
+        if starts is not None:
+            if starts.shape[-1] != len(self.names):
+                raise ValueError(
+                    f"fit_macro: got starts of {starts.shape[-1]} parameters; expected {len(self.names)}: "
+                    f"{', '.join(self.names)}"
+                )
+            self.start_names = tuple(f"given {i}" for i in range(starts.shape[1]))
+        self.starts = self._blind() if starts is None else starts
+
+    def _problem(self, factor: int) -> Problem:
+        optics = Optics.build(self.n, self.pixel_scale, self.psf, self.dtype, factor)
+        model = SmoothModel(optics, self.lens_light, self.slope)
+        image = self.image.double()
+        counted = self.mask.double()
+        plain = self.sigma.shape[-1] == 1 and bool(self.mask.all())
+        if factor == 1:
+            weight = 1.0 / self.sigma if plain else counted / self.sigma
+        else:
+            # The mean of the counted pixels of a block, and its noise.
+            share = binned(counted, factor)
+            image = binned(image * counted, factor) / share.clamp_min(1e-9)
+            variance = binned((counted * self.sigma).square(), factor) / share.clamp_min(1e-9).square() / factor**2
+            weight = factor / self.sigma if plain else (share > 0.5) / variance.clamp_min(1e-300).sqrt()
+        side = optics.x.shape[-1]
+        return Problem(
+            model=model,
+            data=(image * weight).to(self.dtype),
+            weight=weight.to(self.dtype),
+            bounds=Bounds.build(model.names, self.n * self.pixel_scale, self.pixel_scale),
+            chunk=max(1, _PIXELS_PER_PASS // side**2),
+        )
+
+    def _blind(self) -> Tensor:
+        optics = self.full.model.optics
+        width = Optics.width(self.psf, self.pixel_scale)
+        return blind_starts(self.image, self.sigma, optics.x, optics.y, width, self.mask)
+
+    def run(self) -> MacroFit:
+        """All stages: screening and settling on binned images, refining at full resolution."""
+        b, s = self.starts.shape[:2]
+        factor = max(1, self.n // _COARSE_SIDE)
+        coarse = self._problem(factor) if factor > 1 else self.full
+        rows = torch.arange(b).repeat_interleave(s)
+        state = minimise(coarse, self.starts.flatten(0, 1), rows, iterations=5, tolerance=0.5)
+        chosen = _best(state.chi2.view(b, s), 3) + s * torch.arange(b)[:, None]
+        state, which = _take(state, chosen.flatten()), (chosen % s)
+        rows = torch.arange(b).repeat_interleave(chosen.shape[1])
+        state = minimise(coarse, state.parameters, rows, iterations=30, tolerance=0.5, damping=state.damping)
+        chosen = _best(state.chi2.view(b, -1), 1)[:, 0]
+        start = which.gather(1, chosen[:, None])[:, 0]
+        state = _take(state, chosen + which.shape[1] * torch.arange(b))
+        final = minimise(self.full, state.parameters, torch.arange(b), iterations=self.iterations, damping=1e-3)
+        return self._report(final, start)
+
+    def _report(self, state: State, start: Tensor) -> MacroFit:
+        model = self.full.model
+        images = torch.cat([model.image(p, model.maps(p)) for p in state.parameters.split(self.full.chunk)])
+        images = images.to(self.image.dtype)
+        counted = self.mask.flatten(1).sum(1)
+        empty = self.full.data.flatten(1).double().square().sum(1)
+        if self.full.weight.shape[-1] == 1:
+            empty = empty.clone()
+        signal = empty - state.chi2
+        per_pixel = state.chi2 / counted
+        residual = (self.image - images) / self.sigma.to(self.image)
+        converged = state.converged & (signal > _LEAST_SIGNAL)
+        touched = self.full.bounds.touched(state.parameters)
+        reasons = []
+        for i in range(len(touched)):
+            limit = 1.0 + 5.0 * math.sqrt(2.0 / int(counted[i]))
+            if not float(signal[i]) > _LEAST_SIGNAL:
+                word = f"no lens: chi2 is only {float(signal[i]):.0f} below that of an empty image"
+            elif not bool(state.converged[i]):
+                word = f"not converged after {int(state.iterations[i])} iterations"
+            else:
+                word = "converged"
+                if touched[i]:
+                    word += f"; {touched[i]} is at its bound"
+                if float(per_pixel[i]) > limit:
+                    word += f"; more than noise is left (chi2 per pixel {float(per_pixel[i]):.2f})"
+            reasons.append(word)
+        return MacroFit(
+            names=self.names,
+            parameters=state.parameters,
+            uncertainty=_uncertainty(self.full, state.parameters),
+            chi2_per_pixel=per_pixel,
+            signal=signal,
+            converged=converged,
+            iterations=state.iterations,
+            residual=residual,
+            model=images,
+            start=start,
+            start_names=self.start_names,
+            reason=tuple(reasons),
+        )
+
+
+def _best(chi2: Tensor, keep: int) -> Tensor:
+    """[B, keep] columns of the smallest values of [B, S], the first one first; NaN counts as the largest."""
+    order = torch.nan_to_num(chi2, nan=float("inf")).sort(dim=1, stable=True).indices
+    return order[:, :keep]
+
+
+def _take(state: State, rows: Tensor) -> State:
+    return State(
+        state.parameters[rows], state.chi2[rows], state.decrease[rows], state.converged[rows], state.iterations[rows],
+        state.damping[rows],
+    )  # fmt: skip
+
+
+def _uncertainty(problem: Problem, parameters: Tensor) -> Tensor:
+    """[B, P] standard deviations from the inverse of the normal equations; infinite where they are singular."""
+    matrix = problem.evaluate(parameters, torch.arange(parameters.shape[0]))[2]
+    size = matrix.diagonal(dim1=1, dim2=2).sqrt()
+    scaled = matrix / (size[:, :, None] * size[:, None, :]).clamp_min(1e-300)
+    inverse, info = torch.linalg.inv_ex(scaled)
+    variance = inverse.diagonal(dim1=1, dim2=2)
+    good = (info == 0)[:, None] & (variance > 0) & (size > 0)
+    return torch.where(good, variance.clamp_min(0.0).sqrt() / size.clamp_min(1e-300), torch.full_like(size, float("inf")))
