@@ -13,7 +13,7 @@ from steerable.tasks.lensing.macro.levenberg import Problem, State, minimise
 from steerable.tasks.lensing.macro.model import SmoothModel
 from steerable.tasks.lensing.macro.optics import Optics, binned
 from steerable.tasks.lensing.macro.result import MacroFit
-from steerable.tasks.lensing.macro.start import STARTS, blind_starts
+from steerable.tasks.lensing.macro.start import MORE_STARTS, STARTS, Start, blind_starts
 
 __all__ = ["fit_macro"]
 
@@ -95,7 +95,9 @@ def _checked(
         raise ValueError(f"fit_macro: got images of {image.dtype}; expected a floating dtype: use image.float()")
     noise = torch.as_tensor(sigma, dtype=torch.float64)
     if noise.shape not in ((), (b,), (b, n, n)):
-        raise ValueError(f"fit_macro: got sigma of shape {tuple(noise.shape)}; expected a number, [{b}] or [{b}, {n}, {n}]")
+        raise ValueError(
+            f"fit_macro: got sigma of shape {tuple(noise.shape)}; expected a number, [{b}] or [{b}, {n}, {n}]"
+        )
     noise = noise.expand(b)[:, None, None] if noise.ndim < 2 else noise
     if mask is None:
         counted = torch.ones(b, n, n, dtype=torch.bool)
@@ -147,7 +149,7 @@ class _Fit:
         self.n = image.shape[-1]
         self.full = self._problem(1)
         self.names = self.full.model.names
-        self.start_names = tuple(start.name for start in STARTS)
+        self.start_names = tuple(start.name for start in STARTS + MORE_STARTS)
         if starts is not None:
             if starts.shape[-1] != len(self.names):
                 raise ValueError(
@@ -155,7 +157,7 @@ class _Fit:
                     f"{', '.join(self.names)}"
                 )
             self.start_names = tuple(f"given {i}" for i in range(starts.shape[1]))
-        self.starts = self._blind() if starts is None else starts
+        self.given = starts
 
     def _problem(self, factor: int) -> Problem:
         optics = Optics.build(self.n, self.pixel_scale, self.psf, self.dtype, factor)
@@ -180,27 +182,47 @@ class _Fit:
             chunk=max(1, _PIXELS_PER_PASS // side**2),
         )
 
-    def _blind(self) -> Tensor:
+    def _blind(self, starts: tuple[Start, ...], rows: Tensor) -> Tensor:
         optics = self.full.model.optics
         width = Optics.width(self.psf, self.pixel_scale)
-        return blind_starts(self.image, self.sigma, optics.x, optics.y, width, self.mask)
+        return blind_starts(self.image[rows], self.sigma[rows], optics.x, optics.y, width, self.mask[rows], starts)
 
     def run(self) -> MacroFit:
-        """All stages: screening and settling on binned images, refining at full resolution."""
-        b, s = self.starts.shape[:2]
+        """All stages: starts compete on binned images, the winner is refined; where much is left, a second look."""
+        b = self.image.shape[0]
         factor = max(1, self.n // _COARSE_SIDE)
         coarse = self._problem(factor) if factor > 1 else self.full
-        rows = torch.arange(b).repeat_interleave(s)
-        state = minimise(coarse, self.starts.flatten(0, 1), rows, iterations=5, tolerance=0.5)
-        chosen = _best(state.chi2.view(b, s), 3) + s * torch.arange(b)[:, None]
-        state, which = _take(state, chosen.flatten()), (chosen % s)
-        rows = torch.arange(b).repeat_interleave(chosen.shape[1])
-        state = minimise(coarse, state.parameters, rows, iterations=30, tolerance=0.5, damping=state.damping)
-        chosen = _best(state.chi2.view(b, -1), 1)[:, 0]
-        start = which.gather(1, chosen[:, None])[:, 0]
-        state = _take(state, chosen + which.shape[1] * torch.arange(b))
-        final = minimise(self.full, state.parameters, torch.arange(b), iterations=self.iterations, damping=1e-3)
+        rows = torch.arange(b)
+        if self.given is not None:
+            final, start = self._round(coarse, self.given, rows, 3)
+            return self._report(final, start)
+        final, start = self._round(coarse, self._blind(STARTS, rows), rows, 3)
+        excess = final.chi2 / self.mask.flatten(1).sum(1) - self._limit()
+        again = ((excess > 0) | ~final.converged).nonzero()[:, 0]
+        if again.numel():
+            other, which = self._round(coarse, self._blind(MORE_STARTS, again), again, 6)
+            better = other.chi2 < final.chi2[again] - 0.5
+            for name in ("parameters", "chi2", "decrease", "converged", "iterations", "damping"):
+                getattr(final, name)[again[better]] = getattr(other, name)[better]
+            start[again[better]] = which[better] + len(STARTS)
         return self._report(final, start)
+
+    def _limit(self) -> Tensor:
+        """[B] chi2 per pixel that noise alone does not exceed (five standard deviations)."""
+        return 1.0 + 5.0 * (2.0 / self.mask.flatten(1).sum(1).double()).sqrt()
+
+    def _round(self, coarse: Problem, starts: Tensor, rows: Tensor, keep: int) -> tuple[State, Tensor]:
+        """The best fit from `starts` [N, S, P] to the images `rows` [N], and the start it came from."""
+        n, s = starts.shape[:2]
+        state = minimise(coarse, starts.flatten(0, 1), rows.repeat_interleave(s), iterations=5, tolerance=0.5)
+        which = _best(state.chi2.view(n, s), keep)
+        state = _take(state, (which + s * torch.arange(n)[:, None]).flatten())
+        repeated = rows.repeat_interleave(which.shape[1])
+        state = minimise(coarse, state.parameters, repeated, iterations=30, tolerance=0.5, damping=state.damping)
+        chosen = _best(state.chi2.view(n, -1), 1)
+        state = _take(state, chosen[:, 0] + which.shape[1] * torch.arange(n))
+        final = minimise(self.full, state.parameters, rows, iterations=self.iterations, damping=1e-3)
+        return final, which.gather(1, chosen)[:, 0]
 
     def _report(self, state: State, start: Tensor) -> MacroFit:
         model = self.full.model
@@ -215,9 +237,8 @@ class _Fit:
         residual = (self.image - images) / self.sigma.to(self.image)
         converged = state.converged & (signal > _LEAST_SIGNAL)
         touched = self.full.bounds.touched(state.parameters)
-        reasons = []
+        limit, reasons = self._limit().tolist(), []
         for i in range(len(touched)):
-            limit = 1.0 + 5.0 * math.sqrt(2.0 / int(counted[i]))
             if not float(signal[i]) > _LEAST_SIGNAL:
                 word = f"no lens: chi2 is only {float(signal[i]):.0f} below that of an empty image"
             elif not bool(state.converged[i]):
@@ -226,7 +247,7 @@ class _Fit:
                 word = "converged"
                 if touched[i]:
                     word += f"; {touched[i]} is at its bound"
-                if float(per_pixel[i]) > limit:
+                if float(per_pixel[i]) > limit[i]:
                     word += f"; more than noise is left (chi2 per pixel {float(per_pixel[i]):.2f})"
             reasons.append(word)
         return MacroFit(
@@ -266,4 +287,6 @@ def _uncertainty(problem: Problem, parameters: Tensor) -> Tensor:
     inverse, info = torch.linalg.inv_ex(scaled)
     variance = inverse.diagonal(dim1=1, dim2=2)
     good = (info == 0)[:, None] & (variance > 0) & (size > 0)
-    return torch.where(good, variance.clamp_min(0.0).sqrt() / size.clamp_min(1e-300), torch.full_like(size, float("inf")))
+    return torch.where(
+        good, variance.clamp_min(0.0).sqrt() / size.clamp_min(1e-300), torch.full_like(size, float("inf"))
+    )

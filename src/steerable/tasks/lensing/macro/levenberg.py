@@ -111,8 +111,10 @@ class State:
     damping: Tensor
 
 
+_IDLE = 6  # evaluations without progress after which a fit is given up
+_KINK = 2.0
 _LARGEST_STEP = 1.0  # in unbounded coordinates
-_GROW, _MOST_DAMPING, _LEAST_DAMPING = 2.0, 1e8, 1e-7
+_GROW, _MOST_DAMPING, _LEAST_DAMPING = 2.0, 1e10, 1e-7
 
 
 def minimise(
@@ -128,7 +130,7 @@ def minimise(
 
     Steps solve (A + lambda diag A) d = g, A with the amplitudes eliminated; lambda follows the gain ratio (H. B.
     Nielsen, report IMM-REP-1999-05). A fit has converged, and leaves the batch, when the undamped step promises to lower
-    chi2 by less than `tolerance`; it is given up, not converged, when the damping has grown without bound.
+    chi2 by less than `tolerance`;  the damping has grown without bound.
 
     Args:
         problem: data and model.
@@ -146,6 +148,7 @@ def minimise(
     lam = torch.as_tensor(damping, dtype=torch.float64).expand(n).clone()
     grow = torch.full((n,), _GROW, dtype=torch.float64)
     count = torch.ones(n, dtype=torch.int64)
+    idle = torch.zeros(n, dtype=torch.int64)
     promised = torch.full((n,), float("inf"), dtype=torch.float64)
     converged = torch.zeros(n, dtype=torch.bool)
     active = torch.arange(n, device=device)
@@ -153,9 +156,10 @@ def minimise(
     a, g = reduced(matrix, right, parameters)
     while True:
         promised[active] = _promise(a[active], g[active])
-        done = promised[active] < tolerance
+        stuck = (idle[active] >= _IDLE) | (lam[active] > _MOST_DAMPING)
+        done = (promised[active] < tolerance) | (stuck & (promised[active] < _KINK))
         converged[active] = done
-        active = active[~done & (count[active] < iterations) & (lam[active] < _MOST_DAMPING)]
+        active = active[~done & ~stuck & (count[active] < iterations)]
         if active.numel() == 0:
             break
         step, expected = _step(a[active], g[active], lam[active])
@@ -169,6 +173,7 @@ def minimise(
         gain = (chi2[active] - new_chi2) / expected.clamp_min(1e-300)
         good = (new_chi2 < chi2[active]) & torch.isfinite(new_chi2)
         count[active] += 1
+        idle[active] = torch.where(chi2[active] - new_chi2 > 0.01, 0, idle[active] + 1)
         better, worse = active[good], active[~good]
         free[better], parameters[better], chi2[better] = trial[good], moved[good], new_chi2[good]
         a[better], g[better] = reduced(matrix[good], right[good], moved[good])

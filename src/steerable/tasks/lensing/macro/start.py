@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import torch
 from torch import Tensor
 
 from steerable.tasks.lensing.scene import MACRO
 
-__all__ = ["STARTS", "Start", "blind_starts"]
+__all__ = ["MORE_STARTS", "STARTS", "Start", "blind_starts"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +48,17 @@ STARTS = (
 )
 """The starts of a blind fit, most promising first."""
 
+MORE_STARTS = (
+    *(
+        Start(f"lens off by {reach:g} at {45 * k} degrees", (reach * math.cos(k * math.pi / 4), reach * math.sin(k * math.pi / 4)))
+        for reach in (0.2, 0.4) for k in range(8)
+    ),
+    Start("smaller", size=0.6), Start("larger", size=1.5), Start("small and round", size=0.8, to_shear=0.0),
+    Start("large and round", size=1.2, to_shear=0.0), Start("ellipticity", to_shear=0.0, to_lens=1.0),
+    Start("source near", source=0.4), Start("source farther", source=2.5), Start("opposed", to_shear=1.5, to_lens=-0.5),
+)  # fmt: skip
+"""A second look, for images that the first round leaves with more than noise."""
+
 
 def _ring(weight: Tensor, x: Tensor, y: Tensor, fixed: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Fit r = a0 + a1 cos p + b1 sin p + a2 cos 2p + b2 sin 2p to the bright pixels: ([B, 5], radial spread [B]).
@@ -69,7 +81,9 @@ def _ring(weight: Tensor, x: Tensor, y: Tensor, fixed: Tensor | None = None) -> 
     else:
         rest = torch.linalg.solve(gram[:, 1:, 1:], right[:, 1:] - gram[:, 1:, 0] * fixed[:, None])
         solution = torch.cat((fixed[:, None], rest), 1)
-    variance = (weight @ (r * r)) - 2.0 * (solution * right).sum(1) + (solution * (gram @ solution[..., None])[..., 0]).sum(1)
+    variance = (
+        (weight @ (r * r)) - 2.0 * (solution * right).sum(1) + (solution * (gram @ solution[..., None])[..., 0]).sum(1)
+    )
     return solution, (variance.clamp_min(0.0) / total).sqrt()
 
 
@@ -85,9 +99,15 @@ def bright_pixels(image: Tensor, sigma: Tensor, mask: Tensor | None = None) -> T
 
 
 def blind_starts(
-    image: Tensor, sigma: Tensor, x: Tensor, y: Tensor, psf_sigma: float, mask: Tensor | None = None
+    image: Tensor,
+    sigma: Tensor,
+    x: Tensor,
+    y: Tensor,
+    psf_sigma: float,
+    mask: Tensor | None = None,
+    starts: tuple[Start, ...] = STARTS,
 ) -> Tensor:
-    """[B, S, 14] first guesses, one per entry of `STARTS`, for images [B, n, n] at pixel centres x, y [n, n] arcsec.
+    """[B, S, 14] first guesses, one per entry of `starts`, for images [B, n, n] at pixel centres x, y [n, n] arcsec.
 
     The radius of the ring, its shift and its quadrupole are those of the bright pixels (see `_ring`); its width gives
     the radius of the source, since an isothermal lens does not magnify along the radius.
@@ -98,7 +118,7 @@ def blind_starts(
     base, _ = _ring(weight, x, y)
     size = base[:, 0].clamp_min(2.0 * step)
     guesses = []
-    for start in STARTS:
+    for start in starts:
         # About another centre the pixels' polar coordinates change per image: shift the harmonics instead.
         p = torch.zeros(image.shape[0], len(MACRO), dtype=torch.float64)
         fixed = None if start.size == 1.0 else start.size * size
