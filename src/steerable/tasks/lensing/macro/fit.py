@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -10,10 +9,11 @@ from torch import Tensor
 
 from steerable.tasks.lensing.macro.bounds import Bounds
 from steerable.tasks.lensing.macro.levenberg import Problem, State, minimise
+from steerable.tasks.lensing.macro.light import light_guess
 from steerable.tasks.lensing.macro.model import SmoothModel
 from steerable.tasks.lensing.macro.optics import Optics, binned
 from steerable.tasks.lensing.macro.result import MacroFit
-from steerable.tasks.lensing.macro.start import MORE_STARTS, STARTS, Start, blind_starts
+from steerable.tasks.lensing.macro.start import MORE_STARTS, SCAN_STARTS, STARTS, Start, blind_starts
 
 __all__ = ["fit_macro"]
 
@@ -149,7 +149,12 @@ class _Fit:
         self.n = image.shape[-1]
         self.full = self._problem(1)
         self.names = self.full.model.names
-        self.start_names = tuple(start.name for start in STARTS + MORE_STARTS)
+        self.start_names: tuple[str, ...] = ()
+        # No coarser than about the width of the point-spread function, and no smaller than `_COARSE_SIDE` pixels.
+        fine = 2.4 * Optics.width(psf, pixel_scale) / pixel_scale
+        most = max(1, self.n // _COARSE_SIDE)
+        self.coarse = self._problem(most)
+        self.middle = self._problem(min(most, max(2, int(fine))))
         if starts is not None:
             if starts.shape[-1] != len(self.names):
                 raise ValueError(
@@ -160,6 +165,8 @@ class _Fit:
         self.given = starts
 
     def _problem(self, factor: int) -> Problem:
+        if factor == 1 and hasattr(self, "full"):
+            return self.full
         optics = Optics.build(self.n, self.pixel_scale, self.psf, self.dtype, factor)
         model = SmoothModel(optics, self.lens_light, self.slope)
         image = self.image.double()
@@ -183,42 +190,55 @@ class _Fit:
         )
 
     def _blind(self, starts: tuple[Start, ...], rows: Tensor) -> Tensor:
+        """[N, S, P] starts for the images `rows`."""
         optics = self.full.model.optics
-        width = Optics.width(self.psf, self.pixel_scale)
-        return blind_starts(self.image[rows], self.sigma[rows], optics.x, optics.y, width, self.mask[rows], starts)
+        image, mask, width = self.image[rows], self.mask[rows], Optics.width(self.psf, self.pixel_scale)
+        extra = torch.empty(len(rows), 0, dtype=torch.float64)
+        if self.lens_light:
+            extra, image = light_guess(image, optics.x, optics.y, mask, self.lens_light)
+        guess = blind_starts(image, self.sigma[rows], optics.x, optics.y, width, mask, starts)
+        if self.slope:
+            extra = torch.cat((torch.full((len(rows), 1), 2.0, dtype=torch.float64), extra), 1)
+        return torch.cat((guess, extra[:, None].expand(-1, len(starts), -1)), 2)
 
     def run(self) -> MacroFit:
-        """All stages: starts compete on binned images, the winner is refined; where much is left, a second look."""
+        """All stages: starts compete on binned images, the winner is refined; where much is left, further looks."""
         b = self.image.shape[0]
-        factor = max(1, self.n // _COARSE_SIDE)
-        coarse = self._problem(factor) if factor > 1 else self.full
-        rows = torch.arange(b)
+        final, start = None, torch.zeros(b, dtype=torch.int64)
         if self.given is not None:
-            final, start = self._round(coarse, self.given, rows, 3)
+            final, start = self._round(self.given, torch.arange(b), 3)
             return self._report(final, start)
-        final, start = self._round(coarse, self._blind(STARTS, rows), rows, 3)
-        excess = final.chi2 / self.mask.flatten(1).sum(1) - self._limit()
-        again = ((excess > 0) | ~final.converged).nonzero()[:, 0]
-        if again.numel():
-            other, which = self._round(coarse, self._blind(MORE_STARTS, again), again, 6)
+        looks = [(SCAN_STARTS + STARTS, 0.0, 6), (MORE_STARTS, 1.0, 6)] if self.lens_light else [
+            (STARTS, 0.0, 3), (MORE_STARTS, 1.0, 5), (SCAN_STARTS, 2.0, 5)]  # fmt: skip
+        for starts, least, keep in looks:
+            done = len(self.start_names)
+            self.start_names += tuple(s.name for s in starts)
+            if final is None:
+                final, start = self._round(self._blind(starts, torch.arange(b)), torch.arange(b), keep)
+                continue
+            per_pixel = final.chi2 / self.mask.flatten(1).sum(1)
+            again = ((per_pixel > least * self._limit()) | ~final.converged).nonzero()[:, 0]
+            if again.numel() == 0:
+                continue
+            other, which = self._round(self._blind(starts, again), again, keep)
             better = other.chi2 < final.chi2[again] - 0.5
             for name in ("parameters", "chi2", "decrease", "converged", "iterations", "damping"):
                 getattr(final, name)[again[better]] = getattr(other, name)[better]
-            start[again[better]] = which[better] + len(STARTS)
+            start[again[better]] = which[better] + done
         return self._report(final, start)
 
     def _limit(self) -> Tensor:
         """[B] chi2 per pixel that noise alone does not exceed (five standard deviations)."""
         return 1.0 + 5.0 * (2.0 / self.mask.flatten(1).sum(1).double()).sqrt()
 
-    def _round(self, coarse: Problem, starts: Tensor, rows: Tensor, keep: int) -> tuple[State, Tensor]:
+    def _round(self, starts: Tensor, rows: Tensor, keep: int) -> tuple[State, Tensor]:
         """The best fit from `starts` [N, S, P] to the images `rows` [N], and the start it came from."""
         n, s = starts.shape[:2]
-        state = minimise(coarse, starts.flatten(0, 1), rows.repeat_interleave(s), iterations=5, tolerance=0.5)
+        state = minimise(self.coarse, starts.flatten(0, 1), rows.repeat_interleave(s), iterations=5, tolerance=0.5)
         which = _best(state.chi2.view(n, s), keep)
         state = _take(state, (which + s * torch.arange(n)[:, None]).flatten())
         repeated = rows.repeat_interleave(which.shape[1])
-        state = minimise(coarse, state.parameters, repeated, iterations=30, tolerance=0.5, damping=state.damping)
+        state = minimise(self.middle, state.parameters, repeated, iterations=30, tolerance=0.5, damping=state.damping)
         chosen = _best(state.chi2.view(n, -1), 1)
         state = _take(state, chosen[:, 0] + which.shape[1] * torch.arange(n))
         final = minimise(self.full, state.parameters, rows, iterations=self.iterations, damping=1e-3)

@@ -129,8 +129,10 @@ def minimise(
     """Levenberg-Marquardt from `start` [N, P] on the images `rows` [N]; the fits do not influence one another.
 
     Steps solve (A + lambda diag A) d = g, A with the amplitudes eliminated; lambda follows the gain ratio (H. B.
-    Nielsen, report IMM-REP-1999-05). A fit has converged, and leaves the batch, when the undamped step promises to lower
-    chi2 by less than `tolerance`;  the damping has grown without bound.
+    Nielsen, report IMM-REP-1999-05). A fit has converged, and leaves the batch, when the undamped step promises to
+    lower chi2 by less than `tolerance`. It is given up when six evaluations in a row have lowered chi2 by less than
+    0.01; that counts as converged if the promise is below 2: the cusp of a steep source, sampled at pixel centres,
+    makes chi2 kinked on this scale, and a minimum in a kink has no vanishing slope.
 
     Args:
         problem: data and model.

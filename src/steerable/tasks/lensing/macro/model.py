@@ -60,7 +60,7 @@ class SmoothModel:
         For the derivative by the parameters themselves use `jacobian`; here the maps of source and light parameters
         already hold the amplitudes, those of the amplitudes are unit images.
         """
-        x, y = self.optics.x, self.optics.y
+        x = self.optics.x
         parameters = parameters.to(x)
         out = x.new_empty(parameters.shape[0], len(self.names), *x.shape)
         self._lensed(parameters, out)
