@@ -43,7 +43,8 @@ class Bounds:
         """Bounds for an image of side `field` arcsec: nothing narrower than what such an image could show.
 
         theta_e from 1 pixel to 0.75 of the side, radii from a tenth of a pixel to twice the side, Sersic indices 0.3
-        to 8, positions within the image, slope 1.2 to 2.8, |e| < 0.9, shear below 0.5.
+        to 8, the lens within 0.15 sides of the centre along each axis (a cut-out is centred on its lens), other
+        positions within the image, slope 1.2 to 2.8, |e| < 0.9, shear below 0.5.
         """
         limits = {
             "theta_e": (pixel_scale, 0.75 * field),
@@ -54,8 +55,10 @@ class Bounds:
             "slope": (1.2, 2.8),
         }
         half = 0.5 * field
-        for name in ("lens_x", "lens_y", "source_x", "source_y", "light_x", "light_y"):
+        for name in ("source_x", "source_y", "light_x", "light_y"):
             limits[name] = (-half, half)
+        for name in ("lens_x", "lens_y"):
+            limits[name] = (-0.3 * half, 0.3 * half)
         plain = [name[:-1] if name.startswith("light_") and name.endswith("2") and name != "light_e2" else name
                  for name in names]  # fmt: skip
         low = torch.tensor([limits.get(name, (0.0, 1.0))[0] for name in plain], dtype=torch.float64)
