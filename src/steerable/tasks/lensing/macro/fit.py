@@ -31,6 +31,7 @@ def fit_macro(
     mask: Tensor | None = None,
     lens_light: int = 0,
     slope: bool = False,
+    prior: dict[str, tuple[float, float]] | None = None,
     starts: Tensor | None = None,
     iterations: int = 60,
     dtype: torch.dtype = torch.float32,
@@ -57,6 +58,8 @@ def fit_macro(
         mask: [B, n, n] or [n, n] bool, True where a pixel counts; masked pixels may hold anything, NaN included.
         lens_light: Sersic components of light of the lens galaxy to fit as well, 0 to 2.
         slope: fit the logarithmic slope of the mass as well (2 is isothermal).
+        prior: Gaussian priors by parameter, name: (mean, standard deviation). None by default; a single arc, or a
+            centre hidden by a mask, leaves combinations of centre, ellipticity and shear open, which priors close.
         starts: [B, S, P] parameters to start from instead of the blind ones.
         iterations: at most so many evaluations at full resolution per image.
         dtype: of the images of the model; the equations are solved in float64.
@@ -68,13 +71,14 @@ def fit_macro(
             noise that is not above 0, fewer counted pixels than parameters or a point-spread function larger than the
             image.
     """
+    raw = image
     image, sigma, mask = _checked(image, sigma, mask, starts)
     parts = []
     for first in range(0, image.shape[0], batch):
         rows = slice(first, first + batch)
         part = _Fit(
-            image[rows], sigma[rows], mask[rows], pixel_scale, psf, dtype, lens_light, slope, iterations,
-            None if starts is None else starts[rows].double(),
+            raw[rows], image[rows], sigma[rows], mask[rows], pixel_scale, psf, dtype, lens_light, slope, iterations,
+            None if starts is None else starts[rows].double(), prior or {},
         )  # fmt: skip
         parts.append(part.run())
         if progress is not None:
@@ -132,6 +136,7 @@ class _Fit:
 
     def __init__(
         self,
+        raw: Tensor,
         image: Tensor,
         sigma: Tensor,
         mask: Tensor,
@@ -142,7 +147,9 @@ class _Fit:
         slope: bool,
         iterations: int,
         starts: Tensor | None,
+        prior: dict[str, tuple[float, float]],
     ) -> None:
+        self.raw, self.prior = raw, prior
         self.image, self.sigma, self.mask = image, sigma, mask
         self.pixel_scale, self.psf, self.dtype = pixel_scale, psf, dtype
         self.lens_light, self.slope, self.iterations = lens_light, slope, iterations
@@ -187,6 +194,7 @@ class _Fit:
             weight=weight.to(self.dtype),
             bounds=Bounds.build(model.names, self.n * self.pixel_scale, self.pixel_scale),
             chunk=max(1, _PIXELS_PER_PASS // side**2),
+            prior=_prior_rows(self.prior, model.names),
         )
 
     def _blind(self, starts: tuple[Start, ...], rows: Tensor) -> Tensor:
@@ -250,11 +258,10 @@ class _Fit:
         images = images.to(self.image.dtype)
         counted = self.mask.flatten(1).sum(1)
         empty = self.full.data.flatten(1).double().square().sum(1)
-        if self.full.weight.shape[-1] == 1:
-            empty = empty.clone()
-        signal = empty - state.chi2
-        per_pixel = state.chi2 / counted
-        residual = (self.image - images) / self.sigma.to(self.image)
+        chi2 = state.chi2 - self.full.penalty(state.parameters)
+        signal = empty - chi2
+        per_pixel = chi2 / counted
+        residual = torch.nan_to_num((self.raw - images) / self.sigma.to(images), 0.0, 0.0, 0.0)
         converged = state.converged & (signal > _LEAST_SIGNAL)
         touched = self.full.bounds.touched(state.parameters)
         limit, reasons = self._limit().tolist(), []
@@ -284,6 +291,22 @@ class _Fit:
             start_names=self.start_names,
             reason=tuple(reasons),
         )
+
+
+def _prior_rows(prior: dict[str, tuple[float, float]], names: tuple[str, ...]) -> Tensor | None:
+    """[2, P] means and inverse variances."""
+    if not prior:
+        return None
+    rows = torch.zeros(2, len(names), dtype=torch.float64)
+    for name, (mean, deviation) in prior.items():
+        if name not in names or "amplitude" in name or not deviation > 0:
+            raise ValueError(
+                f"fit_macro: got the prior {name}={mean, deviation}; expected (mean, standard deviation > 0) of one of "
+                f"{', '.join(n for n in names if 'amplitude' not in n)}"
+            )
+        i = names.index(name)
+        rows[0, i], rows[1, i] = mean, deviation**-2
+    return rows
 
 
 def _best(chi2: Tensor, keep: int) -> Tensor:

@@ -44,9 +44,16 @@ def newton(lens: Tensor, source: Tensor, theta: Tensor, steps: int, reach: Tenso
         determinant = a[..., 0, 0] * a[..., 1, 1] - a[..., 0, 1] * a[..., 1, 0]
         determinant = torch.where(determinant.abs() < 1e-9, torch.full_like(determinant, 1e-9), determinant)
         d = source - source_position(lens, theta)
-        step = torch.stack(
-            (a[..., 1, 1] * d[..., 0] - a[..., 0, 1] * d[..., 1], a[..., 0, 0] * d[..., 1] - a[..., 1, 0] * d[..., 0]), -1
-        ) / determinant[..., None]
+        step = (
+            torch.stack(
+                (
+                    a[..., 1, 1] * d[..., 0] - a[..., 0, 1] * d[..., 1],
+                    a[..., 0, 0] * d[..., 1] - a[..., 1, 0] * d[..., 0],
+                ),
+                -1,
+            )
+            / determinant[..., None]
+        )
         size = step.norm(dim=-1, keepdim=True)
         theta = theta + step * (reach[..., None] / size.clamp_min(1e-30)).clamp(max=1.0)
     return theta

@@ -23,6 +23,7 @@ class Problem:
         weight: [B, n, n] or [B, 1, 1] weights.
         bounds: coordinates in which steps are made.
         chunk: parameter rows per pass; bounds the memory.
+        prior: [2, P] float64, mean and one over the variance of Gaussian priors (0 for none).
     """
 
     model: SmoothModel
@@ -30,6 +31,13 @@ class Problem:
     weight: Tensor
     bounds: Bounds
     chunk: int = 8
+    prior: Tensor | None = None
+
+    def penalty(self, parameters: Tensor) -> Tensor:
+        """[N] what the priors add to chi2 at `parameters` [N, P]."""
+        if self.prior is None:
+            return torch.zeros(parameters.shape[0], dtype=torch.float64)
+        return (self.prior[1] * (parameters - self.prior[0]).square()).sum(1)
 
     def evaluate(self, parameters: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Normal equations at `parameters` [N, P] for the images `rows` [N], amplitudes replaced by the best ones.
@@ -63,6 +71,10 @@ class Problem:
             right.append((flat @ residual.mT)[..., 0].double() * scale)
             matrix.append((flat @ flat.mT).double() * scale[:, :, None] * scale[:, None, :])
             chi2.append((residual[:, 0] * residual[:, 0]).sum(1).double())
+        if self.prior is not None:
+            matrix = [torch.cat(matrix) + torch.diag(self.prior[1])]
+            right = [torch.cat(right) + self.prior[1] * (self.prior[0] - parameters)]
+            chi2 = [torch.cat(chi2) + self.penalty(parameters)]
         return parameters, torch.cat(chi2), torch.cat(matrix), torch.cat(right)
 
 

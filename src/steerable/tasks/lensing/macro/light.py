@@ -8,9 +8,7 @@ from torch import Tensor
 __all__ = ["light_guess"]
 
 
-def light_guess(
-    image: Tensor, x: Tensor, y: Tensor, mask: Tensor, components: int
-) -> tuple[Tensor, Tensor]:
+def light_guess(image: Tensor, x: Tensor, y: Tensor, mask: Tensor, components: int) -> tuple[Tensor, Tensor]:
     """(parameters [B, 7 components], image minus a round galaxy [B, n, n]) for galaxies near the centre of the images.
 
     The galaxy is the median over angles of the light at each radius about the brightest pixel near the centre: a ring

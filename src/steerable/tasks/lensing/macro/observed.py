@@ -13,10 +13,10 @@ __all__ = ["annulus", "border_noise", "outside_discs", "without_lens_colour"]
 def border_noise(image: Tensor, width: int | None = None) -> tuple[Tensor, Tensor]:
     """(background [B], sigma [B]) of images [B, n, n] from the median and the median deviation of their border.
 
-    Light only adds: the background is the median after values above it by 3 sigma are dropped, and sigma comes from
-    the values below the background alone (1.4826 times the median of their deviations, the standard deviation of
-    Gaussian noise). So stars and arcs that cover less than about half of the border do little harm. Noise that is
-    correlated between pixels (resampled images) is larger than this figure says.
+    Values further than 3 sigma from the median are dropped, again and again until none is left, and sigma is 1.4826
+    times the median absolute deviation of the rest: the standard deviation of Gaussian noise. Stars and arcs that cover
+    a good part of the border still raise it, and noise that is correlated between pixels (resampled images) is larger
+    than this figure says.
 
     Args:
         image: [B, n, n].
@@ -37,15 +37,16 @@ def border_noise(image: Tensor, width: int | None = None) -> tuple[Tensor, Tenso
     levels, sigmas = [], []
     for i, row in enumerate(border):
         values = row[torch.isfinite(row)]
-        for _ in range(8):
+        if values.numel() < 8:
+            raise ValueError(f"border_noise: image {i} has {values.numel()} finite pixels in its border; expected 8")
+        for _ in range(20):
             level = values.median()
-            below = (level - values)[values < level]
-            sigma = 1.4826 * below.median() if below.numel() else values.new_zeros(())
-            kept = values[values < level + 3.0 * sigma]
-            if not float(sigma) > 0 or kept.numel() in (0, values.numel()):
+            sigma = 1.4826 * (values - level).abs().median()
+            kept = values[(values - level).abs() <= 3.0 * sigma]
+            if kept.numel() in (0, values.numel()):
                 break
             values = kept
-        if not float(sigma) > 0:  # clipped at the background: the scatter of what differs from it
+        if not float(sigma) > 0:  # most of the border has one value, as in clipped images: the scatter of the rest
             other = row[torch.isfinite(row) & (row != level)]
             if other.numel() < 8:
                 raise ValueError(

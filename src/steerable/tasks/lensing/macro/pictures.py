@@ -61,7 +61,7 @@ def fit_picture(
         cells[2].imshow(residual.numpy(), cmap="RdBu_r", vmin=-5, vmax=5, extent=extent)
         theta_e = float(fit["theta_e"][i])
         cells[0].set_title(titles[i] if titles else f"image {i}", fontsize=9)
-        cells[1].set_title(f"theta_E {theta_e:.2f}\", chi2/px {float(fit.chi2_per_pixel[i]):.2f}", fontsize=9)
+        cells[1].set_title(f'theta_E {theta_e:.2f}", chi2/px {float(fit.chi2_per_pixel[i]):.2f}', fontsize=9)
         cells[2].set_title("residual, ±5σ", fontsize=9)
         cells[1].set_xlabel("\n".join(textwrap.wrap(fit.reason[i], 44)), fontsize=7)
     buffer = io.BytesIO()

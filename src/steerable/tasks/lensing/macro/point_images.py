@@ -117,12 +117,16 @@ def fit_point_images(
         raise ValueError(f"fit_point_images: got positions {tuple(positions.shape)}; expected [B, K, 2] with K >= 4")
     b, k = positions.shape[:2]
     if not torch.isfinite(positions).all():
-        raise ValueError(f"fit_point_images: got {int((~torch.isfinite(positions)).sum())} positions that are not finite")
+        raise ValueError(
+            f"fit_point_images: got {int((~torch.isfinite(positions)).sum())} positions that are not finite"
+        )
     if not (sigma > 0 and (centre_sigma is None or centre_sigma > 0)):
         raise ValueError(f"fit_point_images: got sigma={sigma}, centre_sigma={centre_sigma}; expected errors above 0")
     apart = torch.cdist(positions, positions) + torch.eye(k, dtype=torch.float64)
     if float(apart.min()) < 1e-6:
-        raise ValueError(f"fit_point_images: two images lie within {float(apart.min()):.1e} arcsec; expected distinct ones")
+        raise ValueError(
+            f"fit_point_images: two images lie within {float(apart.min()):.1e} arcsec; expected distinct ones"
+        )
     middle = torch.zeros(b, 2, dtype=torch.float64) if centre is None else centre.detach().double().expand(b, 2)
     columns = list(range(7 if centre_sigma is None else 9))
     quads = _Quads(positions, middle, 1.0 / sigma, 0.0 if centre_sigma is None else 1.0 / centre_sigma, columns)
@@ -139,7 +143,11 @@ def fit_point_images(
     gap = (source_position(many, images) - source[:, None]).norm(dim=-1).amax(1)
     solved = gap < 1e-6 * lens[:, 0]
     reasons = tuple(
-        "converged" if c and s_ else "not converged" if s_ else "an image of the model does not exist near an observed one"
+        "converged"
+        if c and s_
+        else "not converged"
+        if s_
+        else "an image of the model does not exist near an observed one"
         for c, s_ in zip(calm.tolist(), solved.tolist(), strict=True)
     )
     return PointFit(
