@@ -7,7 +7,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from steerable.tasks.lensing.macro.lens_equation import POINT_LENS, newton, lens_jacobian, source_position
+from steerable.tasks.lensing.macro.lens_equation import POINT_LENS, lens_jacobian, newton, source_position
 
 __all__ = ["PointFit", "fit_point_images"]
 
