@@ -220,7 +220,7 @@ def test_an_answer_that_is_no_number(networks, arguments, tmp_path, capsys):
     assert "nan" in a["error"]
     assert b["error"] is None
     save(tmp_path / "sky" / "c.npy", np.full((9, 9), 1e300))
-    assert main(["predict", str(tmp_path / "out"), str(tmp_path / "sky" / "c.npy"), args[-1]]) == 2
+    assert main(["predict", str(tmp_path / "out"), str(tmp_path / "sky" / "c.npy"), args[-1], "--overwrite"]) == 2
     assert "81 of 81 pixels" in capsys.readouterr().err
 
 
