@@ -19,6 +19,7 @@ PAGES = {
     "models": "steerable.models",
     "laws": "steerable.laws",
     "lensing": "steerable.tasks.lensing",
+    "lensing_macro": "steerable.tasks.lensing.macro",
     "data": "steerable.data",
 }
 

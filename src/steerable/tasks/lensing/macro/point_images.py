@@ -7,7 +7,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from steerable.tasks.lensing.macro.lens_equation import POINT_LENS, newton, lens_jacobian, source_position
+from steerable.tasks.lensing.macro.lens_equation import POINT_LENS, lens_jacobian, newton, source_position
 
 __all__ = ["PointFit", "fit_point_images"]
 
@@ -97,9 +97,10 @@ def fit_point_images(
 ) -> PointFit:
     """Fit SIE + shear to the positions of the images of one point source.
 
-    theta_e, (e1, e2), (g1, g2) and the source are free, the centre of the lens is held or drawn to its observed position:
-    a quad gives 8 constraints for 7 numbers (10 for 9 with a free centre). The fit starts in the source plane from several
-    guesses, then minimises the distances between observed and predicted images with the lens equation solved.
+    theta_e, (e1, e2), (g1, g2) and the source are free, the centre of the lens is held or drawn to its observed
+    position: a quad gives 8 constraints for 7 numbers (10 for 9 with a free centre). The fit starts in the source plane
+    from several guesses, then minimises the distances between observed and predicted images with the lens equation
+    solved.
 
     Args:
         positions: [B, K, 2] or [K, 2], arcsec, x to the right and y up, K >= 4.
@@ -164,7 +165,7 @@ def fit_point_images(
 
 
 def _guesses(positions: Tensor, middle: Tensor) -> Tensor:
-    """[B, S, 9] starts: the mean radius, a source at the mean of the back-projected images, spin 2 in six directions."""
+    """[B, S, 9] starts: the mean radius, the mean of the back-projected images, spin 2 in six directions."""
     offset = positions - middle[:, None]
     radius = offset.norm(dim=2).mean(1)
     rows = []
