@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import pytest
@@ -52,8 +53,6 @@ def test_a_turned_image_gives_turned_parameters() -> None:
     upright = fit_macro(image[:4], sigma[:4], SCALE, FWHM, dtype=torch.float64)
     turned = fit_macro(torch.rot90(image[:4], 1, (-2, -1)), sigma[:4], SCALE, FWHM, dtype=torch.float64)
     scene = draw_scenes(SETTINGS, 0, range(4), seed=0)
-    import dataclasses
-
     expected = dataclasses.replace(scene, macro=upright.macro).turned(90.0).macro
     assert torch.allclose(turned.chi2_per_pixel, upright.chi2_per_pixel, atol=2e-5)
     assert float(((turned.macro - expected) / upright.uncertainty).abs().max()) < 0.1
@@ -91,7 +90,7 @@ def test_masked_pixels_do_not_count() -> None:
 
 
 def test_a_noise_map_weighs_the_pixels() -> None:
-    image, sigma, clean, _ = observed(3)
+    _, sigma, clean, _ = observed(3)
     generator = torch.Generator().manual_seed(0)
     factor = torch.where(torch.arange(64) < 32, 1.0, 6.0).expand(3, 64, 64)
     noise = sigma[:3, None, None] * factor

@@ -47,10 +47,8 @@ def jacobian_error(jacobian: Tensor, reference: Tensor) -> Tensor:
 
 
 def numeric(model: SmoothModel, parameters: Tensor, step: float = 1e-6) -> Tensor:
-    columns = []
-    for shift in step * torch.eye(parameters.shape[1], dtype=torch.float64):
-        columns.append((model(parameters + shift)[0] - model(parameters - shift)[0]) / (2 * step))
-    return torch.stack(columns, 1)
+    shifts = step * torch.eye(parameters.shape[1], dtype=torch.float64)
+    return torch.stack([(model(parameters + h)[0] - model(parameters - h)[0]) / (2 * step) for h in shifts], 1)
 
 
 def test_jacobian_is_that_of_the_simulator() -> None:
