@@ -124,8 +124,8 @@ def _page(result: DemoResult, settings: LensSettings, pictures: list[str]) -> st
     if fits:
         chi2 = "; ".join(f"{k} {v['blind']:.3f} ({v['at_truth']:.3f})" for k, v in fits["median_chi2"].items())
         fitted = (
-            f"Blind fits of the {fits['images']} test images: {100 * fits['converged']:.1f} % converged. Median chi2 per "
-            f"pixel of what they leave (and of the residual linearised at the truth): {chi2}."
+            f"Blind fits of the {fits['images']} test images: {100 * fits['converged']:.1f} % converged. Median chi2 "
+            f"per pixel of what they leave (and of the residual linearised at the truth): {chi2}."
         )
     else:
         fitted = ""

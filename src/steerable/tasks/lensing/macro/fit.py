@@ -14,12 +14,12 @@ from steerable.tasks.lensing.macro.model import SmoothModel
 from steerable.tasks.lensing.macro.optics import Optics, binned
 from steerable.tasks.lensing.macro.result import MacroFit
 from steerable.tasks.lensing.macro.start import MORE_STARTS, SCAN_STARTS, STARTS, Start, blind_starts
+from steerable.tasks.lensing.macro.words import LEAST_SIGNAL, noise_limit, reasons
 
 __all__ = ["fit_macro"]
 
 _PIXELS_PER_PASS = 32768  # keeps the maps of a pass within the caches of a core
 _COARSE_SIDE = 32  # the starts compete on images binned to no less than this
-_LEAST_SIGNAL = 60.0  # chi2 that fourteen free numbers win from pure noise stays below this
 
 
 def fit_macro(
@@ -224,8 +224,8 @@ class _Fit:
             if final is None:
                 final, start = self._round(self._blind(starts, torch.arange(b)), torch.arange(b), keep)
                 continue
-            per_pixel = final.chi2 / self.mask.flatten(1).sum(1)
-            again = ((per_pixel > least * self._limit()) | ~final.converged).nonzero()[:, 0]
+            counted = self.mask.flatten(1).sum(1)
+            again = ((final.chi2 / counted > least * noise_limit(counted)) | ~final.converged).nonzero()[:, 0]
             if again.numel() == 0:
                 continue
             other, which = self._round(self._blind(starts, again), again, keep)
@@ -234,10 +234,6 @@ class _Fit:
                 getattr(final, name)[again[better]] = getattr(other, name)[better]
             start[again[better]] = which[better] + done
         return self._report(final, start)
-
-    def _limit(self) -> Tensor:
-        """[B] chi2 per pixel that noise alone does not exceed (five standard deviations)."""
-        return 1.0 + 5.0 * (2.0 / self.mask.flatten(1).sum(1).double()).sqrt()
 
     def _round(self, starts: Tensor, rows: Tensor, keep: int) -> tuple[State, Tensor]:
         """The best fit from `starts` [N, S, P] to the images `rows` [N], and the start it came from."""
@@ -262,34 +258,24 @@ class _Fit:
         signal = empty - chi2
         per_pixel = chi2 / counted
         residual = torch.nan_to_num((self.raw - images) / self.sigma.to(images), 0.0, 0.0, 0.0)
-        converged = state.converged & (signal > _LEAST_SIGNAL)
-        touched = self.full.bounds.touched(state.parameters)
-        limit, reasons = self._limit().tolist(), []
-        for i in range(len(touched)):
-            if not float(signal[i]) > _LEAST_SIGNAL:
-                word = f"no lens: chi2 is only {float(signal[i]):.0f} below that of an empty image"
-            elif not bool(state.converged[i]):
-                word = f"not converged after {int(state.iterations[i])} iterations"
-            else:
-                word = "converged"
-                if touched[i]:
-                    word += f"; {touched[i]} is at its bound"
-                if float(per_pixel[i]) > limit[i]:
-                    word += f"; more than noise is left (chi2 per pixel {float(per_pixel[i]):.2f})"
-            reasons.append(word)
+        optics = model.optics
+        words = reasons(
+            state.parameters, chi2, signal, state.converged, state.iterations,
+            self.full.bounds.touched(state.parameters), residual, self.mask, optics.x, optics.y, self.lens_light > 0,
+        )  # fmt: skip
         return MacroFit(
             names=self.names,
             parameters=state.parameters,
             uncertainty=_uncertainty(self.full, state.parameters),
             chi2_per_pixel=per_pixel,
             signal=signal,
-            converged=converged,
+            converged=state.converged & (signal > LEAST_SIGNAL),
             iterations=state.iterations,
             residual=residual,
             model=images,
             start=start,
             start_names=self.start_names,
-            reason=tuple(reasons),
+            reason=words,
         )
 
 

@@ -23,7 +23,7 @@ def source_position(lens: Tensor, theta: Tensor) -> Tensor:
 
 
 def lens_jacobian(lens: Tensor, theta: Tensor) -> Tensor:
-    """D beta / d theta [..., 2, 2] at `theta` [..., 2]; its determinant is one over the magnification.
+    """Matrix d beta / d theta [..., 2, 2] at `theta` [..., 2]; its determinant is one over the magnification.
 
     For the isothermal ellipsoid the Hessian is 2 kappa t t^T with t the tangential direction.
     """

@@ -8,9 +8,10 @@ import textwrap
 import torch
 from torch import Tensor
 
+from steerable.tasks.lensing.macro.point_images import PointFit
 from steerable.tasks.lensing.macro.result import MacroFit
 
-__all__ = ["fit_picture"]
+__all__ = ["fit_picture", "quad_picture"]
 
 
 def fit_picture(
@@ -64,6 +65,59 @@ def fit_picture(
         cells[1].set_title(f'theta_E {theta_e:.2f}", chi2/px {float(fit.chi2_per_pixel[i]):.2f}', fontsize=9)
         cells[2].set_title("residual, ±5σ", fontsize=9)
         cells[1].set_xlabel("\n".join(textwrap.wrap(fit.reason[i], 44)), fontsize=7)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def quad_picture(
+    image: Tensor, pixel_scale: float, positions: Tensor, fit: PointFit, centre: Tensor, title: str = ""
+) -> bytes:
+    """PNG of a quad: the image with observed and predicted positions, and their differences in milliarcseconds.
+
+    Args:
+        image: [n, n], row 0 at the top.
+        pixel_scale: arcsec per pixel.
+        positions: [K, 2] observed positions, arcsec from the centre of the image, x right, y up.
+        fit: of this one quad.
+        centre: [2] observed position of the lens galaxy.
+        title: one line.
+    """
+    from matplotlib.figure import Figure
+
+    half = 0.5 * image.shape[-1] * pixel_scale
+    figure = Figure(figsize=(9.4, 4.3), layout="constrained", dpi=110)
+    left, right = figure.subplots(1, 2)
+    noise = float((image - image.median()).abs().median()) * 1.4826
+    left.imshow(torch.asinh(image / (3 * noise)).numpy(), cmap="Greys", extent=(-half, half, -half, half))
+    lens, source = fit.parameters[0, 5:7].tolist(), fit.parameters[0, 7:9].tolist()
+    predicted = fit.predicted[0]
+    left.plot(*positions.T.tolist(), "o", mfc="none", color="#2a6fbb", markersize=13, label="observed images")
+    left.plot(*predicted.T.tolist(), "+", color="#c8553d", markersize=10, label="model images")
+    left.plot(*centre.tolist(), "s", mfc="none", color="#2a6fbb", markersize=9, label="lens galaxy, observed")
+    left.plot(*lens, "x", color="#c8553d", label="lens, model")
+    left.plot(*source, "*", color="#e0a030", markersize=10, label="source")
+    angle = torch.linspace(0.0, 2.0 * torch.pi, 200)
+    theta_e = float(fit.parameters[0, 0])
+    circle = (lens[0] + theta_e * angle.cos()).tolist(), (lens[1] + theta_e * angle.sin()).tolist()
+    left.plot(*circle, color="#4c8c4a", linewidth=0.8, label=f'theta_E = {theta_e:.3f}"')
+    left.legend(fontsize=7, loc="upper left")
+    left.set_xlabel("arcsec")
+    left.set_title(title, fontsize=9)
+    difference = 1e3 * (positions - predicted)
+    right.axhline(0.0, color="0.8", linewidth=0.8)
+    right.axvline(0.0, color="0.8", linewidth=0.8)
+    for i, (dx, dy) in enumerate(difference.tolist()):
+        right.plot(dx, dy, "o", color="#c8553d")
+        right.annotate(f"image {i + 1}, mu {float(fit.magnification[0, i]):+.1f}", (dx, dy), fontsize=8)
+    reach = 1.3 * float(difference.abs().max()) + 1e-6
+    right.set_xlim(-reach, 1.8 * reach)
+    right.set_ylim(-reach, reach)
+    right.set_xlabel("observed - model, x (mas)")
+    right.set_ylabel("y (mas)")
+    right.set_title(
+        f"rms {1e3 * float(fit.rms[0]):.2f} mas per coordinate, {fit.degrees} degree(s) of freedom", fontsize=9
+    )
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

@@ -63,28 +63,32 @@ class _Quads:
     def __getitem__(self, rows: Tensor) -> _Quads:
         return dataclasses.replace(self, positions=self.positions[rows], centre=self.centre[rows])
 
-    def residual(self, free: Tensor, image_plane: bool) -> tuple[Tensor, Tensor]:
-        """(residuals [N, 2 K + 2] in units of the errors, images of the model [N, K, 2]).
-
-        In the source plane the distance to the source is carried to the image plane by the inverse Jacobian at the
-        observed position, which is exact to first order and cannot fail; in the image plane the lens equation is
-        solved.
-        """
+    def images(self, free: Tensor, image_plane: bool) -> Tensor:
+        """[N, K, 2] where residuals are taken: the observed images, or those of the model next to them."""
+        if not image_plane:
+            return self.positions
         lens, source = _lens_and_source(free, self.centre)
         k = self.positions.shape[1]
         many, target = lens[:, None].expand(-1, k, -1), source[:, None].expand(-1, k, -1)
-        start = self.positions
-        if image_plane:
-            with torch.no_grad():
-                start = newton(many, target, start, 12, (0.2 * lens[:, :1]).expand(-1, k))
-        # One differentiable Newton step: the derivative of an implicit solution, or the source-plane residual.
-        a = lens_jacobian(many, start).detach() if image_plane else lens_jacobian(many, start)
-        gap = target - source_position(many, start)
+        return newton(many, target, self.positions, 12, (0.2 * lens[:, :1]).expand(-1, k))
+
+    def residual(self, free: Tensor, start: Tensor, image_plane: bool) -> Tensor:
+        """[N, 2 K + 2] in units of the errors, with the right derivatives by `free`.
+
+        In the source plane the distance to the source is carried to the image plane by the inverse Jacobian at the
+        observed position, which is exact to first order and cannot fail; in the image plane `start` solves the lens
+        equation and one differentiable Newton step from there gives the derivative of the implicit solution.
+        """
+        lens, source = _lens_and_source(free, self.centre)
+        many = lens[:, None].expand(-1, self.positions.shape[1], -1)
+        a = lens_jacobian(many, start)
+        a = a.detach() if image_plane else a
+        gap = source[:, None] - source_position(many, start)
         ridge = 0.0 if image_plane else 1e-6  # a source-plane fit may put a critical curve on an image
         inverse = torch.linalg.inv_ex(a.mT @ a + ridge * torch.eye(2, dtype=a.dtype))[0] @ a.mT
         images = start + (inverse @ gap[..., None])[..., 0]
         distance = self.weight * (self.positions - images).flatten(1)
-        return torch.cat((distance, self.centre_weight * free[:, 7:9]), 1), images
+        return torch.cat((distance, self.centre_weight * free[:, 7:9]), 1)
 
 
 def fit_point_images(
@@ -97,9 +101,10 @@ def fit_point_images(
 ) -> PointFit:
     """Fit SIE + shear to the positions of the images of one point source.
 
-    theta_e, (e1, e2), (g1, g2) and the source are free, the centre of the lens is held or drawn to its observed position:
-    a quad gives 8 constraints for 7 numbers (10 for 9 with a free centre). The fit starts in the source plane from several
-    guesses, then minimises the distances between observed and predicted images with the lens equation solved.
+    theta_e, (e1, e2), (g1, g2) and the source are free, the centre of the lens is held or drawn to its observed
+    position: a quad gives 8 constraints for 7 numbers (10 for 9 with a free centre). The fit starts in the source plane
+    from several guesses, then minimises the distances between observed and predicted images with the lens equation
+    solved.
 
     Args:
         positions: [B, K, 2] or [K, 2], arcsec, x to the right and y up, K >= 4.
@@ -137,7 +142,7 @@ def fit_point_images(
     free, chi2, calm = _levenberg(free[keep], quads[rows[keep]], True, iterations)
     keep = _best(chi2, b, 1)
     free, chi2, calm = free[keep], chi2[keep], calm[keep]
-    _, images = quads.residual(free, True)
+    images = quads.images(free, True)
     lens, source = _lens_and_source(free, middle)
     many = lens[:, None].expand(-1, k, -1)
     gap = (source_position(many, images) - source[:, None]).norm(dim=-1).amax(1)
@@ -164,7 +169,7 @@ def fit_point_images(
 
 
 def _guesses(positions: Tensor, middle: Tensor) -> Tensor:
-    """[B, S, 9] starts: the mean radius, a source at the mean of the back-projected images, spin 2 in six directions."""
+    """[B, S, 9] starts: the mean radius, the mean of the back-projected images, spin 2 in six directions."""
     offset = positions - middle[:, None]
     radius = offset.norm(dim=2).mean(1)
     rows = []
@@ -189,37 +194,47 @@ def _best(chi2: Tensor, b: int, keep: int) -> Tensor:
 
 
 def _levenberg(free: Tensor, quads: _Quads, image_plane: bool, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-    """(free [N, 9], chi2 [N], whether no further step helps [N]) after damped Gauss-Newton steps."""
-    columns = quads.columns
+    """(free [N, 9], chi2 [N], whether no further step helps [N]) after damped Gauss-Newton steps.
 
-    def residuals(shift: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
+    A fit is calm, and leaves the batch, when its undamped step promises to lower chi2 by less than 1e-9 of it, or when
+    the damping has grown without bound.
+    """
+    columns = quads.columns
+    n = len(columns)
+
+    def along(shift: Tensor, base: Tensor, part: _Quads, start: Tensor) -> tuple[Tensor, Tensor]:
         full = base.clone()
         full[:, columns] = base[:, columns] + shift
-        out = quads.residual(full, image_plane)[0]
+        out = part.residual(full, start, image_plane)
         return out, out
 
-    zero = torch.zeros(len(columns), dtype=torch.float64)
-    lam = torch.full((len(free),), 1e-2, dtype=torch.float64)
+    free = free.clone()
+    lam = torch.full((len(free),), 1e-3, dtype=torch.float64)
     calm = torch.zeros(len(free), dtype=torch.bool)
-    chi2 = _chi2(residuals(zero, free)[0])
+    chi2 = _chi2(quads.residual(free, quads.images(free, image_plane), image_plane))
     for _ in range(steps):
-        base = free
-        jacobian, r = torch.func.jacfwd(lambda shift, base=base: residuals(shift, base), has_aux=True)(zero)
-        a, g = jacobian.mT @ jacobian, (jacobian.mT @ r[..., None])[..., 0]
-        diagonal = torch.diag_embed(lam[:, None] * a.diagonal(dim1=1, dim2=2) + 1e-12 * (1.0 + lam[:, None]))
-        step = -torch.nan_to_num(torch.linalg.solve_ex(a + diagonal, g)[0], 0.0, 0.0, 0.0)
-        step = step * (0.5 / step.abs().amax(1, keepdim=True).clamp_min(0.5))
-        trial = free.clone()
-        trial[:, columns] += step
-        new = _chi2(residuals(zero, trial)[0])
-        good = new < chi2
-        calm = calm | (step.abs().amax(1) < 1e-9) | (lam > 1e10) | (chi2 < 1e-20)
-        calm = calm | (good & (chi2 - new <= 1e-12 * chi2))
-        free = torch.where(good[:, None], trial, free)
-        chi2 = torch.where(good, new, chi2)
-        lam = torch.where(good, (lam * 0.2).clamp_min(1e-12), lam * 5.0)
-        if bool(calm.all()):
+        active = (~calm).nonzero()[:, 0]
+        if active.numel() == 0:
             break
+        part, base, old = quads[active], free[active], chi2[active]
+        start = part.images(base, image_plane)
+        derivative = torch.func.jacfwd(along, has_aux=True)
+        jacobian, r = derivative(torch.zeros(n, dtype=torch.float64), base, part, start)
+        jacobian, r = torch.nan_to_num(jacobian, 0.0, 0.0, 0.0), torch.nan_to_num(r, 0.0, 0.0, 0.0)
+        a, g = jacobian.mT @ jacobian, -(jacobian.mT @ r[..., None])[..., 0]
+        diagonal = a.diagonal(dim1=1, dim2=2)
+        plain = torch.linalg.solve_ex(a + torch.diag_embed(1e-13 * diagonal + 1e-300), g)[0]
+        promise = (torch.nan_to_num(plain) * g).sum(1).abs()
+        step = torch.linalg.solve_ex(a + torch.diag_embed(lam[active, None] * diagonal + 1e-300), g)[0]
+        step = torch.nan_to_num(step, 0.0, 0.0, 0.0)
+        step = step * (0.5 / step.abs().amax(1, keepdim=True).clamp_min(0.5))
+        trial = base.clone()
+        trial[:, columns] += step
+        new = _chi2(part.residual(trial, part.images(trial, image_plane), image_plane))
+        good = new < old
+        free[active[good]], chi2[active[good]] = trial[good], new[good]
+        lam[active] = torch.where(good, (lam[active] * 0.1).clamp_min(1e-14), lam[active] * 10.0)
+        calm[active] = (promise <= 1e-9 * old + 1e-16) | (lam[active] > 1e12)
     return free, chi2, calm
 
 
