@@ -309,3 +309,60 @@ def test_interrupted(fitted, folder, tmp_path, monkeypatch, capsys):
     assert main(["predict", str(fitted), str(folder), f"--out={old}", "--overwrite"]) == 2
     assert old.read_bytes() == before
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.fixture(scope="module")
+def lens_run(tmp_path_factory):
+    """A network that was trained for an epoch on blind residuals, and the images of its test part as FITS files."""
+    fits = pytest.importorskip("astropy.io.fits")
+    from steerable.tasks.lensing import LensSettings, load, simulate_files
+
+    place = tmp_path_factory.mktemp("lenses")
+    settings = LensSettings(pixels=32, pixel_scale=0.1, psf_fwhm=0.12, classes=("none", "cdm"))
+    simulate_files(place / "set", {"train": 6, "validation": 4, "test": 4}, settings=settings)
+    arguments = ["fit", "--config=lensing/classify", f"--data.root={place / 'set'}", f"--out={place / 'run'}",
+                 "--data.options.input=fit_residual", "--train.epochs=1", "--train.device=cpu",
+                 "--model.exact_sizes=false"]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.undo()
+        assert main(arguments) == 0
+    test = load(place / "set" / "test")
+    (place / "cutouts").mkdir()
+    for i, image in enumerate(test.image):
+        fits.PrimaryHDU(image.numpy()).writeto(place / "cutouts" / f"{i}.fits")
+    return place, test
+
+
+def test_raw_images_are_fitted_before_a_network_of_residuals_sees_them(lens_run, tmp_path):
+    place, test = lens_run
+    out = tmp_path / "catalogue.parquet"
+    assert main(["predict", str(place / "run"), str(place / "cutouts"), f"--out={out}"]) == 0
+    found = rows(out)
+    assert len(found) == 8 and all(r["converged"] for r in found)
+    for i, row in enumerate(found):
+        assert row["reason"] == "converged" or "more than noise" in row["reason"]
+        assert abs(row["theta_e"] - float(test.fit_macro[i, 0])) < 0.03
+        assert row["noise"] == pytest.approx(float(test.sigma[i]), rel=0.5)
+        assert 0 <= row["p_cdm"] <= 1
+
+
+def test_a_blank_image_has_its_reason_and_no_answer(lens_run, tmp_path):
+    place, _ = lens_run
+    folder = tmp_path / "mixed"
+    save(folder / "blank.npy", np.zeros((32, 32), dtype=np.float32))
+    save(folder / "lens.npy", lens_run[1].image[0].numpy())
+    out = tmp_path / "catalogue.parquet"
+    assert main(["predict", str(place / "run"), str(folder), f"--out={out}", "--skip-bad"]) == 0
+    row = rows(out)[0]
+    assert "constant" in row["reason"] and not row["converged"] and row["p_cdm"] is None
+    assert "constant" in row["error"]
+    assert rows(out)[1]["error"] is None and rows(out)[1]["converged"]
+
+
+def test_a_seeing_wider_than_the_image_is_named(lens_run, tmp_path, capsys):
+    place, _ = lens_run
+    out = tmp_path / "catalogue.parquet"
+    assert main(["predict", str(place / "run"), str(place / "cutouts"), f"--out={out}", "--psf-fwhm=9"]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "FWHM 9 arcsec" in error and "expected" in error
+    assert not out.exists()

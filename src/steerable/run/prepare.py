@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from steerable.data.errors import InputError
@@ -33,7 +35,53 @@ def pixels(images: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, Columns]
     return images, {}
 
 
-PREPARATIONS: dict[str, Preparation] = {"pixels": Preparation(pixels)}
+def blind_residual(images: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, Columns]:
+    """Return what a blind fit of a smooth lens leaves of each image, in units of its noise, and how the fit went.
+
+    Background and noise are those of the border of each image. An image whose border says nothing about its noise gets
+    a residual of NaN and the reason in words. Parameters are those of `steerable.tasks.lensing.macro`, with y from the
+    last row to row 0: for arrays whose row 0 is the lowest on the sky, as in FITS files, y, e2 and g2 change sign.
+
+    Args:
+        images: ``[N, 1, n, n]``, any unit.
+        options: `pixel_scale` and `psf_fwhm` in arcsec, and `lens_light`, the number of Sersic components (0 to 2) of
+            light of the lens.
+
+    Raises:
+        InputError: several channels, images that are not square, or a point-spread function larger than the image.
+    """
+    from steerable.tasks.lensing.macro import Optics, SmoothModel, border_noise, fit_macro
+
+    n, channels, height, width = images.shape
+    if channels != 1 or height != width:
+        raise InputError(
+            f"a blind lens fit takes square images of one channel; images have {channels} channels of {height} x "
+            f"{width} pixels. Cut out squares of one band."
+        )
+    scale, fwhm, light = float(options["pixel_scale"]), float(options["psf_fwhm"]), int(options.get("lens_light", 0))
+    try:
+        names = SmoothModel(Optics.build(width, scale, fwhm, images.dtype), light).names
+    except ValueError as e:
+        raise InputError(f"{e}.") from None
+    failed = dict.fromkeys([f"{name}{end}" for name in names for end in ("", "_error")], math.nan)
+    failed |= dict.fromkeys(("chi2_per_pixel", "signal", "noise"), math.nan)
+    residual, rows = torch.full_like(images, math.nan), []
+    for i in range(n):
+        try:
+            level, sigma = border_noise(images[i])
+            fit = fit_macro(images[i] - level[:, None, None], sigma, scale, fwhm, lens_light=light)
+        except ValueError as e:
+            rows.append({**failed, "converged": False, "iterations": 0, "start": "", "reason": str(e)})
+            continue
+        residual[i] = fit.residual
+        rows.append({name: values[0] for name, values in fit.table().items()} | {"noise": float(sigma)})
+    return residual, {name: [row[name] for row in rows] for name in rows[0]}
+
+
+PREPARATIONS: dict[str, Preparation] = {
+    "pixels": Preparation(pixels),
+    "fit_residual": Preparation(blind_residual, ("pixel_scale", "psf_fwhm", "lens_light")),
+}
 
 
 def preparation(record: Mapping[str, Any], given: Mapping[str, float | None]) -> tuple[Function, dict[str, Any]]:

@@ -23,7 +23,11 @@ from steerable.run.rows import RESIZE, Row, Want, batches, read_rows
 from steerable.run.stages import Stages
 from steerable.run.store import versions
 
-OPTIONS = {"pixel_scale": "arcsec a pixel", "psf_fwhm": "full width at half maximum of the seeing, arcsec"}
+OPTIONS = {
+    "pixel_scale": "arcsec a pixel",
+    "psf_fwhm": "full width at half maximum of the seeing, arcsec",
+    "lens_light": "Sersic components of light of the lens that a blind fit takes into account, 0 to 2",
+}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -84,9 +88,14 @@ def finite(row: dict[str, Any], name: str, extra: Mapping[str, Any]) -> dict[str
     if not broken:
         return row
     key, value = next(iter(broken.items()))
+    why = row.get("reason")  # of a preparation that failed
     text = (
-        f"'{name}': the network answers {value} for {key}; expected a finite number. Are its pixels in the units of "
-        "the images of training?"
+        f"'{name}': {why}"
+        if why and why != "converged"
+        else (
+            f"'{name}': the network answers {value} for {key}; expected a finite number. Are its pixels in the "
+            "units of the images of training?"
+        )
     )
     return {**{k: row[k] for k in extra}, "error": text}
 
