@@ -88,3 +88,18 @@ def test_interrupted_before_the_first_shard_leaves_nothing(simulate, tmp_path, m
     monkeypatch.setattr(dataset, "rows", rows)
     assert simulate(out="deep/set") == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_published_models_print_their_shortcut(tmp_path, capsys):
+    out = tmp_path / "published"
+    sizes = ["--train=40", "--validation=20", "--test=40", "--settings.pixels=32", "--settings.pixel_scale=0.16"]
+    arguments = ["simulate", "lensing", "--published=III", f"--out={out}", *sizes, "--settings.blind_fit=false"]
+    assert main(arguments) == 0
+    text = capsys.readouterr().out
+    assert "vortex / cdm / none: linear model on global statistics" in text and "SHORTCUT" in text
+    from steerable.tasks.lensing import load
+
+    found = load(out / "test").settings
+    assert (found.mode, found.model, found.pixels, found.psf_fwhm) == ("as_published", "III", 32, 0.08)
+    assert main(["simulate", "lensing", "--published=IV", f"--out={tmp_path / 'x'}"]) == 2
+    assert "IV" in capsys.readouterr().err

@@ -15,7 +15,8 @@ TASKS = ("lensing",)
 
 def lensing(argv: list[str]) -> int:
     """Simulate strong lenses into a folder that `data.name: lensing` reads."""
-    from steerable.tasks.lensing import BANNER, KINDS, LensSettings, simulate_files
+    from steerable.tasks.lensing import BANNER, KINDS, LensSettings, published_settings, simulate_files
+    from steerable.tasks.lensing.shortcut import data_shortcut
 
     parser = jsonargparse.ArgumentParser(
         prog="steerable simulate lensing",
@@ -38,7 +39,14 @@ def lensing(argv: list[str]) -> int:
         help=f"in label order; some of {', '.join(KINDS)}; null: those of the settings",
     )
     parser.add_argument("--workers", type=int, default=1, help="processes that simulate; the bytes do not depend on it")
-    parser.add_argument("--settings", type=LensSettings, default=LensSettings())
+    parser.add_argument("--published", choices=("I", "II", "III"), default=None,
+                        help="start from the settings of this model of the public benchmark, quirks and shortcut "
+                        "included")  # fmt: skip
+    base = argparse.ArgumentParser(add_help=False)
+    base.add_argument("--published")
+    model = base.parse_known_args(argv)[0].published
+    known = model in ("I", "II", "III")
+    parser.add_argument("--settings", type=LensSettings, default=published_settings(model) if known else LensSettings())
     try:
         found = parser.parse_args(argv)
         settings = LensSettings.from_dict(found.settings.as_dict())
@@ -62,6 +70,8 @@ def lensing(argv: list[str]) -> int:
             workers=found.workers,
             start=start,
         )
+    if len(settings.classes if found.classes is None else found.classes) > 1:
+        print(f"global statistics of the images: {data_shortcut(found.out)}")
     if written.already:
         print(f"{found.out} is there already, whole and the same ({written.shards} shards): nothing to do")
         return 0

@@ -10,6 +10,7 @@ the image twice over, without noise. Source: ML4SCI/DeepLense and mwt5345/DeepLe
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import torch
@@ -26,6 +27,12 @@ BACKGROUND = 1e-2
 """Standard deviation of the background of Model I, flux per pixel."""
 
 _HALO, _VORTEX = 1e12, 3e10  # solar masses
+_PHYSICS = {
+    "halo_masses": (1e6, 1e10),
+    "halo_slope": 0.9,
+    "vortex_points": 100,
+    "log10_axion_mass": (-24.0, -22.0),
+}
 _MODELS = {
     "I": {"pixels": 150, "pixel_scale": 0.05, "psf_fwhm": 0.087},
     "II": {"pixels": 64, "pixel_scale": 0.101, "psf_fwhm": 0.16},
@@ -45,8 +52,7 @@ def published_settings(model: str = "I", **changes: object) -> LensSettings:
         raise ValueError(f"published_settings: model={model!r}; expected one of {', '.join(_MODELS)}")
     values = {
         "mode": "as_published", "model": model, "classes": ("vortex", "cdm", "none"), **_MODELS[model],
-        "peak_snr": 25.0, "halo_masses": (1e6, 1e10), "halo_slope": 0.9, "vortex_points": 100,
-        "log10_axion_mass": (-24.0, -22.0), **changes,
+        "peak_snr": 25.0, **_PHYSICS, **changes,
     }  # fmt: skip
     return LensSettings.from_dict(values)
 
@@ -65,7 +71,10 @@ def published_einstein_radius(mass: float, settings: LensSettings) -> float:
 
 
 def draw_published(kind: str, generator: torch.Generator, settings: LensSettings, mass_unit: float) -> Drawn:
-    """One scene; `mass_unit` is not used, the public code has its own."""
+    """One scene. `mass_unit` is not used, the public code has its own; of the settings, so are those of the physics:
+    what was published was published.
+    """
+    settings = dataclasses.replace(settings, **_PHYSICS)
     unit = published_einstein_radius(1e12, settings) ** 2 / 1e12
     u = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
     macro = [

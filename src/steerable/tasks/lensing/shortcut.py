@@ -12,16 +12,18 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from steerable.tasks.floor import LinearFloor, best_floor, image_statistics, with_squares
+from steerable.tasks.floor import LinearFloor, best_floor, image_statistics
+from steerable.tasks.lensing.dataset import load
 from steerable.tasks.lensing.draw import draw_scenes
 from steerable.tasks.lensing.render import add_noise, noise_level, render
 from steerable.tasks.lensing.settings import LensSettings
 
-__all__ = ["MARGIN", "Shortcut", "noisy_images", "shortcuts"]
+__all__ = ["MARGIN", "Shortcut", "data_shortcut", "noisy_images", "shortcuts"]
 
 MARGIN = 0.03
 """Accuracy above chance that counts as a shortcut."""
@@ -92,14 +94,13 @@ def shortcuts(
         seed: of the images.
         progress: called with (class and split done, all).
     """
-    statistics = with_squares(image_statistics)
     features: dict[str, list[Tensor]] = {}
     counts = {"train": train, "validation": validation, "test": test}
     done, total = 0, len(counts) * len(settings.classes)
     for split, count in counts.items():
         features[split] = []
         for label in range(len(settings.classes)):
-            features[split].append(statistics(noisy_images(settings, label, count, seed=seed, split=split)))
+            features[split].append(image_statistics(noisy_images(settings, label, count, seed=seed, split=split)))
             done += 1
             if progress is not None:
                 progress(done, total)
@@ -111,9 +112,23 @@ def shortcuts(
             split: (torch.cat([rows[k] for k in group]), torch.arange(len(group)).repeat_interleave(counts[split]))
             for split, rows in features.items()
         }
-        floor: LinearFloor = best_floor(parts["train"], parts["validation"], statistics=lambda x: x)
-        right = (floor.answer(parts["test"][0]).argmax(1) == parts["test"][1]).double()
-        accuracy = float(right.mean())
-        error = math.sqrt(accuracy * (1.0 - accuracy) / len(right))
-        found.append(Shortcut(tuple(settings.classes[k] for k in group), accuracy, error, len(right)))
+        found.append(_judge(parts, tuple(settings.classes[k] for k in group)))
     return found
+
+
+def data_shortcut(folder: str | Path) -> Shortcut:
+    """The test on the noisy images of a data set that `simulate_files` wrote, for all its classes together."""
+    parts, classes = {}, ()
+    for split in ("train", "validation", "test"):
+        data = load(Path(folder) / split, verify=False)
+        parts[split], classes = (image_statistics(data.image), data.label), data.classes
+    return _judge(parts, classes)
+
+
+def _judge(parts: dict[str, tuple[Tensor, Tensor]], classes: tuple[str, ...]) -> Shortcut:
+    """Fit to the statistics of "train", choose the penalty on "validation", judge on "test"."""
+    floor: LinearFloor = best_floor(parts["train"], parts["validation"], statistics=lambda x: x)
+    right = (floor.answer(parts["test"][0]).argmax(1) == parts["test"][1]).double()
+    accuracy = float(right.mean())
+    error = math.sqrt(accuracy * (1.0 - accuracy) / len(right))
+    return Shortcut(classes, accuracy, error, len(right))
