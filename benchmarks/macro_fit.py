@@ -213,7 +213,8 @@ def quasar(folder: Path) -> None:
         moved = 1e3 * (fit.parameters[0, 5:7] - scale * centre)
         print(
             f"| lens {title} | rms {1e3 * float(fit.rms):.2f} mas | chi2 {float(fit.chi2):.1f}, {fit.degrees} degree "
-            f"of freedom | lens moved by ({float(moved[0]):.0f}, {float(moved[1]):.0f}) mas | {values} | {fit.reason[0]} |"
+            f"of freedom | lens moved by ({float(moved[0]):.0f}, {float(moved[1]):.0f}) mas | {values} "
+            f"| {fit.reason[0]} |"
         )
         picture = macro.quad_picture(image, scale, scale * pixels, fit, scale * centre, f"WFI2033-4723, lens {title}")
         (folder / f"wfi2033-{title}.png").write_bytes(picture)
@@ -235,8 +236,8 @@ def main() -> None:
     if options.only is None or "jacobian" in options.only:
         jacobian_rows()
     print(
-        "| images | chi2 per pixel within 0.02 of the reference | of the fit from the truth | converged | time per lens "
-        "| median chi2: reference | from the truth | blind | worst against the fit from the truth | best |\n"
+        "| images | chi2 per pixel within 0.02 of the reference | of the fit from the truth | converged | time per lens"
+        " | median chi2: reference | from the truth | blind | worst against the fit from the truth | best |\n"
         "|---|---|---|---|---|---|---|---|---|---|"
     )
     for name, row in ROWS.items():

@@ -70,7 +70,8 @@ def reasons(
             peak, px, py = _where(residual[i], mask[i], x, y)
             if peak > _PEAK:
                 theta_e, cx, cy = float(parameters[i, 0]), float(parameters[i, 5]), float(parameters[i, 6])
-                central = (px - cx) ** 2 + (py - cy) ** 2 < (0.4 * theta_e) ** 2
+                near_lens = (px - cx) ** 2 + (py - cy) ** 2 < (0.4 * theta_e) ** 2
+                central = near_lens or px**2 + py**2 < (0.1 * float(x.max())) ** 2
                 place = f"({px:.1f}, {py:.1f}) arcsec"
                 if central and not lens_light:
                     word += f", most at the lens {place}: its light, to fit with lens_light or to mask"
