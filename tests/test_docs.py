@@ -19,8 +19,10 @@ PAGES = {
     "models": "steerable.models",
     "laws": "steerable.laws",
     "lensing": "steerable.tasks.lensing",
+    "floor": "steerable.tasks.floor",
     "lensing_macro": "steerable.tasks.lensing.macro",
     "data": "steerable.data",
+    "shards": "steerable.data.shards",
 }
 
 

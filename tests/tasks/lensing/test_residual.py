@@ -3,9 +3,9 @@ from __future__ import annotations
 import torch
 
 from steerable.tasks.lensing.dataset import observe
-from steerable.tasks.lensing.render import blur, draw_noise, noise_level, pixel_grid, psf_matrix, render, smooth_image
+from steerable.tasks.lensing.draw import draw_scenes
+from steerable.tasks.lensing.render import add_noise, blur, noise_level, pixel_grid, psf_matrix, render, smooth_image
 from steerable.tasks.lensing.residual import network_input, smooth_jacobian, smooth_residual
-from steerable.tasks.lensing.scene import draw_scenes
 from steerable.tasks.lensing.settings import LensSettings
 
 SETTINGS = LensSettings()
@@ -32,7 +32,7 @@ def test_residual_is_the_projection_by_automatic_derivatives() -> None:
         scene = draw_scenes(SETTINGS, label, range(3), seed=6)
         image = render(scene, SETTINGS, torch.float64)
         sigma = noise_level(image, SETTINGS)
-        image = image + sigma[:, None, None] * draw_noise(scene, SETTINGS, torch.float64)
+        image = add_noise(image, sigma, scene, SETTINGS)
         zero = torch.zeros(14, dtype=torch.float64)
         images = lambda shift, macro=scene.macro: blur(smooth_image(macro + shift, x, y), psf)  # noqa: E731
         columns = torch.func.jacfwd(images)(zero).flatten(1, 2)

@@ -14,12 +14,21 @@ from steerable.tasks.lensing.macro.model import SmoothModel
 from steerable.tasks.lensing.macro.optics import Optics
 from steerable.tasks.lensing.settings import LensSettings
 
-__all__ = ["BANNER", "network_input", "smooth_jacobian", "smooth_residual"]
+__all__ = ["BANNER", "BANNERS", "network_input", "smooth_jacobian", "smooth_residual"]
 
 BANNER = (
     "Residuals are linearised at the true macro model (one Gauss-Newton step; known source family and point-spread "
     "function, no lens light): optimistic against a real fit."
 )
+
+BANNERS = {
+    "residual": BANNER,
+    "fit_residual": (
+        "Residuals are what a blind fit of a smooth lens leaves: no truth is used, but the source family and the "
+        "point-spread function are known and the lens does not shine."
+    ),
+}
+"""What must stand beside results, by the residual that the networks saw."""
 
 
 def smooth_jacobian(macro: Tensor, settings: LensSettings, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
@@ -33,31 +42,32 @@ def smooth_jacobian(macro: Tensor, settings: LensSettings, dtype: torch.dtype = 
 
 
 def smooth_residual(image: Tensor, sigma: Tensor, macro: Tensor, settings: LensSettings, chunk: int = 4) -> Tensor:
-    """(image - smooth model) / sigma, [B, n, n], after one Gauss-Newton step from `macro`.
+    """(image - smooth model) / sigma, [B, n, n], after one weighted Gauss-Newton step from `macro`.
 
     Args:
         image: [B, n, n] observed (or noise-free) images.
-        sigma: [B] standard deviation of the noise, constant over an image, so that the weights of the step cancel.
+        sigma: standard deviation of the noise, [B], or [B, n, n] where it differs between pixels.
         macro: [B, 14] parameters where the model is linearised, columns `MACRO`.
         settings: grid and point-spread function.
         chunk: images per pass; bounds the memory and changes nothing else.
     """
     dtype = image.dtype
     smooth = SmoothModel(Optics.build(settings.pixels, settings.pixel_scale, settings.psf_fwhm, dtype))
+    sigma = (sigma[:, None, None] if sigma.ndim == 1 else sigma).to(dtype)
     rows = []
     for start in range(0, image.shape[0], chunk):
         part = slice(start, start + chunk)
         model, jacobian = smooth(macro[part])
-        columns = jacobian.flatten(2)
+        columns = (jacobian / sigma[part, None]).flatten(2)
         columns = columns.div_(columns.norm(dim=2, keepdim=True))
-        difference = (image[part] - model).flatten(1)
+        difference = ((image[part] - model) / sigma[part]).flatten(1)
         # Normal equations in float64: the columns are normalised, the ridge only guards against a circular source.
         gram = (columns @ columns.mT).double()
         gram = gram + 1e-9 * torch.eye(gram.shape[-1], dtype=torch.float64, device=gram.device)
         right = (columns @ difference[..., None]).double()
         step = torch.linalg.solve(gram, right).to(dtype)
         rest = difference - (columns.mT @ step)[..., 0]
-        rows.append((rest / sigma[part, None]).unflatten(1, image.shape[1:]))
+        rows.append(rest.unflatten(1, image.shape[1:]))
     return torch.cat(rows)
 
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from steerable.tasks.lensing.draw import draw_scenes
 from steerable.tasks.lensing.macro import Optics, SmoothModel, annulus, fit_macro
 from steerable.tasks.lensing.macro.bounds import Bounds
-from steerable.tasks.lensing.render import draw_noise, noise_level, render
-from steerable.tasks.lensing.scene import draw_scenes
+from steerable.tasks.lensing.render import add_noise, noise_level, render
 from steerable.tasks.lensing.settings import LensSettings
 
 SETTINGS = LensSettings()
@@ -25,7 +25,7 @@ def observed(count: int = 12, label: int = 0) -> tuple[Tensor, Tensor, Tensor, T
     scene = draw_scenes(SETTINGS, label, range(count), seed=901)
     clean = render(scene, SETTINGS)
     sigma = noise_level(clean, SETTINGS)
-    return clean + sigma[:, None, None] * draw_noise(scene, SETTINGS), sigma, clean, scene.macro
+    return add_noise(clean, sigma, scene, SETTINGS), sigma, clean, scene.macro
 
 
 def test_a_dozen_lenses_are_recovered_without_the_truth() -> None:

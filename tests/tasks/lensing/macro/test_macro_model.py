@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from steerable.tasks.lensing.draw import draw_scenes
 from steerable.tasks.lensing.macro import Optics, SmoothModel
 from steerable.tasks.lensing.macro.optics import binned
 from steerable.tasks.lensing.render import blur, pixel_grid, psf_matrix, smooth_image
-from steerable.tasks.lensing.scene import MACRO, draw_scenes
+from steerable.tasks.lensing.scene import MACRO
 from steerable.tasks.lensing.settings import LensSettings
 
 SETTINGS = LensSettings(pixels=24, pixel_scale=0.13, psf_fwhm=0.3)
