@@ -44,15 +44,16 @@ class Problem:
 
         Returns:
             (parameters [N, P] float64 with the best amplitudes, chi2 [N], matrix [N, P, P], right side [N, P]) in
-            float64. The model is evaluated in its own dtype, the residual before the products, so that nothing
-            cancels.
+            float64 on the CPU. The model is evaluated in its own dtype and on its own device, the residual before the
+            products, so that nothing cancels.
         """
         parameters = parameters.clone()
         chi2, matrix, right = [], [], []
         for start in range(0, parameters.shape[0], self.chunk):
             part = slice(start, start + self.chunk)
             maps = self.model.maps(parameters[part])
-            weight, data = self.weight[rows[part]], self.data[rows[part]].flatten(1)
+            here = rows[part].to(self.data.device)
+            weight, data = self.weight[here], self.data[here].flatten(1)
             if weight.shape[-1] > 1:
                 maps.mul_(weight[:, None])
             flat = maps.flatten(2)
@@ -65,12 +66,12 @@ class Problem:
                 scale[:, columns] = (best[:, i] / old[:, i])[:, None]
             parameters[part, linear] = best
             if weight.shape[-1] == 1:
-                scale = scale * weight[:, 0].double()
-                best = best * weight[:, 0].double()
+                uniform = weight[:, 0].double().cpu()
+                scale, best = scale * uniform, best * uniform
             residual = torch.baddbmm(data[:, None], best[:, None].to(flat), flat[:, linear], alpha=-1.0)
-            right.append((flat @ residual.mT)[..., 0].double() * scale)
-            matrix.append((flat @ flat.mT).double() * scale[:, :, None] * scale[:, None, :])
-            chi2.append((residual[:, 0] * residual[:, 0]).sum(1).double())
+            right.append((flat @ residual.mT)[..., 0].double().cpu() * scale)
+            matrix.append((flat @ flat.mT).double().cpu() * scale[:, :, None] * scale[:, None, :])
+            chi2.append((residual[:, 0] * residual[:, 0]).sum(1).double().cpu())
         if self.prior is not None:
             matrix = [torch.cat(matrix) + torch.diag(self.prior[1])]
             right = [torch.cat(right) + self.prior[1] * (self.prior[0] - parameters)]
@@ -84,11 +85,11 @@ def _amplitudes(maps: Tensor, data: Tensor, weight: Tensor | None) -> Tensor:
     Components that come out negative are set to (almost) nothing one by one and the others solved again.
     """
     factor = 1.0 if weight is None else weight[:, 0].double()
-    gram = (maps @ maps.mT).double() * (factor[:, None] ** 2 if weight is not None else 1.0)
-    right = (maps @ data[..., None])[..., 0].double() * factor
+    gram = ((maps @ maps.mT).double() * (factor[:, None] ** 2 if weight is not None else 1.0)).cpu()
+    right = ((maps @ data[..., None])[..., 0].double() * factor).cpu()
     k = gram.shape[-1]
     diagonal = gram.diagonal(dim1=1, dim2=2).clamp_min(1e-300)
-    tiny = 1e-8 * data.double().norm(dim=1, keepdim=True) / diagonal.sqrt()
+    tiny = 1e-8 * data.double().norm(dim=1, keepdim=True).cpu() / diagonal.sqrt()
     if k == 1:
         return torch.maximum(right / diagonal, tiny)
     ridge = 1e-10 * torch.diag_embed(diagonal)
@@ -155,7 +156,7 @@ def minimise(
         damping: first lambda, a number or [N].
     """
     bounds = problem.bounds
-    n, device = start.shape[0], start.device
+    n = start.shape[0]
     free = bounds.inward(start)
     parameters = bounds.outward(free)
     parameters, chi2, matrix, right = problem.evaluate(parameters, rows)
@@ -165,7 +166,7 @@ def minimise(
     idle = torch.zeros(n, dtype=torch.int64)
     promised = torch.full((n,), float("inf"), dtype=torch.float64)
     converged = torch.zeros(n, dtype=torch.bool)
-    active = torch.arange(n, device=device)
+    active = torch.arange(n)
     reduced = _Reduced(problem)
     a, g = reduced(matrix, right, parameters)
     while True:

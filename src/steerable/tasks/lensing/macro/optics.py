@@ -43,7 +43,13 @@ class Optics:
 
     @classmethod
     def build(
-        cls, pixels: int, pixel_scale: float, psf: float | Tensor, dtype: torch.dtype = torch.float64, factor: int = 1
+        cls,
+        pixels: int,
+        pixel_scale: float,
+        psf: float | Tensor,
+        dtype: torch.dtype = torch.float64,
+        factor: int = 1,
+        device: torch.device | str = "cpu",
     ) -> Optics:
         """Optics of an image of `pixels` squared, binned by `factor`.
 
@@ -57,6 +63,7 @@ class Optics:
             psf: full width at half maximum in arcsec (0 for none), or an image [h, w] of odd sides.
             dtype: of all computations.
             factor: binning.
+            device: of all computations.
 
         Raises:
             ValueError: when the pixel scale or the width makes no sense, when the point-spread function is larger
@@ -80,16 +87,16 @@ class Optics:
             fwhm = math.sqrt(fwhm**2 + 8.0 * math.log(2.0) * (factor**2 - 1) / 12.0 * pixel_scale**2)
             kernel = None
         settings = LensSettings(pixels=pixels // factor, pixel_scale=pixel_scale * factor, psf_fwhm=fwhm)
-        x, y = pixel_grid(settings, dtype)
+        x, y = (ticks.to(device) for ticks in pixel_grid(settings, dtype))
         if kernel is not None:
-            return cls(x, y, settings.pixel_scale, None, kernel.to(dtype))
-        return cls(x, y, settings.pixel_scale, psf_matrix(settings, dtype) if fwhm > 0 else None)
+            return cls(x, y, settings.pixel_scale, None, kernel.to(x))
+        return cls(x, y, settings.pixel_scale, psf_matrix(settings, dtype).to(device) if fwhm > 0 else None)
 
     @staticmethod
     def width(psf: float | Tensor, pixel_scale: float) -> float:
         """Standard deviation in arcsec of a point-spread function given as for `build`."""
         if isinstance(psf, Tensor):
-            kernel = psf.detach().double()
+            kernel = psf.detach().double().cpu()
             return _second_moment(kernel / kernel.sum()) * pixel_scale
         return float(psf) / math.sqrt(8.0 * math.log(2.0))
 
@@ -118,7 +125,7 @@ def _second_moment(kernel: Tensor) -> float:
 
 
 def _checked_kernel(psf: Tensor, pixels: int) -> Tensor:
-    kernel = psf.detach().double()
+    kernel = psf.detach().double().cpu()
     if kernel.ndim != 2 or kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0:
         raise ValueError(f"macro fit: got a PSF image of shape {tuple(psf.shape)}; expected two odd sides")
     if max(kernel.shape) > pixels:

@@ -108,16 +108,17 @@ def quad_picture(
     right.axhline(0.0, color="0.8", linewidth=0.8)
     right.axvline(0.0, color="0.8", linewidth=0.8)
     for i, (dx, dy) in enumerate(difference.tolist()):
-        right.plot(dx, dy, "o", color="#c8553d")
-        right.annotate(f"image {i + 1}, mu {float(fit.magnification[0, i]):+.1f}", (dx, dy), fontsize=8)
-    reach = 1.3 * float(difference.abs().max()) + 1e-6
-    right.set_xlim(-reach, 1.8 * reach)
-    right.set_ylim(-reach, reach)
+        left.annotate(f"{i + 1}", positions[i].tolist(), xytext=(8, 6), textcoords="offset points", fontsize=9)
+        label = f"image {i + 1}, magnification {float(fit.magnification[0, i]):+.1f}"
+        right.plot(dx, dy, "osv^D*"[i % 6], mfc="none", label=label)
+    reach = max(1.0, 1.3 * float(difference.abs().max()))
+    right.set_xlim(-reach, reach)
+    right.set_ylim(-reach, 1.5 * reach)
     right.set_xlabel("observed - model, x (mas)")
     right.set_ylabel("y (mas)")
-    right.set_title(
-        f"rms {1e3 * float(fit.rms[0]):.2f} mas per coordinate, {fit.degrees} degree(s) of freedom", fontsize=9
-    )
+    right.legend(fontsize=7, loc="upper right")
+    rms = 1e3 * float(fit.rms[0])
+    right.set_title(f"rms {rms:.2f} mas per coordinate, degrees of freedom: {fit.degrees}", fontsize=9)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

@@ -20,7 +20,7 @@ def noise_limit(counted: Tensor) -> Tensor:
 
 def _where(residual: Tensor, counted: Tensor, x: Tensor, y: Tensor) -> tuple[float, float, float]:
     """(significance, x, y) of the strongest excess of light over the model in a mean over 3 x 3 pixels."""
-    seen = torch.where(counted, residual, torch.zeros_like(residual)).double()
+    seen = torch.where(counted, residual.cpu(), torch.zeros(())).double()
     mean = torch.nn.functional.avg_pool2d(seen[None, None], 3, 1, 1)[0, 0] * 3.0
     best = int(mean.argmax())
     return float(mean.flatten()[best]), float(x.flatten()[best]), float(y.flatten()[best])
@@ -70,11 +70,12 @@ def reasons(
             peak, px, py = _where(residual[i], mask[i], x, y)
             if peak > _PEAK:
                 theta_e, cx, cy = float(parameters[i, 0]), float(parameters[i, 5]), float(parameters[i, 6])
-                central = (px - cx) ** 2 + (py - cy) ** 2 < (0.4 * theta_e) ** 2
+                near_lens = (px - cx) ** 2 + (py - cy) ** 2 < (0.4 * theta_e) ** 2
+                central = near_lens or px**2 + py**2 < (0.1 * float(x.max())) ** 2
                 place = f"({px:.1f}, {py:.1f}) arcsec"
                 if central and not lens_light:
-                    word += f": light at the lens {place}: fit lens_light or mask it"
+                    word += f", most at the lens {place}: its light, to fit with lens_light or to mask"
                 else:
-                    word += f": most at {place}: a neighbour to mask, a second source, or one that is no Sersic"
+                    word += f", most at {place}: sub-structure, a neighbour, a second source or one that is no Sersic"
         words.append(word)
     return tuple(words)
