@@ -21,6 +21,7 @@ PAGES = {
     "lensing": "steerable.tasks.lensing",
     "floor": "steerable.tasks.floor",
     "data": "steerable.data",
+    "shards": "steerable.data.shards",
 }
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import jsonargparse
 
 from steerable.data.errors import InputError, did_you_mean
-from steerable.run.outputs import whole_folder
 from steerable.run.parse import one_line
 from steerable.run.stages import Stages
 
@@ -17,19 +15,29 @@ TASKS = ("lensing",)
 
 def lensing(argv: list[str]) -> int:
     """Simulate strong lenses into a folder that `data.name: lensing` reads."""
-    from steerable.tasks.lensing import BANNER, LensSettings, simulate_files
+    from steerable.tasks.lensing import BANNER, KINDS, LensSettings, simulate_files
 
     parser = jsonargparse.ArgumentParser(
         prog="steerable simulate lensing",
-        description="Simulate strong gravitational lenses of three classes and write train, validation and test parts.",
+        description="Simulate strong gravitational lenses and write train, validation and test parts as Parquet "
+        "shards. "
+        "An interrupted run is continued by the same command, and ends with the same bytes.",
         exit_on_error=False,
     )
     parser.add_argument("--config", action="config", help="a YAML file with these keys")
-    parser.add_argument("--out", type=str, default="data/lensing", help="the folder to write; it must not exist yet")
+    parser.add_argument("--out", type=str, default="data/lensing", help="the folder to write")
     parser.add_argument("--train", type=int, default=200, help="training images of each class")
     parser.add_argument("--validation", type=int, default=100, help="validation images of each class")
     parser.add_argument("--test", type=int, default=300, help="test images of each class")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other lenses")
+    parser.add_argument(
+        "--classes",
+        type=str,
+        nargs="+",
+        default=None,
+        help=f"in label order; some of {', '.join(KINDS)}; null: those of the settings",
+    )
+    parser.add_argument("--workers", type=int, default=1, help="processes that simulate; the bytes do not depend on it")
     parser.add_argument("--settings", type=LensSettings, default=LensSettings())
     try:
         found = parser.parse_args(argv)
@@ -37,13 +45,28 @@ def lensing(argv: list[str]) -> int:
     except (argparse.ArgumentError, jsonargparse.ArgumentError, TypeError, ValueError) as e:
         raise one_line(e, [a.dest for a in parser._actions], "steerable simulate lensing") from None
     counts = {"train": found.train, "validation": found.validation, "test": found.test}
-    if min(counts.values()) < 1:
-        raise InputError(f"simulate: images of each class are {counts}; expected at least 1 in each part.")
-    print(BANNER)
-    with whole_folder(Path(found.out)) as folder, Stages() as stages:
-        simulate_files(folder, counts, found.seed, settings, lambda part, k, n: stages(f"simulate {part}", k, n))
-    print(f"written to {found.out}: {counts} images of each class; train with: steerable fit --config lensing "
-          f"--data.root {found.out}")  # fmt: skip
+    with Stages() as stages:
+
+        def start(there: int, shards: int) -> None:
+            print(BANNER)
+            if there:
+                print(f"continuing: {there} of {shards} shards are there")
+
+        written = simulate_files(
+            found.out,
+            counts,
+            found.seed,
+            settings,
+            lambda k, n: stages("simulate", k, n),
+            classes=found.classes,
+            workers=found.workers,
+            start=start,
+        )
+    if written.already:
+        print(f"{found.out} is there already, whole and the same ({written.shards} shards): nothing to do")
+        return 0
+    print(f"written to {found.out}: {counts} images of each class in {written.shards} shards; train with: "
+          f"steerable fit --config lensing --data.root {found.out}")  # fmt: skip
     return 0
 
 

@@ -1,28 +1,36 @@
-"""Simulated data sets: in memory, and as safetensors files with a JSON manifest."""
+"""Simulated data sets: in memory, and as Parquet shards that a run killed at any moment continues."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-import os
-import tempfile
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from steerable.tasks.lensing.render import draw_noise, noise_level, render
-from steerable.tasks.lensing.residual import BANNER, network_input, smooth_residual
-from steerable.tasks.lensing.scene import SPLITS, Scene, draw_scenes
-from steerable.tasks.lensing.settings import CLASSES, LensSettings
+from steerable.data.errors import InputError, did_you_mean
+from steerable.data.shards.columns import Block, columns_of
+from steerable.data.shards.manifest import find_part
+from steerable.data.shards.plan import Plan, source_digest
+from steerable.data.shards.read import read_shards
+from steerable.data.shards.workers import one_thread
+from steerable.data.shards.write import Written, join, write_shards
+from steerable.tasks.lensing.draw import SPLITS, draw_scenes
+from steerable.tasks.lensing.drawn import Drawn
+from steerable.tasks.lensing.macro.fit import fit_macro
+from steerable.tasks.lensing.macro.result import MacroFit
+from steerable.tasks.lensing.render import add_noise, noise_level, noise_map, render
+from steerable.tasks.lensing.residual import BANNER, BANNERS, network_input, smooth_residual
+from steerable.tasks.lensing.settings import KINDS, LensSettings
 
-__all__ = ["LensData", "load", "observe", "save", "simulate", "simulate_files"]
+__all__ = ["LensData", "blind_fit", "load", "observe", "rows", "simulate", "simulate_files"]
 
-_FORMAT = "steerable-lensing-1"
-_SCENES = 16  # scenes rendered at a time; bounds the memory, changes no image
+_SCENES = 16  # scenes of one class rendered at a time; bounds the memory, and is part of what defines the last bit
+_SHARD = 256  # scenes of a shard, about
+_NOT_DATA = ("demo", "report", "pictures", "table", "train", "metrics", "evaluate", "floor", "__init__")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +41,16 @@ class LensData:
         image: [N, n, n] float32, noisy image; the peak of the noise-free one is sigma * peak_snr.
         residual: [N, n, n] float32, (image - smooth model) / sigma.
         sigma: [N] float32, standard deviation of the noise.
-        label: [N] int64, index into `CLASSES`.
+        label: [N] int64, index into `settings.classes`.
         macro: [N, 14] float64, true parameters of the smooth lens, columns `MACRO`.
         log10_axion_mass: [N] float64, log10 (mass / eV); 0 where there is no vortex.
         settings: what was simulated.
         seed, split: the seed and the name of the split.
+        ids: N names such as "train/cdm/17": split, class, number of the image in it.
+        fit_residual: [N, n, n] float32, (image - model) / sigma after the blind fit; None where it was not run.
+        fit_macro: [N, 14] parameters of the blind fit; None where it was not run.
+        fit_chi2: [N] chi2 per pixel of the blind fit; None where it was not run.
+        fit_converged: [N] bool; None where it was not run.
     """
 
     image: Tensor
@@ -49,21 +62,42 @@ class LensData:
     settings: LensSettings
     seed: int
     split: str
+    ids: tuple[str, ...] = ()
+    fit_residual: Tensor | None = None
+    fit_macro: Tensor | None = None
+    fit_chi2: Tensor | None = None
+    fit_converged: Tensor | None = None
 
     def __len__(self) -> int:
         return int(self.label.shape[0])
 
-    def inputs(self) -> Tensor:
-        """[N, 1, n, n] network input, asinh(residual / 2)."""
-        return network_input(self.residual)
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names in label order."""
+        return self.settings.classes
+
+    def inputs(self, kind: str = "residual") -> Tensor:
+        """[N, 1, n, n] network input: asinh(r / 2) of the residual r of this `kind`, "residual" or "fit_residual".
+
+        Raises:
+            ValueError: another kind, or a set without blind fits.
+        """
+        found = getattr(self, kind, None) if kind in BANNERS else None
+        if found is None:
+            raise ValueError(
+                f"LensData: there is no {kind!r} in this set (blind_fit={self.settings.blind_fit}); "
+                f"expected one of {tuple(BANNERS)}, blind fits where they were simulated"
+            )
+        return network_input(found)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors by name, as they are written to a file."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.type == "Tensor"}
+        """The tensors by name, those that are there."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 
 
 def observe(
-    scene: Scene, settings: LensSettings, *, noise: bool = True, sigma: Tensor | None = None
+    scene: Drawn, settings: LensSettings, *, noise: bool = True, sigma: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """(image, residual, sigma) of the scenes: [B, n, n], [B, n, n], [B], float32.
 
@@ -77,8 +111,80 @@ def observe(
     image = render(scene, settings)
     sigma = noise_level(image, settings) if sigma is None else sigma
     if noise:
-        image = image + sigma[:, None, None] * draw_noise(scene, settings)
-    return image, smooth_residual(image, sigma, scene.macro, settings), sigma
+        image = add_noise(image, sigma, scene, settings)
+    return image, smooth_residual(image, noise_map(image, sigma, settings), scene.macro, settings), sigma
+
+
+def blind_fit(image: Tensor, sigma: Tensor, settings: LensSettings, starts: Tensor | None = None) -> MacroFit:
+    """The best smooth lens of observed images [B, n, n] with noise level `sigma` [B], found without the truth.
+
+    `starts` [B, S, 14] replaces the blind starts: for a turned sky, the turned fit of the upright one.
+    """
+    noise = noise_map(image, sigma, settings)
+    return fit_macro(image, noise, settings.pixel_scale, settings.psf_fwhm, starts=starts)
+
+
+def rows(settings: LensSettings, label_name: str, indices: range, seed: int, split: str) -> dict[str, Tensor]:
+    """Simulate the images number `indices` of one class: every column of a row but label and id, each [B, ...].
+
+    This is all that a data set knows of the simulator: a column that is added here is written and read.
+    """
+    scene = draw_scenes(settings, settings.classes.index(label_name), indices, seed=seed, split=split)
+    image, residual, sigma = observe(scene, settings)
+    mass = scene.log10_axion_mass
+    more: dict[str, Tensor] = {}
+    if settings.blind_fit:
+        fit = blind_fit(image, sigma, settings)
+        more = {
+            "fit_residual": fit.residual, "fit_macro": fit.macro, "fit_chi2": fit.chi2_per_pixel,
+            "fit_converged": fit.converged,
+        }  # fmt: skip
+    truth = {"macro": scene.macro, "log10_axion_mass": mass}
+    return {"image": image, "residual": residual, "sigma": sigma, **truth, **more}
+
+
+def _block(settings: LensSettings, label: int, indices: range, seed: int, split: str) -> Block:
+    """Rows of one class, with id and label."""
+    name = settings.classes[label]
+    ids = [f"{split}/{name}/{index}" for index in indices]
+    labels = torch.full((len(indices),), label, dtype=torch.int64)
+    return {"id": ids, "label": labels, **rows(settings, name, indices, seed, split)}
+
+
+def _blocks(split: str, start: int, stop: int, settings: LensSettings, seed: int) -> Iterator[Block]:
+    """Rows `start` to `stop` of a split: row r is image r // K of class r % K, so every shard has all K classes."""
+    k = len(settings.classes)
+    for first in range(start // k, stop // k, _SCENES):
+        indices = range(first, min(first + _SCENES, stop // k))
+        parts = [_block(settings, label, indices, seed, split) for label in range(k)]
+        mixed: Block = {"id": [part["id"][i] for i in range(len(indices)) for part in parts]}
+        names = [name for name in parts[0] if name != "id"]
+        yield mixed | {name: torch.stack([part[name] for part in parts], 1).flatten(0, 1) for name in names}
+
+
+def _checked(n_per_class: dict[str, int], settings: LensSettings | None, classes: Sequence[str] | None) -> LensSettings:
+    """Settings with their defaults, for these classes.
+
+    Raises:
+        InputError: an unknown split or class, a class twice, no images.
+    """
+    settings = LensSettings() if settings is None else settings
+    unknown = sorted(set(n_per_class) - set(SPLITS))
+    if unknown or not n_per_class:
+        raise InputError(f"simulate: got splits {sorted(n_per_class)}; expected some of {', '.join(SPLITS)}.")
+    if min(n_per_class.values()) < 1:
+        raise InputError(f"simulate: images of each class are {n_per_class}; expected at least 1 in each split.")
+    chosen = settings.classes if classes is None else tuple(classes)
+    for name in chosen:
+        if name not in KINDS:
+            hint = did_you_mean(name, KINDS)
+            raise InputError(f"simulate: there is no class '{name}'; expected some of {', '.join(KINDS)}.{hint}")
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise InputError(f"simulate: got classes {list(chosen)}; expected each of them once, at least one.")
+    try:
+        return dataclasses.replace(settings, classes=chosen)
+    except ValueError as e:  # a kind that the published models lack
+        raise InputError(f"simulate: {e}.") from None
 
 
 def simulate(
@@ -87,11 +193,13 @@ def simulate(
     split: str = "train",
     settings: LensSettings | None = None,
     progress: Callable[[int, int], None] | None = None,
+    classes: Sequence[str] | None = None,
 ) -> LensData:
-    """Simulate `n_per_class` images of every class.
+    """Simulate `n_per_class` images of every class, in memory.
 
     Image number i of a class depends on (seed, split, class, i) and the settings alone: a larger set begins with the
-    images of a smaller one, and splits share nothing.
+    images of a smaller one (to rounding), and splits share nothing. `load` gives the same bits from the files of
+    `simulate_files`.
 
     Args:
         n_per_class: images of each class.
@@ -99,73 +207,30 @@ def simulate(
         split: one of `SPLITS`.
         settings: defaults to `LensSettings()`.
         progress: called with (images done, images in all) after each chunk.
+        classes: names in label order; defaults to those of the settings.
+
+    Raises:
+        InputError: what cannot be.
     """
-    if n_per_class < 1:
-        raise ValueError(f"simulate: got n_per_class={n_per_class}; expected at least 1")
-    settings = LensSettings() if settings is None else settings
-    rows: list[dict[str, Tensor]] = []
-    total, done = n_per_class * len(CLASSES), 0
-    for label in range(len(CLASSES)):
-        for start in range(0, n_per_class, _SCENES):
-            indices = range(start, min(start + _SCENES, n_per_class))
-            scene = draw_scenes(settings, label, indices, seed=seed, split=split)
-            image, residual, sigma = observe(scene, settings)
-            vortex = scene.vortex_half_length > 0
-            mass = torch.where(vortex, -22.0 - torch.log10(scene.vortex_half_length.clamp_min(1e-30) / 0.03), 0.0)
-            rows.append(
-                {"image": image, "residual": residual, "sigma": sigma, "label": scene.label, "macro": scene.macro,
-                 "log10_axion_mass": mass}
-            )  # fmt: skip
-            done += len(scene)
-            if progress is not None:
-                progress(done, total)
-    tensors = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
-    return LensData(**tensors, settings=settings, seed=seed, split=split)
+    settings = _checked({split: n_per_class}, settings, classes)
+    chosen = settings.classes
+    blocks: list[Block] = []
+    done, total = 0, n_per_class * len(chosen)
+    with one_thread():
+        for label in range(len(chosen)):
+            for start in range(0, n_per_class, _SCENES):
+                indices = range(start, min(start + _SCENES, n_per_class))
+                blocks.append(_block(settings, label, indices, seed, split))
+                done += len(indices)
+                if progress is not None:
+                    progress(done, total)
+    return _lens_data(join(blocks), settings, seed, split)
 
 
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _replace(path: Path, write: Callable[[str], Any]) -> None:
-    """Write beside `path` and rename: a reader sees the old file or the whole new one, never a part."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        write(temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def save(data: LensData, path: str | Path) -> Path:
-    """Write `data` to PATH.safetensors with its manifest PATH.json beside; returns the path of the manifest.
-
-    Both files appear whole or not at all; the manifest is written last and holds the checksum of the tensors.
-    """
-    from safetensors.torch import save_file
-
-    target = Path(path).with_suffix(".safetensors")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _replace(target, lambda name: save_file({k: v.contiguous() for k, v in data.tensors().items()}, name))
-    manifest = {
-        "format": _FORMAT,
-        "file": target.name,
-        "sha256": _checksum(target),
-        "split": data.split,
-        "seed": data.seed,
-        "images": len(data),
-        "classes": list(CLASSES),
-        "settings": data.settings.to_dict(),
-        "note": BANNER,
-        "torch": torch.__version__,
-    }
-    text = json.dumps(manifest, indent=2) + "\n"
-    _replace(target.with_suffix(".json"), lambda name: Path(name).write_text(text, encoding="utf-8"))
-    return target.with_suffix(".json")
+def _lens_data(block: Block, settings: LensSettings, seed: int, split: str) -> LensData:
+    names = {f.name for f in dataclasses.fields(LensData)}
+    tensors = {name: value for name, value in block.items() if name in names}
+    return LensData(**tensors, settings=settings, seed=seed, split=split, ids=tuple(block["id"]))
 
 
 def simulate_files(
@@ -173,85 +238,85 @@ def simulate_files(
     n_per_class: dict[str, int],
     seed: int = 0,
     settings: LensSettings | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> list[Path]:
-    """Simulate and write one file per split; returns the manifests.
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    workers: int = 1,
+    start: Callable[[int, int], None] | None = None,
+) -> Written:
+    """Simulate into the new folder `folder`, or continue where a run with the same values was interrupted.
+
+    The folder holds train/, validation/ and test/ (those asked for) with shards of about 256 scenes, all classes mixed
+    in each, and one manifest.json; see `steerable.data.shards.write_shards`. Killed at any moment and run again it ends
+    with the same bytes.
 
     Args:
-        folder: where the files go, made if absent.
+        folder: where the files go.
         n_per_class: images of each class by split, such as {"train": 200, "validation": 100, "test": 300}.
         seed: any integer.
         settings: defaults to `LensSettings()`.
-        progress: called with (split, images done, images in all).
-    """
-    unknown = sorted(set(n_per_class) - set(SPLITS))
-    if unknown or not n_per_class:
-        raise ValueError(f"simulate_files: got splits {sorted(n_per_class)}; expected some of {', '.join(SPLITS)}")
-    manifests = []
-    for split, count in n_per_class.items():
-
-        def report(done: int, total: int, split: str = split) -> None:
-            if progress is not None:
-                progress(split, done, total)
-
-        manifests.append(save(simulate(count, seed, split, settings, report), Path(folder) / split))
-    return manifests
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"{path} does not exist; expected a manifest as `steerable simulate lensing` writes it"
-        ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not JSON ({error}); expected a manifest: simulate the data again") from None
-    found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
-    if found != _FORMAT:
-        raise ValueError(f"{path} has format {found!r}; expected {_FORMAT!r}: simulate the data again")
-    missing = [
-        key for key in ("file", "sha256", "split", "seed", "images", "settings", "classes") if key not in manifest
-    ]
-    if missing:
-        raise ValueError(f"{path} lacks the key {missing[0]!r}; simulate the data again")
-    return manifest
-
-
-def load(path: str | Path) -> LensData:
-    """Read one split from its manifest (PATH.json) or from PATH or PATH.safetensors with the manifest beside.
+        progress: called with (images done, images in all).
+        classes: names in label order; defaults to those of the settings.
+        workers: processes that simulate, one thread each; the bytes do not depend on it.
+        start: called once with (shards that are there, shards in all).
 
     Raises:
-        FileNotFoundError: when the manifest or the tensors are absent.
-        ValueError: when the file is not ours, was changed after it was written, is incomplete, has tensors of other
-            shapes than promised or holds a value that is not finite. The message is one line.
+        InputError: what cannot be, and what `write_shards` refuses.
     """
-    path = Path(path)
-    path = path if path.suffix == ".json" else path.with_suffix(".json")
-    manifest = _manifest(path)
-    target = path.parent / Path(str(manifest["file"])).name
-    if not target.is_file():
-        raise FileNotFoundError(f"{target} does not exist; expected the tensors that {path.name} describes")
-    if (checksum := _checksum(target)) != manifest["sha256"]:
-        raise ValueError(
-            f"{target} has sha256 {checksum[:12]}..., {path.name} promises {str(manifest['sha256'])[:12]}...: the file "
-            "was changed or cut; simulate the data again"
-        )
-    if manifest["classes"] != list(CLASSES):
-        raise ValueError(f"{path} has classes {manifest['classes']}; expected {list(CLASSES)}")
-    from safetensors.torch import load_file
+    settings = _checked(n_per_class, settings, classes)
+    chosen = settings.classes
+    with one_thread():  # one image says which columns there are
+        probe = _block(settings, 0, range(1), seed, next(iter(n_per_class)))
+    plan = Plan(
+        parts={split: count * len(chosen) for split, count in n_per_class.items()},
+        columns=columns_of(probe),
+        seed=seed,
+        parameters={
+            "task": "lensing",
+            "settings": settings.to_dict(),
+            "scenes_at_a_time": _SCENES,
+        },
+        rows_per_shard=max(1, _SHARD // (_SCENES * len(chosen))) * _SCENES * len(chosen),
+        description=f"Simulated strong gravitational lenses of the classes {', '.join(chosen)}. residual: {BANNER}",
+        code=source_digest(Path(__file__).parent, _NOT_DATA),
+    )
+    make = functools.partial(_blocks, settings=settings, seed=seed)
+    return write_shards(folder, plan, make, workers=workers, progress=progress, start=start)
 
-    tensors = load_file(target)
-    settings = LensSettings.from_dict(manifest["settings"])
-    n, pixels = manifest["images"], settings.pixels
-    shapes = {"image": (n, pixels, pixels), "residual": (n, pixels, pixels), "sigma": (n,), "label": (n,),
-              "macro": (n, 14), "log10_axion_mass": (n,)}  # fmt: skip
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    if found != shapes:
-        raise ValueError(f"{target} holds {found}; expected {shapes}")
-    for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise ValueError(f"{target}: {name} holds NaN or infinite values; expected finite ones: simulate again")
-    if int(tensors["label"].min()) < 0 or int(tensors["label"].max()) >= len(CLASSES):
-        raise ValueError(f"{target}: labels run to {int(tensors['label'].max())}; expected 0 to {len(CLASSES) - 1}")
-    return LensData(**tensors, settings=settings, seed=int(manifest["seed"]), split=str(manifest["split"]))
+
+def load(path: str | Path, verify: bool = True) -> LensData:
+    """Read one split of a data set that `simulate_files` wrote: class after class, the bits of `simulate`.
+
+    Args:
+        path: the folder of the split, such as FOLDER/train.
+        verify: compare the checksums.
+
+    Raises:
+        InputError: when the folder or a shard is absent, not ours, changed after it was written, incomplete, holds
+            other columns than promised or a value that is not finite. The message is one line.
+    """
+    manifest, split = find_part(path)
+    found: dict[str, Any] = manifest.parameters
+    if found.get("task") != "lensing" or "settings" not in found:
+        raise InputError(
+            f"'{path}' was made by the task {found.get('task')!r}; expected 'lensing'. Make it with "
+            "`steerable simulate lensing`."
+        )
+    try:
+        settings = LensSettings.from_dict(found["settings"])
+    except (TypeError, ValueError) as e:
+        raise InputError(f"'{path}' has settings that this steerable does not know ({e}). Make it again.") from None
+    block = read_shards(path, verify=verify)
+    needed = [f.name for f in dataclasses.fields(LensData) if f.type == "Tensor"]
+    if missing := [name for name in ("id", *needed) if name not in block]:
+        raise InputError(f"'{path}' lacks the column '{missing[0]}'; expected {needed}. Make it again.")
+    label, classes = block["label"], settings.classes
+    if int(label.min()) < 0 or int(label.max()) >= len(classes):
+        raise InputError(
+            f"'{path}': labels are {int(label.min())} to {int(label.max())}; expected 0 to {len(classes) - 1}. Make it "
+            "again."
+        )
+    order = torch.argsort(label, stable=True)
+    ids: list[str] = block["id"]
+    block = {name: value[order] for name, value in block.items() if isinstance(value, Tensor)}
+    return _lens_data({"id": [ids[i] for i in order.tolist()], **block}, settings, manifest.seed, split)
