@@ -78,6 +78,8 @@ def test_bins_of_a_value():
     bins = value_bins(ties)
     assert all(len(set(bins[ties == v].tolist())) == 1 for v in ties.unique())
     assert value_bins(torch.arange(6.0)).tolist() == [0] * 6
+    lonely = torch.tensor([-5.0] * 3 + [0.0] * 30 + [1.0] * 30)
+    assert all(n >= 8 for n in value_bins(lonely).bincount().tolist() if n)
 
 
 def test_npz_with_a_target(tmp_path):

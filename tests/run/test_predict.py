@@ -224,6 +224,44 @@ def test_an_answer_that_is_no_number(networks, arguments, tmp_path, capsys):
     assert "81 of 81 pixels" in capsys.readouterr().err
 
 
+def test_a_missing_package_is_one_line(fitted, folder, tmp_path, monkeypatch, capsys):
+    import sys
+
+    for name in [m for m in sys.modules if m.split(".")[0] == "astropy"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "astropy", None)
+    out = tmp_path / "c.parquet"
+    for more in ([], ["--skip-bad"]):  # it is no fault of an image
+        assert main(["predict", str(fitted), str(folder / "a" / "01.fits"), f"--out={out}", *more]) == 2
+        assert "pip install 'steerable[lensing]'" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_from_fits_cut_outs_to_a_catalogue(networks, tmp_path):
+    """Train on a folder of FITS files, then answer to the same files: what evaluate counted is what the rows say."""
+    x, y = bars(60, 3)
+    for i, (image, k) in enumerate(zip(x, y, strict=True)):
+        save(tmp_path / "sky" / ("flat", "upright", "blob")[k] / f"{i:02d}.fits", np.pad(image, 2))
+    args = ["--model.name=tiny_plain", "--data.name=images", f"--data.root={tmp_path / 'sky'}", "--data.scale=peak"]
+    args += ["--data.options.size=9", "--train.epochs=3", "--train.lr=0.03", f"--out={tmp_path / 'out'}"]
+    assert main(["fit", *args, "--train.batch_size=8"]) == 0
+    assert main(["evaluate", str(tmp_path / "out")]) == 0
+    scores = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert main(["predict", str(tmp_path / "out"), str(tmp_path / "sky"), f"--out={tmp_path / 'c.parquet'}"]) == 0
+    found = {r["id"]: r for r in rows(tmp_path / "c.parquet")}
+    assert len(found) == 60
+    from steerable.run.config import FitConfig
+    from steerable.run.readers import load_data
+
+    model, record = load(tmp_path / "out")
+    data = load_data(FitConfig.from_dict(record["config"]).data).test
+    expected = predict(model, data.x).double().softmax(1)
+    each = torch.tensor([[r[f"p_{c}"] for c in data.classes] for r in found.values()], dtype=torch.float64)
+    for answer in expected:  # every test image is one of the rows
+        assert float((each - answer).abs().amax(1).min()) < 1e-6
+    assert scores["accuracy"] == accuracy(expected, data.y)
+
+
 def test_resize_only_on_request(fitted, tmp_path):
     big = tmp_path / "big.npy"
     x = bars(1, 5)[0][0]

@@ -74,4 +74,7 @@ def value_bins(y: Tensor, bins: int = 4) -> Tensor:
     for k in range(bins - 1, 0, -1):
         if (found == k).sum() < 8:
             found[found == k] = k - 1
+    rest = found.unique()
+    if len(rest) > 1 and (found == rest[0]).sum() < 8:
+        found[found == rest[0]] = rest[1]
     return found

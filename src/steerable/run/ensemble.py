@@ -69,7 +69,7 @@ class Ensemble:
         """
         answers = []
         for model in self.models:
-            out = model(x.to(next(model.parameters(), torch.zeros(())))).double().cpu()
+            out = model(x.to(next(model.parameters(), torch.zeros(())))).cpu().double()
             answers.append(out.softmax(1) if self.record["target"] is None else out)
         return torch.stack(answers)
 

@@ -18,7 +18,7 @@ __all__ = ["LinearFloor", "best_floor", "image_statistics"]
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 PIXELS = 4_000_000  # worked on at a time
-PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 CLIP = 5.0
 
 
