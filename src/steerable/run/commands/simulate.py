@@ -33,7 +33,12 @@ def lensing(argv: list[str]) -> int:
     parser.add_argument(
         "--classes", type=str, nargs="+", default=None, help=f"in label order; some of {', '.join(CLASSES)}; null: all"
     )
-    parser.add_argument("--workers", type=int, default=1, help="processes that simulate; the bytes do not depend on it")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="processes that simulate, such as the number of cores; the bytes do not depend on it",
+    )
     parser.add_argument("--settings", type=LensSettings, default=LensSettings())
     try:
         found = parser.parse_args(argv)

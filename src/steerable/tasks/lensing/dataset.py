@@ -165,8 +165,8 @@ def simulate(
     """Simulate `n_per_class` images of every class, in memory.
 
     Image number i of a class depends on (seed, split, class, i) and the settings alone: a larger set begins with the
-    images of a smaller one (to rounding), and splits share nothing. `load` gives the same bits from the files of
-    `simulate_files`.
+    images of a smaller one (to rounding), and splits share nothing. On one thread `load` gives the same bits from the
+    files of `simulate_files`.
 
     Args:
         n_per_class: images of each class.
@@ -182,14 +182,13 @@ def simulate(
     settings, chosen = _checked({split: n_per_class}, settings, classes)
     blocks: list[Block] = []
     done, total = 0, n_per_class * len(chosen)
-    with one_thread():
-        for label in range(len(chosen)):
-            for start in range(0, n_per_class, _SCENES):
-                indices = range(start, min(start + _SCENES, n_per_class))
-                blocks.append(_block(settings, chosen, label, indices, seed, split))
-                done += len(indices)
-                if progress is not None:
-                    progress(done, total)
+    for label in range(len(chosen)):
+        for start in range(0, n_per_class, _SCENES):
+            indices = range(start, min(start + _SCENES, n_per_class))
+            blocks.append(_block(settings, chosen, label, indices, seed, split))
+            done += len(indices)
+            if progress is not None:
+                progress(done, total)
     return _lens_data(join(blocks), settings, seed, split, chosen)
 
 
