@@ -19,6 +19,7 @@ PAGES = {
     "models": "steerable.models",
     "laws": "steerable.laws",
     "lensing": "steerable.tasks.lensing",
+    "floor": "steerable.tasks.floor",
     "data": "steerable.data",
     "shards": "steerable.data.shards",
 }

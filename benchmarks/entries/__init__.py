@@ -6,7 +6,18 @@ from importlib import import_module
 
 from benchmarks.harness import Entry
 
-GROUPS = ("imports", "build", "step", "compiled", "baked", "activations", "pointwise_maps", "memory", "exactness")
+GROUPS = (
+    "imports",
+    "build",
+    "step",
+    "compiled",
+    "baked",
+    "activations",
+    "pointwise_maps",
+    "memory",
+    "exactness",
+    "lensing",
+)
 
 
 def all_entries() -> dict[str, Entry]:

@@ -169,7 +169,7 @@ def test_no_run(networks, tmp_path, capsys):
     refuse(["evaluate", str(tmp_path / "none")], capsys, tmp_path, "is not a folder", "expected")
     (tmp_path / "a").mkdir()
     refuse(["evaluate", str(tmp_path / "a")], capsys, tmp_path, "holds no run", "expected")
-    for text in ("{", "[]", "{}", '{"format": "steerable-run-1"}'):
+    for text in ("{", "[]", "{}", '{"format": "steerable-run-2"}'):
         (tmp_path / "a" / "run.json").write_text(text)
         refuse(["evaluate", str(tmp_path / "a")], capsys, tmp_path, "expected")
 
@@ -203,6 +203,151 @@ def test_resume_refuses(fitted, arguments, tmp_path, capsys):
     torch.save({"steerable": record, "state_dict": {"model.w": torch.zeros(3)}}, path)
     refuse(["fit", "--resume", str(path)], capsys, tmp_path, "holds another model", "expected")
     refuse(["fit", "--resume", str(path), *arguments], capsys, tmp_path, "expected it alone")
+
+
+def npy(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, array)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.fits", b"SIMPLE  =                    T", ("a.fits", "cannot be read as fits")),
+        ("a.fits", b"no FITS file, but text\n" * 200, ("a.fits", "cannot be read as fits")),
+        ("a.png", b"\x89PNG\r\n", ("a.png", "cannot be read as png")),
+        ("a.npz", b"PK", ("a.npz", "cannot be read as npz")),
+        ("a.tiff", b"", ("a.tiff", "'.tiff'", "expected one of .fits")),
+        ("a.npy", np.zeros((9, 8)), ("a.npy", "9 x 8 pixels", "expected 9 x 9", "--resize crop")),
+        ("a.npy", np.zeros((2, 3, 9, 9)), ("a.npy#0", "3 channels", "expected 1,")),
+        ("a.npy", np.full((9, 9), np.nan), ("a.npy", "81 of 81 pixels", "NaN")),
+        ("a.npy", np.zeros((0, 9, 9)), ("a.npy", "0 images")),
+        ("a.npy", np.zeros(9), ("a.npy", "[9]")),
+    ],
+)
+def test_predict_refuses_an_image(fitted, tmp_path, capsys, name, content, words):
+    path = tmp_path / "sky" / name
+    path.parent.mkdir()
+    npy(path, content) if isinstance(content, np.ndarray) else path.write_bytes(content)
+    good = npy(tmp_path / "good.npy", np.zeros((9, 9)))
+    args = ["predict", str(fitted), str(good), str(path), f"--out={tmp_path / 'new' / 'c.parquet'}"]
+    refuse(args, capsys, tmp_path, "expected", *words)
+    # with nothing but this image even a forgiving run has nothing to say
+    args = ["predict", str(fitted), str(path), f"--out={tmp_path / 'c.parquet'}", "--skip-bad"]
+    refuse(args, capsys, tmp_path, "can be used", *words)
+
+
+def test_predict_refuses(fitted, tmp_path, capsys, monkeypatch):
+    good = str(npy(tmp_path / "good.npy", np.zeros((9, 9))))
+    run, out = str(fitted), f"--out={tmp_path / 'c.parquet'}"
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "list.txt").write_text("# nothing\n")
+    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\xff")
+    for args, words in [
+        ([str(tmp_path / "none"), good, out], ("is not a folder",)),
+        ([str(tmp_path / "empty"), good, out], ("holds no run",)),
+        ([run, out], ("0 images were given",)),
+        ([run, str(tmp_path / "none.fits"), out], ("none.fits", "does not exist")),
+        ([run, str(tmp_path / "empty"), out], ("holds no image file (0 other files)",)),
+        ([run, f"@{tmp_path / 'none.txt'}", out], ("none.txt", "one path a line")),
+        ([run, f"@{tmp_path / 'list.txt'}", out], ("names no file",)),
+        ([run, "--list", str(tmp_path / "bytes.txt"), out], ("is no text",)),
+        ([run, good, good, out], ("given twice",)),
+        ([run, good, f"--out={tmp_path / 'c.csv'}"], ("'.csv'", "FILE.parquet")),
+        ([run, good, out, "--batch-size=0"], ("--batch-size 0",)),
+        ([run, good, out, "--pixel-scale=0.1"], ("no use for it", "Drop it")),
+    ]:
+        refuse(["predict", *args], capsys, tmp_path, "expected", *words)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    refuse(["predict", run, good, out, "--device=gpu"], capsys, tmp_path, "finds none here")
+    (tmp_path / "c.parquet").write_bytes(b"old")
+    refuse(["predict", run, good, out], capsys, tmp_path, "exists already", "--overwrite")
+    assert (tmp_path / "c.parquet").read_bytes() == b"old"
+    (tmp_path / "d.parquet").mkdir()
+    args = ["predict", run, good, f"--out={tmp_path / 'd.parquet'}", "--overwrite"]
+    refuse(args, capsys, tmp_path, "exists already", "--out OTHER")
+
+
+def test_predict_refuses_seeds_that_differ(networks, arguments, tmp_path, capsys):
+    assert main(["fit", *arguments, "--seeds", "0", "1"]) == 0
+    record = json.loads((tmp_path / "out" / "seed1" / "run.json").read_text())
+    record["preprocessing"] = [{"step": "peak"}]
+    (tmp_path / "out" / "seed1" / "run.json").write_text(json.dumps(record))
+    good = str(npy(tmp_path / "good.npy", np.zeros((9, 9))))
+    args = ["predict", str(tmp_path / "out"), good, f"--out={tmp_path / 'c.parquet'}"]
+    refuse(args, capsys, tmp_path, "seed1", "preprocessing", "the same in all seeds")
+    record["preprocessing"] = [{"step": "peek"}]
+    for seed in ("seed0", "seed1"):
+        (tmp_path / "out" / seed / "run.json").write_text(json.dumps(record))
+    refuse(args, capsys, tmp_path, "no step 'peek'", "Did you mean 'peak'?")
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "words"),
+    [
+        ("zz.npy", np.full((9, 9), np.nan), ("zz.npy", "NaN")),
+        ("zz.npy", np.zeros((9, 8)), ("zz.npy", "9 x 8", "9 x 9", "same")),
+        ("zz.npy", np.zeros((1, 3, 9, 9)), ("zz.npy", "3 channels", "same")),
+        ("zz.txt", None, ("zz.txt", "of another kind")),
+        ("zz.fits", None, ("zz.fits", "cannot be read as fits")),
+    ],
+)
+def test_fit_refuses_a_folder_of_images(networks, arguments, tmp_path, capsys, name, array, words):
+    rng = np.random.default_rng(0)
+    for i in range(20):
+        npy(tmp_path / "sky" / "ab"[i % 2] / f"{i:02d}.npy", rng.random((9, 9)))
+    args = [a for a in arguments if not a.startswith("--data")]
+    args += ["--data.name=images", f"--data.root={tmp_path / 'sky'}", "--train.epochs=1"]
+    assert main(["fit", *args]) == 0
+    shutil.rmtree(tmp_path / "out")
+    path = tmp_path / "sky" / "b" / name
+    path.touch() if array is None else npy(path, array)
+    refuse(["fit", *args], capsys, tmp_path, "expected", *words)
+
+
+def test_fit_refuses_settings_of_the_other_kind(networks, arguments, images, tmp_path, capsys):
+    for more, words in [
+        (["--data.target=mass"], ("['mass'] are missing",)),
+        (["--data.images=3"], ("data.images is 3", "Set data.per_class")),
+        (["--train.select=val_mae"], ("train.select is 'val_mae'", "the data has classes", "val_accuracy")),
+        (["--train.loss=mse"], ("train.loss is 'mse'", "the data has classes")),
+        (["--data.scale=peek"], ("data.scale is 'peek'", "Did you mean 'peak'?")),
+        (["--data.options.target=mass"], ("has no such option",)),
+    ]:
+        refuse(["fit", *arguments, *more], capsys, tmp_path, "expected", *words)
+    for part in ("train", "val", "test"):
+        change(images, part, mass=np.arange(48 if part == "train" else 24 if part == "val" else 30) / 7)
+    for more, words in [
+        (["--data.per_class=3"], ("Set data.images",)),
+        (["--data.images=3000"], ("expected 1 to 48",)),
+        (["--train.select=val_accuracy"], ("the data has values", "val_mae")),
+    ]:
+        refuse(["fit", *arguments, "--data.target=mass", *more], capsys, tmp_path, "expected", *words)
+    change(images, "train", mass=np.full(48, 2.0))
+    refuse(["fit", *arguments, "--data.target=mass"], capsys, tmp_path, "all 48 training values", "values that differ")
+    change(images, "test", mass=np.full(30, np.nan))
+    refuse(["fit", *arguments, "--data.target=mass"], capsys, tmp_path, "30 of 30 values", "finite")
+    digits = ["--data.name=digits", "--data.target=angle", "--data.options={}"]
+    refuse(["fit", *arguments, *digits], capsys, tmp_path, "'digits' has classes only", "expected null")
+
+
+def test_evaluate_refuses_other_answers(fitted, images, tmp_path, capsys):
+    run = ["evaluate", str(fitted)]
+    refuse([*run, "--bins=0"], capsys, tmp_path, "--bins 0", "at least 1")
+    with np.load(images / "test.npz") as z:
+        x, y, classes = z["x"], z["y"], z["classes"]
+    np.savez(tmp_path / "big.npz", x=np.pad(x, ((0, 0), (1, 1), (1, 1))), y=y, classes=classes)
+    refuse([*run, "--images", str(tmp_path / "big.npz")], capsys, tmp_path, "11 x 11", "expects 9 x 9")
+    record = json.loads((fitted / "run.json").read_text())
+    record["input"] = "residual"
+    (fitted / "run.json").write_text(json.dumps(record))
+    refuse([*run, "--images", str(images / "test.npz")], capsys, tmp_path, "sees 'residual'", "steerable predict")
+    (fitted / "floors.json").write_text("{}")
+    refuse(run, capsys, tmp_path, "floors.json", "Train again")
+    (fitted / "floors.json").unlink()
+    refuse(run, capsys, tmp_path, "floors.json", "does not exist")
 
 
 def test_taken_names(fitted, arguments, tmp_path, capsys):

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from steerable.run.build import load_data
 from steerable.run.cli import COMMANDS, main
 from steerable.run.config import DataConfig
+from steerable.run.readers import load_data
 
 
 def test_help_names_every_command(capsys):

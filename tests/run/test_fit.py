@@ -18,7 +18,7 @@ from steerable.run.store import load
 def test_fit_then_evaluate(networks, arguments, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["fit", *arguments, "--train.epochs=8"]) == 0
-    assert {p.name for p in out.iterdir()} == {"model.safetensors", "run.json", "log"}
+    assert {p.name for p in out.iterdir()} == {"model.safetensors", "run.json", "floors.json", "log"}
     assert (out / "log" / "metrics.csv").read_text().count("\n") > 8
     record = json.loads((out / "run.json").read_text())
     assert record["classes"] == ["flat", "upright", "blob"]
@@ -27,7 +27,7 @@ def test_fit_then_evaluate(networks, arguments, tmp_path, capsys):
     scores = json.loads((out / "evaluation.json").read_text())
     assert scores["accuracy"] > 0.8
     assert scores["changed"] > 0.2  # a turned bar is the other class
-    assert scores["floor"] == pytest.approx(1 / 3)
+    assert scores["floors"]["constant"]["accuracy"] == pytest.approx(1 / 3)
     assert sum(map(sum, scores["confusion"])) == 30
     assert "tiny_plain" in (out / "row.md").read_text()
     assert "tiny_plain" in capsys.readouterr().out
@@ -76,7 +76,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(networks, arguments, tmp_path, m
     args = [*arguments, "--train.augment=d4", "--train.epochs=4"]
     assert main(["fit", *args]) == 0
     whole = load_file(tmp_path / "out" / "model.safetensors")
-    original, count = training.Classifier.on_train_epoch_end, []
+    original, count = training.Learner.on_train_epoch_end, []
 
     def interrupt(self):
         original(self)
@@ -85,7 +85,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(networks, arguments, tmp_path, m
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training.Classifier, "on_train_epoch_end", interrupt)
+        patch.setattr(training.Learner, "on_train_epoch_end", interrupt)
         assert main(["fit", *args, f"--out={tmp_path / 'b'}"]) == 130
     assert not (tmp_path / "b").exists()
     checkpoint = tmp_path / "b.partial" / "last.ckpt"
@@ -106,7 +106,7 @@ def test_a_loaded_network_is_the_saved_one(networks, arguments, tmp_path):
     assert record["parameters"] == sum(p.numel() for p in model.parameters())
 
 
-@pytest.mark.parametrize("name", ["digits", "frdeep", "lensing"])
+@pytest.mark.parametrize("name", packaged_configs())
 def test_packaged_configs_are_read_and_every_line_is_explained(name):
     path = packaged_configs()[name]
     config, resume = parse_fit(["--config", name])

@@ -70,7 +70,7 @@ def test_classes(simulate, tmp_path, capsys):
     assert simulate("--classes", "vortex", "none") == 0
     assert load(tmp_path / "set" / "train").classes == ("vortex", "none")
     assert simulate("--classes", "vortex", "fog", out="other") == 2
-    assert "no class 'fog'; expected some of none, cdm, vortex" in capsys.readouterr().err
+    assert "no class 'fog'; expected some of none, cdm, wdm, sidm, vortex" in capsys.readouterr().err
     assert simulate("--workers=0", out="other") == 2
     assert "workers is 0; expected at least 1" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["set"]

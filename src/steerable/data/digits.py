@@ -6,8 +6,9 @@ from pathlib import Path
 
 from steerable.data.errors import InputError
 from steerable.data.files import as_images, as_labels, data_root, load_npz
-from steerable.data.images import ImageData, Splits
-from steerable.data.resize import centre
+from steerable.data.images import ImageData
+from steerable.data.parts import Splits
+from steerable.data.recipe import Recipe, geometry
 from steerable.data.splits import picture_keys, stratified_split
 
 FILE = Path("mnist") / "mnist_rotated_derived.npz"
@@ -17,7 +18,11 @@ SCALE = 0.2904
 
 
 def rotated_digits(
-    root: str | Path | None = None, size: int = 29, val_fraction: float = 1 / 6, split_seed: int = 0
+    root: str | Path | None = None,
+    scale: str | None = None,
+    size: int = 29,
+    val_fraction: float = 1 / 6,
+    split_seed: int = 0,
 ) -> Splits:
     """Read 12000 training and 5000 test digits of 28 x 28 pixels, turned by uniform random angles.
 
@@ -25,6 +30,7 @@ def rotated_digits(
 
     Args:
         root: folder of the data sets; the environment variable ``STEERABLE_DATA`` otherwise.
+        scale: see :func:`steerable.data.recipe.scale_steps`; None divides by the standard deviation of all pixels.
         size: side in pixels after padding or cropping; 29 keeps two strided layers exact (29, 15, 8).
         val_fraction: share of the training digits that is kept for choices.
         split_seed: which share.
@@ -42,7 +48,9 @@ def rotated_digits(
     classes = tuple(str(d) for d in range(10))
     x, y = as_images(z["x_train"], str(path)), as_labels(z["y_train"], str(path))
     train, val = stratified_split(y, (1 - val_fraction, val_fraction), split_seed, picture_keys(x))
-    learn = ImageData(centre(x, size) / SCALE, y, classes, f"{path} (train)")
-    test_x = centre(as_images(z["x_test"], str(path)), size) / SCALE
-    test = ImageData(test_x, as_labels(z["y_test"], str(path)), classes, f"{path} (test)")
-    return Splits(learn.subset(train), learn.subset(val), test)
+    learn = ImageData(x, y, classes, f"{path} (train)")
+    test = ImageData(as_images(z["x_test"], str(path)), as_labels(z["y_test"], str(path)), classes, f"{path} (test)")
+    parts = Splits(learn.subset(train), learn.subset(val), test)
+    if scale is None:
+        return parts.prepare(geometry(size) + Recipe.of(("divide", {"by": SCALE})))
+    return parts.prepare(geometry(size), scale)

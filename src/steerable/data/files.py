@@ -94,3 +94,14 @@ def as_labels(y: np.ndarray, source: str) -> Tensor:
             f"{source}: labels are of type {y.dtype}; expected whole numbers 0, 1, ... Number the classes."
         )
     return torch.from_numpy(y.astype(np.int64))
+
+
+def as_values(y: np.ndarray, source: str) -> Tensor:
+    """Turn numbers ``[N]`` into float32 ``[N]``.
+
+    Raises:
+        InputError: values that are no numbers.
+    """
+    if y.dtype.kind not in "fiu":
+        raise InputError(f"{source}: values are of type {y.dtype}; expected numbers. Choose another data.target.")
+    return torch.from_numpy(y.astype(np.float32))

@@ -8,34 +8,41 @@ import numpy as np
 import torch
 
 from steerable.data.errors import InputError
-from steerable.data.files import as_images, as_labels, load_npz
-from steerable.data.images import ImageData, Splits
-from steerable.data.resize import centre
-from steerable.data.splits import picture_keys, stratified_split
+from steerable.data.files import as_images, as_labels, as_values, load_npz
+from steerable.data.images import ImageData
+from steerable.data.parts import Splits
+from steerable.data.recipe import geometry
+from steerable.data.splits import picture_keys, stratified_split, value_bins
+from steerable.data.target import Target
 
 PARTS = ("train", "val", "test")
 
 
-def read_npz_images(path: str | Path, size: int | None = None) -> ImageData:
+def read_npz_images(path: str | Path, target: Target | None = None) -> ImageData:
     """Read one file with `x` (``[N, H, W]`` or ``[N, C, H, W]``), `y` (whole numbers) and, optionally, `classes`.
 
     Args:
         path: the `.npz` file.
-        size: pad or crop to this side; None leaves the images as they are.
+        target: values to read instead of `y`: the array of that name.
 
     Raises:
         InputError: what :class:`ImageData` and :func:`load_npz` refuse.
     """
-    z = load_npz(path, ("x", "y"), optional=("classes",))
-    x, y = as_images(z["x"], str(path)), as_labels(z["y"], str(path))
-    classes = z.get("classes")
+    key = "y" if target is None else target.name
+    z = load_npz(path, ("x", key), optional=("classes",))
+    x = as_images(z["x"], str(path))
+    if target is not None:
+        return ImageData(x, as_values(z[key], str(path)), target, str(path))
+    y, classes = as_labels(z["y"], str(path)), z.get("classes")
     count = int(y.max()) + 1 if len(y) else 0
-    names = tuple(str(c) for c in (classes if classes is not None else np.arange(count)))
-    return ImageData(x if size is None else centre(x, size), y, names, str(path))
+    return ImageData(x, y, tuple(str(c) for c in (classes if classes is not None else np.arange(count))), str(path))
 
 
 def npz_folder(
     root: str | Path | None,
+    target: str | None = None,
+    scale: str = "none",
+    unit: str = "",
     size: int | None = None,
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     split_seed: int = 0,
@@ -44,6 +51,9 @@ def npz_folder(
 
     Args:
         root: the folder.
+        target: the array that holds the values to predict; None: the labels `y`.
+        scale: see :func:`steerable.data.recipe.scale_steps`.
+        unit: of the target.
         size: pad or crop to this side; None leaves the images as they are.
         fractions: shares of training, validation and test where the folder has no split.
         split_seed: which split.
@@ -62,6 +72,7 @@ def npz_folder(
             f"folder: '{folder}' holds no .npz file ({len(list(folder.iterdir()))} other entries); expected train.npz, "
             "val.npz and test.npz, or any .npz files with x and y. Save images there with numpy.savez."
         )
+    what = None if target is None else Target(target, unit)
     named = {f.stem: f for f in files}
     present = [p for p in PARTS if p in named]
     if present:
@@ -69,16 +80,17 @@ def npz_folder(
             raise InputError(
                 f"folder: '{folder}' has the parts {present}; expected all of {list(PARTS)}. Add the others."
             )
-        return Splits(*(read_npz_images(named[p], size) for p in PARTS))
-    parts = [read_npz_images(f, size) for f in files]
+        return Splits(*(read_npz_images(named[p], what) for p in PARTS)).prepare(geometry(size), scale)
+    parts = [read_npz_images(f, what) for f in files]
     first = parts[0]
     for part in parts[1:]:
         if part.x.shape[1:] != first.x.shape[1:]:
             raise InputError(
                 f"{part.source}: images of {list(part.x.shape[1:])}, but {first.source} has "
-                f"{list(first.x.shape[1:])}; expected one shape. Set data.size or mend the files."
+                f"{list(first.x.shape[1:])}; expected one shape. Cut or pad the images first."
             )
-    classes = max((p.classes for p in parts), key=len)
-    whole = ImageData(torch.cat([p.x for p in parts]), torch.cat([p.y for p in parts]), classes, str(folder))
-    index = stratified_split(whole.y, fractions, split_seed, picture_keys(whole.x))
-    return Splits(*(whole.subset(i) for i in index))
+    meaning = what or max((p.classes for p in parts), key=len)
+    whole = ImageData(torch.cat([p.x for p in parts]), torch.cat([p.y for p in parts]), meaning, str(folder))
+    strata = whole.y if what is None else value_bins(whole.y)
+    index = stratified_split(strata, fractions, split_seed, picture_keys(whole.x))
+    return Splits(*(whole.subset(i) for i in index)).prepare(geometry(size), scale)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from steerable.data.files import as_images, as_labels, data_root, load_npz
-from steerable.data.images import ImageData, Splits
-from steerable.data.resize import bin_pixels, centre
+from steerable.data.images import ImageData
+from steerable.data.parts import Splits
+from steerable.data.recipe import Recipe, geometry
 from steerable.data.splits import picture_keys, stratified_split
 
 FILE = Path("radio_galaxies") / "frdeep_first.npz"
@@ -16,6 +17,7 @@ SCALE = 0.25
 
 def frdeep(
     root: str | Path | None = None,
+    scale: str | None = None,
     size: int = 65,
     bins: int = 2,
     fractions: tuple[float, float, float] = (0.6, 0.15, 0.25),
@@ -28,6 +30,7 @@ def frdeep(
 
     Args:
         root: folder of the data sets; the environment variable ``STEERABLE_DATA`` otherwise.
+        scale: see :func:`steerable.data.recipe.scale_steps`; None takes the square root over a fixed number.
         size: side of the result in pixels.
         bins: average blocks of this many pixels, after a crop to ``size * bins`` about the centre.
         fractions: shares of training, validation and test.
@@ -42,7 +45,8 @@ def frdeep(
     path = data_root(root) / FILE
     z = load_npz(path, ("x", "y", "classes"))
     raw, y = as_images(z["x"], str(path)), as_labels(z["y"], str(path))
-    x = bin_pixels(centre(raw, size * bins), bins).sqrt() / SCALE
-    data = ImageData(x, y, tuple(str(c) for c in z["classes"]), str(path))
-    train, val, test = stratified_split(y, fractions, split_seed, picture_keys(raw))
-    return Splits(data.subset(train), data.subset(val), data.subset(test))
+    data = ImageData(raw, y, tuple(str(c) for c in z["classes"]), str(path))
+    parts = Splits(*(data.subset(i) for i in stratified_split(y, fractions, split_seed, picture_keys(raw))))
+    if scale is None:
+        return parts.prepare(geometry(size, bins) + Recipe.of(("sqrt", {}), ("divide", {"by": SCALE})))
+    return parts.prepare(geometry(size, bins), scale)

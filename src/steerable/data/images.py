@@ -1,24 +1,26 @@
-"""Labelled images: the one container that readers return and training reads."""
+"""Images with an answer each: the one container that readers return and training reads."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from steerable.data.errors import InputError
+from steerable.data.target import Target
 
 
 @dataclass(frozen=True)
 class ImageData:
-    """Images with one label each.
+    """Images with one label or one value each.
 
     Attributes:
         x: images, float32 ``[N, C, H, W]``, finite.
-        y: labels, int64 ``[N]``, each in ``range(len(classes))``.
-        classes: the name of each label, in the order of the labels.
+        y: labels, int64 ``[N]``, each in ``range(len(meaning))``; or values, float32 ``[N]``, finite.
+        meaning: of `y`: the name of each class, in the order of the labels; or the :class:`Target` of the values.
         source: what the images are called in an error message (a path or the name of a data set).
 
     Raises:
@@ -28,37 +30,33 @@ class ImageData:
 
     x: Tensor
     y: Tensor
-    classes: tuple[str, ...]
+    meaning: tuple[str, ...] | Target
     source: str = "images"
 
     def __post_init__(self) -> None:
-        x, y, name = self.x, self.y, self.source
-        if x.ndim != 4:
-            raise InputError(f"{name}: images have shape {list(x.shape)}; expected [N, C, H, W]. Add the missing axis.")
-        if len(x) == 0:
-            raise InputError(f"{name}: 0 images; expected at least one. Check the path and the split.")
-        if x.dtype != torch.float32:
-            raise InputError(f"{name}: images are {x.dtype}; expected torch.float32. Convert them with .float().")
-        bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
-        if bad:
-            first = int((~torch.isfinite(x)).flatten(1).any(1).nonzero()[0])
-            raise InputError(
-                f"{name}: {bad} of {len(x)} images hold NaN or infinite pixels (first: image {first}); expected finite "
-                "values. Drop these images or fill the pixels before training."
-            )
-        if y.shape != (len(x),) or y.dtype != torch.int64:
-            raise InputError(
-                f"{name}: labels are {y.dtype} {list(y.shape)}; expected torch.int64 [{len(x)}], one for each image."
-            )
-        low, high = int(y.min()), int(y.max())
-        if low < 0 or high >= len(self.classes):
-            raise InputError(
-                f"{name}: labels run from {low} to {high}; expected 0 to {len(self.classes) - 1} for the "
-                f"{len(self.classes)} classes {list(self.classes)}. Mend the labels or name every class."
-            )
+        check_images(self.x, self.source)
+        if isinstance(self.meaning, Target):
+            check_values(self.y, len(self.x), self.meaning, self.source)
+        else:
+            check_labels(self.y, len(self.x), self.meaning, self.source)
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The name of each label; empty for values."""
+        return () if isinstance(self.meaning, Target) else self.meaning
+
+    @property
+    def target(self) -> Target | None:
+        """What the values are; None for labels."""
+        return self.meaning if isinstance(self.meaning, Target) else None
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network answers for one image: one for each class, or a single value."""
+        return 1 if isinstance(self.meaning, Target) else len(self.meaning)
 
     @property
     def channels(self) -> int:
@@ -71,20 +69,29 @@ class ImageData:
         return self.x.shape[2], self.x.shape[3]
 
     def counts(self) -> list[int]:
-        """Return the number of images of each class."""
-        return torch.bincount(self.y, minlength=len(self.classes)).tolist()
+        """Return the number of images of each class; for values one number, that of all images."""
+        return torch.bincount(self.y, minlength=len(self.classes)).tolist() if self.classes else [len(self)]
+
+    def with_images(self, x: Tensor) -> ImageData:
+        """Return other images ``[N, C, H, W]`` with the same answers."""
+        return replace(self, x=x)
 
     def subset(self, index: Tensor | Sequence[int]) -> ImageData:
         """Return the images at `index`, int64 ``[M]``, in that order."""
         index = torch.as_tensor(index, dtype=torch.int64)
-        return ImageData(self.x[index], self.y[index], self.classes, self.source)
+        return replace(self, x=self.x[index], y=self.y[index])
 
     def limit(self, per_class: int) -> ImageData:
         """Return the first `per_class` images of each class, in the order in which they stand.
 
         Raises:
-            InputError: `per_class` below 1, or a class that has fewer.
+            InputError: `per_class` below 1, a class that has fewer, or values instead of labels.
         """
+        if self.target is not None:
+            raise InputError(
+                f"{self.source}: {per_class} images a class were asked for, but the answer is the value {self.target}; "
+                "expected a number of images in all. Set data.images instead of data.per_class."
+            )
         if per_class < 1:
             raise InputError(f"{self.source}: {per_class} images a class were asked for; expected at least 1.")
         short = {c: n for c, n in zip(self.classes, self.counts(), strict=True) if n < per_class}
@@ -93,34 +100,70 @@ class ImageData:
         keep = torch.cat([(self.y == k).nonzero()[:per_class, 0] for k in range(len(self.classes))])
         return self.subset(keep.sort().values)
 
+    def sample(self, count: int) -> ImageData:
+        """Return `count` images, drawn by a hash of their number: a larger sample holds every smaller one.
 
-@dataclass(frozen=True)
-class Splits:
-    """One data set in three parts. Choices are made on `val`; `test` is read once, at the end.
+        Raises:
+            InputError: `count` below 1 or above the number of images.
+        """
+        if not 1 <= count <= len(self):
+            raise InputError(f"{self.source}: {count} images were asked for; expected 1 to {len(self)}.")
+        order = sorted(range(len(self)), key=lambda i: hashlib.sha256(str(i).encode()).hexdigest())
+        return self.subset(sorted(order[:count]))
+
+
+def check_images(x: Tensor, name: str) -> None:
+    """Refuse what is not float32 ``[N, C, H, W]`` with N > 0 and finite pixels.
 
     Raises:
-        InputError: parts that differ in classes, channels or size.
+        InputError: naming `name` and what was found.
     """
+    if x.ndim != 4:
+        raise InputError(f"{name}: images have shape {list(x.shape)}; expected [N, C, H, W]. Add the missing axis.")
+    if len(x) == 0:
+        raise InputError(f"{name}: 0 images; expected at least one. Check the path and the split.")
+    if x.dtype != torch.float32:
+        raise InputError(f"{name}: images are {x.dtype}; expected torch.float32. Convert them with .float().")
+    broken = (~torch.isfinite(x)).flatten(1).any(1)
+    if broken.any():
+        raise InputError(
+            f"{name}: {int(broken.sum())} of {len(x)} images hold NaN or infinite pixels (first: image "
+            f"{int(broken.nonzero()[0])}); expected finite values. Drop these images or fill the pixels first."
+        )
 
-    train: ImageData
-    val: ImageData
-    test: ImageData
 
-    def __post_init__(self) -> None:
-        for part in (self.val, self.test):
-            for what in ("classes", "channels", "size"):
-                a, b = getattr(self.train, what), getattr(part, what)
-                if a != b:
-                    raise InputError(
-                        f"{part.source}: {what} {b} differ from those of {self.train.source}: {a}; "
-                        "expected the same in each part. Prepare all three parts in one way."
-                    )
+def check_labels(y: Tensor, count: int, classes: tuple[str, ...], name: str) -> None:
+    """Refuse what is not int64 ``[count]`` with numbers of `classes`.
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names of the labels."""
-        return self.train.classes
+    Raises:
+        InputError: naming `name` and what was found.
+    """
+    if y.shape != (count,) or y.dtype != torch.int64:
+        raise InputError(
+            f"{name}: labels are {y.dtype} {list(y.shape)}; expected torch.int64 [{count}], one for each image."
+        )
+    low, high = int(y.min()), int(y.max())
+    if low < 0 or high >= len(classes):
+        raise InputError(
+            f"{name}: labels run from {low} to {high}; expected 0 to {len(classes) - 1} for the {len(classes)} classes "
+            f"{list(classes)}. Mend the labels or name every class."
+        )
 
-    def limit(self, per_class: int | None) -> Splits:
-        """Return the same validation and test parts with at most `per_class` training images a class (None: all)."""
-        return self if per_class is None else Splits(self.train.limit(per_class), self.val, self.test)
+
+def check_values(y: Tensor, count: int, target: Target, name: str) -> None:
+    """Refuse what is not float32 ``[count]``, finite: a column ``[count, 1]`` would broadcast against ``[count]``.
+
+    Raises:
+        InputError: naming `name` and what was found.
+    """
+    if y.shape != (count,) or y.dtype != torch.float32:
+        raise InputError(
+            f"{name}: values of {target} are {y.dtype} {list(y.shape)}; expected torch.float32 [{count}], one for each "
+            "image."
+        )
+    broken = ~torch.isfinite(y)
+    if broken.any():
+        raise InputError(
+            f"{name}: {int(broken.sum())} of {count} values of {target} are NaN or infinite (first: image "
+            f"{int(broken.nonzero()[0])}); expected finite values. Drop these images."
+        )

@@ -18,14 +18,28 @@ def centre(x: Tensor, size: int) -> Tensor:
     Raises:
         InputError: a size below 1.
     """
-    if size < 1:
-        raise InputError(f"resize: size {size}; expected at least 1 pixel.")
+    return cut(x, size, size)
+
+
+def cut(x: Tensor, height: int, width: int) -> Tensor:
+    """Pad with zeros or crop ``[..., H, W]`` to ``[..., height, width]`` about the centre; see :func:`centre`.
+
+    Raises:
+        InputError: a size below 1.
+    """
+    if min(height, width) < 1:
+        raise InputError(f"resize: size {min(height, width)}; expected at least 1 pixel.")
     h, w = x.shape[-2:]
     top, left = (
-        (size - h) // 2 if size >= h else -((h - size) // 2),
-        (size - w) // 2 if size >= w else -((w - size) // 2),
+        (height - h) // 2 if height >= h else -((h - height) // 2),
+        (width - w) // 2 if width >= w else -((w - width) // 2),
     )
-    return F.pad(x, (left, size - w - left, top, size - h - top))
+    return F.pad(x, (left, width - w - left, top, height - h - top))
+
+
+def resample(x: Tensor, height: int, width: int) -> Tensor:
+    """Interpolate ``[N, C, H, W]`` to ``[N, C, height, width]``, bilinearly, with a low pass where it shrinks."""
+    return F.interpolate(x, (height, width), mode="bilinear", align_corners=False, antialias=True)
 
 
 def bin_pixels(x: Tensor, factor: int) -> Tensor:

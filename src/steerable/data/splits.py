@@ -61,3 +61,17 @@ def stratified_split(
                 "expected at least one sample in each part. Add samples or ask for fewer parts."
             )
     return [torch.tensor(sorted(p), dtype=torch.int64) for p in parts]
+
+
+def value_bins(y: Tensor, bins: int = 4) -> Tensor:
+    """Return for each value ``[N]`` the number of its share of the distribution, int64 in ``range(bins)``.
+
+    So a split can be stratified by a value; equal values come into one bin, and bins of fewer than eight join.
+    """
+    bins = max(1, min(bins, len(y) // 8))
+    edges = torch.quantile(y.double(), torch.linspace(0, 1, bins + 1, dtype=torch.float64)[1:-1])
+    found = torch.bucketize(y.double(), edges.unique(), right=True)
+    for k in range(bins - 1, 0, -1):
+        if (found == k).sum() < 8:
+            found[found == k] = k - 1
+    return found

@@ -1,84 +1,16 @@
-"""From names to objects: the network and the images of a config, with one-line errors."""
+"""From a name to a network, with one-line errors."""
 
 from __future__ import annotations
-
-import inspect
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from steerable.data import ImageData, InputError, Splits, frdeep, npz_folder, rotated_digits
+from steerable.data import ImageData, InputError
 from steerable.data.errors import did_you_mean
 from steerable.groups.group import Group
 from steerable.groups.naming import parse_group
 from steerable.nn.module import EquivariantModule
-from steerable.run.config import DataConfig, ModelConfig
-
-
-def lensing(root: str | None = None) -> Splits:
-    """Read the residual images of a folder that `steerable simulate lensing` wrote.
-
-    Raises:
-        InputError: what the reader of the lensing task refuses.
-    """
-    from steerable.tasks.lensing import CLASSES, load
-
-    if root is None:
-        raise InputError(
-            f"lensing: data.root is {root}; expected a folder. Make one with `steerable simulate lensing --out DIR`."
-        )
-    parts = {}
-    for part in ("train", "validation", "test"):
-        try:
-            found = load(Path(root) / part)
-        except (FileNotFoundError, ValueError) as e:
-            raise InputError(f"lensing: {e}. Make it with `steerable simulate lensing --out {root}`.") from None
-        parts[part] = ImageData(found.inputs(), found.label, CLASSES, f"{root} ({part})")
-    return Splits(parts["train"], parts["validation"], parts["test"])
-
-
-READERS: dict[str, Callable[..., Splits]] = {
-    "digits": rotated_digits,
-    "frdeep": frdeep,
-    "lensing": lensing,
-    "folder": npz_folder,
-}
-
-
-def load_data(config: DataConfig) -> Splits:
-    """Read the images of a config.
-
-    Raises:
-        InputError: an unknown name, an option that the reader does not have, or what the reader refuses.
-    """
-    if config.name not in READERS:
-        raise InputError(
-            f"data.name is '{config.name}'; expected one of {', '.join(READERS)}.{did_you_mean(config.name, READERS)}"
-        )
-    reader = READERS[config.name]
-    check_options("data", config.name, reader, config.options)
-    return reader(config.root, **config.options).limit(config.per_class)
-
-
-def check_options(section: str, name: str, function: Callable[..., Any], options: dict[str, Any]) -> None:
-    """Compare the names of `options` with what `function` takes.
-
-    Raises:
-        InputError: a name that it does not take.
-    """
-    parameters = inspect.signature(function).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return
-    known = [p for p in parameters if p not in ("root", "group", "in_channels", "num_classes")]
-    for key in options:
-        if key not in known:
-            raise InputError(
-                f"{section}.options.{key}: '{name}' has no such option; expected one of {known}."
-                f"{did_you_mean(key, known)}"
-            )
+from steerable.run.config import ModelConfig
 
 
 def read_group(text: str | None, what: str = "model.group") -> Group | None:
@@ -127,7 +59,8 @@ def try_model(model: nn.Module, data: ImageData, exact_sizes: bool = True) -> No
         exact_sizes: whether an equivariant network may not meet a size at which its strided layers break the symmetry.
 
     Raises:
-        InputError: the network refuses the image, or does not return one number a class, or the size is not exact.
+        InputError: the network refuses the image, or does not return one number a class (or one value), or the size is
+            not exact.
     """
     from steerable.laws import size_violations
 
@@ -154,8 +87,9 @@ def try_model(model: nn.Module, data: ImageData, exact_sizes: bool = True) -> No
         ) from None
     finally:
         model.train(was)
-    if out.shape != (1, len(data.classes)):
+    if out.shape != (1, data.outputs):
+        what = f"one for each of {list(data.classes)}" if data.target is None else f"the value of {data.target}"
         raise InputError(
-            f"{data.source}: the network returns {list(out.shape[1:])} numbers an image; expected {len(data.classes)}, "
-            f"one for each of {list(data.classes)}. Set its num_classes."
+            f"{data.source}: the network returns {list(out.shape[1:])} numbers an image; expected {data.outputs}, "
+            f"{what}. Set its num_classes."
         )

@@ -14,6 +14,7 @@ COMMANDS = {
     "simulate": "write a data set of simulated images: `steerable simulate lensing`",
     "fit": "train a network from a config: `steerable fit --config digits`",
     "evaluate": "score a trained network on the test part: `steerable evaluate RUN_DIR`",
+    "predict": "a catalogue of answers to image files: `steerable predict RUN_DIR IMAGES --out FILE.parquet`",
     "check": "measure how equivariant a network is: `steerable check MODEL`",
     "models": "list the networks that `steerable.create_model` builds",
 }

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from steerable.data.errors import InputError
 
 Augment = Literal["none", "d4", "turn", "rotate"]
-Select = Literal["val_accuracy", "val_auc", "val_loss"]
+Select = Literal["auto", "val_accuracy", "val_auc", "val_mae", "val_rmse", "val_loss"]
+Loss = Literal["auto", "huber", "mae", "mse"]
 
 
 @dataclass
@@ -34,15 +35,21 @@ class DataConfig:
     """Which images.
 
     Args:
-        name: digits, frdeep, lensing or folder.
+        name: digits, frdeep, cfhtls, lensing, folder or images.
         root: where the files lie; null takes the environment variable STEERABLE_DATA.
+        target: the column of values to predict (a regression); null: the classes.
+        scale: none, peak, noise, sqrt or dataset; null: the reader's own.
         per_class: use only this many training images of each class; null uses all.
+        images: the same for a regression: this many training images in all; null uses all.
         options: further arguments of the reader, by name (size, split_seed, ...).
     """
 
     name: str = "digits"
     root: str | None = None
+    target: str | None = None
+    scale: str | None = None
     per_class: int | None = None
+    images: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -57,7 +64,8 @@ class TrainConfig:
         weight_decay: of AdamW.
         augment: none; d4: one of the 8 turns and flips of the pixel grid; turn: any angle; rotate: any angle, and
             flips.
-        select: the validation figure by which the best epoch is kept.
+        loss: of a regression, on the standardised target: huber (auto), mae or mse; classes have cross-entropy (auto).
+        select: the validation figure by which the best epoch is kept; auto: val_accuracy, or val_mae of a regression.
         device: cpu, gpu or auto.
         precision: 32-true, bf16-mixed or 64-true.
     """
@@ -67,7 +75,8 @@ class TrainConfig:
     lr: float = 5e-3
     weight_decay: float = 1e-4
     augment: Augment = "none"
-    select: Select = "val_accuracy"
+    loss: Loss = "auto"
+    select: Select = "auto"
     device: Literal["cpu", "gpu", "auto"] = "auto"
     precision: Literal["32-true", "bf16-mixed", "64-true"] = "32-true"
 

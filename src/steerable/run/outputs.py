@@ -60,12 +60,43 @@ def whole_folder(out: Path, resume: bool = False) -> Iterator[Path]:
         unfinished = isinstance(e, (KeyboardInterrupt, SystemExit)) and (partial / CHECKPOINT).exists()
         if not (unfinished or resume):
             shutil.rmtree(partial, ignore_errors=True)
-            for parent in made:
-                try:
-                    parent.rmdir()
-                except OSError:  # someone else put something there meanwhile
-                    break
+            remove_empty(made)
         raise
+
+
+@contextmanager
+def whole_file(out: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Yield the name of a file to write; it is renamed to `out` at the end and removed after an error.
+
+    Args:
+        out: the final name; its parents are made.
+        overwrite: replace a file of that name.
+
+    Raises:
+        InputError: the name is taken.
+    """
+    if out.is_dir() or (out.exists() and not overwrite):
+        how = "Say --out OTHER." if out.is_dir() else "Say --out OTHER or --overwrite."
+        raise InputError(f"out '{out}' exists already; expected a new file. {how}")
+    made = [p for p in (out.parent, *out.parent.parents) if not p.exists()]
+    partial = out.with_name(f".{out.name}.partial")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield partial
+        os.replace(partial, out)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        remove_empty(made)
+        raise
+
+
+def remove_empty(folders: list[Path]) -> None:
+    """Remove folders, the innermost first, up to one that is not empty."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:  # someone else put something there meanwhile
+            break
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -13,7 +13,9 @@ import jsonargparse
 
 from steerable.data.errors import InputError, did_you_mean
 from steerable.run.config import DataConfig, FitConfig, ModelConfig, TrainConfig
+from steerable.run.twin import TWINS, plain_twin
 
+ALIASES = {"lensing": "lensing/classify"}
 SECTIONS = {"model": ModelConfig, "data": DataConfig, "train": TrainConfig}
 
 
@@ -24,9 +26,10 @@ def known_keys() -> list[str]:
 
 
 def packaged_configs() -> dict[str, Path]:
-    """Return the configs that come with the package, by name."""
+    """Return the configs that come with the package, by name, such as ``digits`` and ``lensing/classify``."""
     folder = Path(str(resources.files("steerable.run") / "configs"))
-    return {p.stem: p for p in sorted(folder.glob("*.yaml"))}
+    found = {p.relative_to(folder).with_suffix("").as_posix(): p for p in sorted(folder.rglob("*.yaml"))}
+    return {**found, **{short: found[name] for short, name in ALIASES.items()}}
 
 
 def find_config(name: str) -> str:
@@ -41,9 +44,47 @@ def find_config(name: str) -> str:
     if name in packaged:
         return str(packaged[name])
     raise InputError(
-        f"--config '{name}' is no file and no packaged config; expected a path or one of {list(packaged)}."
+        f"--config '{name}' is no file and no packaged config; expected a path or one of {', '.join(packaged)}."
         f"{did_you_mean(name, packaged)}"
     )
+
+
+def take_twin(argv: list[str]) -> tuple[list[str], str | None, bool]:
+    """Take ``--twin HOW`` out of the arguments.
+
+    A packaged config may have twins of its own, with the schedules that suit them (``lensing/classify_plain``): then
+    its name is exchanged, and nothing is left to do.
+
+    Returns:
+        The other arguments, ``plain``, ``augmented`` or None, and whether the network is still to be exchanged.
+
+    Raises:
+        InputError: another word.
+    """
+    rest, how, name = [], None, None
+    words = iter(split_equals(argv))
+    for word in words:
+        if word == "--twin":
+            how = next(words, "")
+            if how not in TWINS:
+                raise InputError(f"--twin is '{how}'; expected one of {', '.join(TWINS)}.{did_you_mean(how, TWINS)}")
+            continue
+        rest.append(word)
+    if how is None:
+        return argv, None, False
+    for i, word in enumerate(rest[:-1]):
+        if word == "--config":
+            name = ALIASES.get(rest[i + 1], rest[i + 1])
+            twin = f"{name}_plain" + ("_augmented" if how == "augmented" else "")
+            if not Path(rest[i + 1]).is_file() and twin in packaged_configs():
+                rest[i + 1] = twin
+                return rest, how, False
+    return rest, how, True
+
+
+def split_equals(argv: list[str]) -> list[str]:
+    """Return ``--config=X`` and ``--twin=X`` as two words each; the rest as it is."""
+    return [w for word in argv for w in (word.split("=", 1) if word.startswith(("--config=", "--twin=")) else [word])]
 
 
 def one_line(error: Exception, known: list[str] | None = None, command: str = "steerable fit") -> InputError:
@@ -85,6 +126,9 @@ def fit_parser() -> jsonargparse.ArgumentParser:
     parser.add_argument("--data", type=DataConfig, default=DataConfig())
     parser.add_argument("--train", type=TrainConfig, default=TrainConfig())
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="one run for each")
+    parser.add_argument(
+        "--twin", type=str, default=None, help=f"train the plain twin of the network instead: {' or '.join(TWINS)}"
+    )
     parser.add_argument("--resume", type=str, default=None, help="continue from OUT.partial/last.ckpt")
     return parser
 
@@ -105,7 +149,9 @@ def parse_fit(argv: list[str]) -> tuple[FitConfig, str | None]:
     Raises:
         InputError: an unknown key, a value of the wrong type, an unreadable file.
     """
-    argv = config_first(list(argv))
+    argv, how, exchange = take_twin(list(argv))
+    typed = {word.split("=")[0] for word in argv}
+    argv = config_first(argv)
     try:
         found = fit_parser().parse_args(argv)
     except InputError:
@@ -115,6 +161,7 @@ def parse_fit(argv: list[str]) -> tuple[FitConfig, str | None]:
     values: dict[str, Any] = found.as_dict()
     resume = values.pop("resume")
     values.pop("config", None)
+    values.pop("twin", None)
     for section, kind in SECTIONS.items():
         given = values[section]
         if not isinstance(given, dict):
@@ -122,4 +169,8 @@ def parse_fit(argv: list[str]) -> tuple[FitConfig, str | None]:
             raise InputError(
                 f"config: {section} is {given!r}; expected the keys {keys}. Indent them below `{section}:`."
             )
-    return FitConfig.from_dict(values), resume
+    config = FitConfig.from_dict(values)
+    if exchange and how is not None:
+        twin = plain_twin(config, how)
+        config = dataclasses.replace(twin, out=config.out) if "--out" in typed else twin
+    return config, resume

@@ -1,7 +1,8 @@
-"""What a classifier is worth, and whether it holds still when the image is turned."""
+"""What a network is worth, and whether it holds still when the image is turned."""
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from typing import Any
 
@@ -12,7 +13,7 @@ from steerable.data import ImageData
 
 
 def predict(model: nn.Module, x: Tensor, batch_size: int = 256) -> Tensor:
-    """Return the logits ``[N, K]`` of images ``[N, C, H, W]``, on the CPU, with the model in eval mode."""
+    """Return the answers ``[N, K]`` to images ``[N, C, H, W]``, on the CPU, with the model in eval mode."""
     parameter = next(model.parameters(), torch.zeros(()))
     was = model.training
     model.eval()
@@ -44,28 +45,81 @@ def confusion(logits: Tensor, y: Tensor) -> list[list[int]]:
     return (y * k + logits.argmax(1)).bincount(minlength=k * k).view(k, k).tolist()
 
 
-def score(model: nn.Module, data: ImageData, train: ImageData | None = None) -> dict[str, Any]:
+def error_figures(answer: Tensor, y: Tensor) -> dict[str, float]:
+    """Return MAE, RMSE and bias (answer minus truth, mean) of values.
+
+    Args:
+        answer: ``[N]``.
+        y: the truth ``[N]``; another shape would broadcast.
+
+    Raises:
+        ValueError: shapes that differ.
+    """
+    if answer.shape != y.shape or y.ndim != 1:
+        raise ValueError(f"errors: answers {list(answer.shape)}, truth {list(y.shape)}; expected [N] twice.")
+    d = answer.double() - y.double()
+    return {"mae": float(d.abs().mean()), "rmse": float(d.square().mean().sqrt()), "bias": float(d.mean())}
+
+
+def binned(answer: Tensor, y: Tensor, edges: list[float]) -> list[dict[str, float]]:
+    """Return the error figures for each bin of the true value.
+
+    Args:
+        answer: ``[N]``.
+        y: the truth ``[N]``.
+        edges: of the bins, ascending; values outside count with the first or the last bin.
+
+    Returns:
+        For each bin: from, to, images, mae, rmse, bias; the last three are NaN in an empty bin.
+    """
+    inner = torch.tensor(edges[1:-1], dtype=torch.float64)
+    place = torch.bucketize(y.double(), inner, right=True)
+    rows = []
+    for k, (low, high) in enumerate(itertools.pairwise(edges)):
+        here = place == k
+        rows.append({"from": low, "to": high, "images": int(here.sum()), **error_figures(answer[here], y[here])})
+    return rows
+
+
+def class_scores(model: nn.Module, data: ImageData) -> dict[str, Any]:
     """Score a classifier on images and on the same images turned by 90 degrees.
 
     Args:
         model: ``[B, C, H, W] -> [B, K]``.
         data: the test part.
-        train: the training part: its most frequent class is the constant predictor.
 
     Returns:
         accuracy, accuracy_turned, auc, changed (share of predictions that a quarter turn changes), logit_error
-        (norm of the change of the logits over their norm), floor (accuracy of the constant predictor), images,
-        confusion.
+        (norm of the change of the logits over their norm), images, confusion.
     """
     logits, turned = predict(model, data.x), predict(model, torch.rot90(data.x, 1, (-2, -1)))
-    common = int(torch.tensor((train or data).counts()).argmax())
     return {
         "accuracy": accuracy(logits, data.y),
         "accuracy_turned": accuracy(turned, data.y),
         "auc": auc(logits, data.y),
         "changed": float((logits.argmax(1) != turned.argmax(1)).double().mean()),
         "logit_error": float((logits - turned).norm() / logits.norm().clamp_min(1e-30)),
-        "floor": float((data.y == common).double().mean()),
         "images": len(data),
         "confusion": confusion(logits, data.y),
+    }
+
+
+def value_scores(model: nn.Module, data: ImageData, edges: list[float]) -> dict[str, Any]:
+    """Score a regression on images and on the same images turned by 90 degrees, in the unit of the target.
+
+    Args:
+        model: ``[B, C, H, W] -> [B, 1]``.
+        data: the test part.
+        edges: of the bins of the true value.
+
+    Returns:
+        mae, mae_turned, rmse, bias, moved (mean absolute change of the answer under a quarter turn), images, bins.
+    """
+    answer, turned = (predict(model, x)[:, 0] for x in (data.x, torch.rot90(data.x, 1, (-2, -1))))
+    return {
+        **error_figures(answer, data.y),
+        "mae_turned": error_figures(turned, data.y)["mae"],
+        "moved": float((answer - turned).double().abs().mean()),
+        "images": len(data),
+        "bins": binned(answer, data.y, edges),
     }

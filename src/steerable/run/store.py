@@ -9,14 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from steerable import __version__
+from steerable.data import Recipe, Splits, Target
 from steerable.data.errors import InputError
 from steerable.nn.module import EquivariantModule
 from steerable.run.build import build_model
 from steerable.run.config import FitConfig, ModelConfig
+from steerable.run.objective import standard
 from steerable.run.outputs import read_json, write_json
+from steerable.run.units import InUnits
 
-FORMAT = "steerable-run-1"
+FORMAT = "steerable-run-2"
 WEIGHTS, RECORD = "model.safetensors", "run.json"
+KEYS = ("config", "in_channels", "classes", "target", "input", "raw_size", "preprocessing", "fingerprint")
 WHAT = f"a folder that `steerable fit` wrote, with {RECORD} and {WEIGHTS}"
 
 
@@ -46,21 +51,33 @@ def parameter_count(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def describe(
-    model: nn.Module, config: FitConfig, seed: int, in_channels: int, classes: tuple[str, ...]
-) -> dict[str, Any]:
-    """Return what is needed to build the network again, and what it was trained on, as plain JSON."""
+def describe(model: nn.Module, config: FitConfig, seed: int, data: Splits) -> dict[str, Any]:
+    """Return what is needed to build the network again and to prepare images for it, as plain JSON."""
+    target = None
+    if data.target is not None:
+        mean, std = standard(data.train)
+        target = {"name": data.target.name, "unit": data.target.unit, "mean": mean, "std": std}
     return {
         "format": FORMAT,
         "config": config.to_dict(),
         "seed": seed,
-        "in_channels": in_channels,
-        "classes": list(classes),
+        "in_channels": data.train.channels,
+        "classes": list(data.classes),
+        "target": target,
+        "input": data.input,
+        "input_settings": dict(data.settings),
+        "raw_size": list(data.raw_size or data.train.size),
+        "preprocessing": data.recipe.to_json(),
         "parameters": parameter_count(model),
         "types": types(model),
         "fingerprint": fingerprint(model),
-        "torch": str(torch.__version__),
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    return {"steerable": __version__, "torch": str(torch.__version__)}
 
 
 def save(folder: Path, model: nn.Module, record: dict[str, Any]) -> None:
@@ -100,7 +117,7 @@ def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         folder: what `steerable fit` wrote.
 
     Returns:
-        The network in eval mode, and the record of the run.
+        The network in eval mode, and the record of the run. A regression answers ``[B, 1]`` in the unit of its target.
 
     Raises:
         InputError: no run, another format, weights of another model, bases that differ from those of training.
@@ -114,11 +131,11 @@ def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     record = read_json(folder / RECORD, WHAT)
     if record.get("format") != FORMAT:
         raise InputError(f"'{folder / RECORD}' has format {record.get('format')!r}; expected {FORMAT!r}. Train again.")
-    absent = [k for k in ("config", "in_channels", "classes", "fingerprint") if k not in record]
+    absent = [k for k in KEYS if k not in record]
     if absent:
         raise InputError(f"'{folder / RECORD}' lacks the keys {absent}; expected {WHAT}. Train again.")
     config: ModelConfig = FitConfig.from_dict(record["config"]).model
-    model = build_model(config, int(record["in_channels"]), len(record["classes"]))
+    model = build_model(config, int(record["in_channels"]), len(record["classes"]) or 1)
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise InputError(f"'{weights}' does not exist; expected {WHAT}. Train again.")
@@ -135,4 +152,34 @@ def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
                 "expected the same. Its weights mean another network here: use the version that trained it."
             )
     model.load_state_dict(state)
+    target = record["target"]
+    if target is not None:
+        model = InUnits(model, float(target["mean"]), float(target["std"]))
     return model.eval(), record
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """Return the run folders: `folder` itself, or the seeds in it.
+
+    Raises:
+        InputError: there are none.
+    """
+    if not folder.is_dir():
+        raise InputError(f"'{folder}' is not a folder; expected {WHAT}. Mend the path.")
+    if (folder / RECORD).is_file():
+        return [folder]
+    runs = sorted(p.parent for p in folder.glob(f"seed*/{RECORD}") if not p.parent.name.endswith(".partial"))
+    if not runs:
+        raise InputError(f"'{folder}' holds no run; expected {WHAT}, or folders seed0, ... with these. Train first.")
+    return runs
+
+
+def meaning(record: dict[str, Any]) -> tuple[str, ...] | Target:
+    """Return what the answers of a run mean: the names of the classes, or the target."""
+    target = record["target"]
+    return tuple(record["classes"]) if target is None else Target(target["name"], target["unit"])
+
+
+def recipe(record: dict[str, Any]) -> Recipe:
+    """Return what was done to the images of a run before its network saw them."""
+    return Recipe.from_json(record["preprocessing"])

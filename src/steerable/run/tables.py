@@ -1,12 +1,35 @@
-"""One run or several seeds as a row: for the terminal and for a Markdown page."""
+"""Networks and floors as rows: for the terminal and for a Markdown page."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
-COLUMNS = ("accuracy", "accuracy_turned", "auc", "changed", "logit_error", "floor")
-HEADS = ("accuracy", "turned by 90 deg", "AUC", "changed", "logit error", "constant floor")
+
+@dataclass(frozen=True)
+class Columns:
+    """Which figures a table shows, and what their columns are called."""
+
+    keys: tuple[str, ...]
+    heads: tuple[str, ...]
+
+
+CLASSES = Columns(
+    ("accuracy", "accuracy_turned", "auc", "changed", "logit_error"),
+    ("accuracy", "turned by 90 deg", "AUC", "changed", "logit error"),
+)
+VALUES = Columns(
+    ("mae", "mae_turned", "rmse", "bias", "moved"),
+    ("MAE", "turned by 90 deg", "RMSE", "bias", "moved"),
+)
+NETWORK = ("network", "group", "augmentation", "parameters", "seeds")
+FLOORS = {"constant": "floor: constant", "linear": "floor: linear"}
+
+
+def columns_of(record: dict[str, Any]) -> Columns:
+    """Return the columns for the run with this record."""
+    return CLASSES if record["target"] is None else VALUES
 
 
 def mean_and_spread(values: list[float]) -> tuple[float, float]:
@@ -28,50 +51,81 @@ def summarise(runs: list[dict[str, Any]], keys: tuple[str, ...]) -> dict[str, di
     return out
 
 
+def number(value: float) -> str:
+    """Return a figure with three digits, in powers of ten where it is very small or large."""
+    if value != 0 and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.0e}" if abs(value) < 1e-3 else f"{value:.3g}"
+    return f"{value:.3f}"
+
+
+def tidy(figures: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Return the figures with a bias of zero where it is far below the error: what rounding leaves says nothing."""
+    bias, rmse = figures.get("bias"), figures.get("rmse")
+    if bias is None or rmse is None or abs(bias["mean"]) > 1e-3 * rmse["mean"]:
+        return figures
+    return {**figures, "bias": {**bias, "mean": 0.0}}
+
+
 def cell(figure: dict[str, float] | None, several: bool) -> str:
     """Return one cell of the table."""
     if figure is None:
         return "-"
     mean, spread = figure["mean"], figure["spread"]
-    if 0 < mean < 1e-3:
-        return f"{mean:.0e}"
-    return f"{mean:.3f} +- {spread:.3f}" if several else f"{mean:.3f}"
+    if not several or 0 < abs(mean) < 1e-3:
+        return number(mean)
+    return f"{number(mean)} +- {number(spread)}"
 
 
-def cells(record: dict[str, Any], summary: dict[str, dict[str, float]], seeds: int) -> list[str]:
-    """Return the row of one network: name, symmetry, augmentation, parameters, seeds and the figures."""
+def network(record: dict[str, Any], seeds: int) -> list[str]:
+    """Return the first cells of the row of a network: name, symmetry, augmentation, parameters, seeds."""
     config = record["config"]
-    head = [
+    return [
         config["model"]["name"],
         config["model"]["group"] or "-",
         config["train"]["augment"],
         f"{record['parameters']:,}",
         str(seeds),
     ]
-    return head + [cell(summary.get(k), seeds > 1) for k in COLUMNS]
 
 
-def heads() -> list[str]:
-    """Return the names of the columns of :func:`cells`."""
-    return ["network", "group", "augmentation", "parameters", "seeds", *HEADS]
+def floor_row(name: str, figures: dict[str, Any], keys: tuple[str, ...]) -> list[str]:
+    """Return the row of a floor, ``constant`` or ``linear``."""
+    blank = ["-"] * (len(NETWORK) - 1)
+    found = tidy(summarise([figures], keys))
+    return [FLOORS[name], *blank, *(cell(found.get(k), False) for k in keys)]
 
 
-def markdown(rows: list[list[str]]) -> str:
+def bin_heads(bins: list[dict[str, float]]) -> list[str]:
+    """Return the columns of :func:`bin_cells`: the range of the true value, and how many images lie in it."""
+    return [f"{b['from']:.4g} to {b['to']:.4g} ({b['images']})" for b in bins]
+
+
+def bin_cells(runs: list[list[dict[str, float]]]) -> list[str]:
+    """Return for each bin MAE and bias, averaged over the seeds; a dash where no image lies in it."""
+    cells = []
+    for rows in zip(*runs, strict=True):
+        found = tidy(summarise(list(rows), ("mae", "rmse", "bias")))
+        bias = found["bias"]["mean"] if found else 0.0
+        cells.append(f"{number(found['mae']['mean'])}, {'+' * (bias >= 0)}{number(bias)}" if found else "-")
+    return cells
+
+
+def markdown(heads: list[str], rows: list[list[str]]) -> str:
     """Return a Markdown table."""
-    names = heads()
-    return "\n".join("| " + " | ".join(r) + " |" for r in [names, ["---"] * len(names), *rows]) + "\n"
+    return "\n".join("| " + " | ".join(r) + " |" for r in [heads, ["---"] * len(heads), *rows]) + "\n"
 
 
-def show(rows: list[list[str]], title: str) -> None:
+def show(heads: list[str], rows: list[list[str]], title: str) -> None:
     """Print a table for people."""
     from rich.console import Console
+    from rich.markup import escape  # a unit stands in brackets
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
-    for name in heads():
-        table.add_column(name, justify="left" if name in ("network", "group", "augmentation") else "right")
+    table = Table(title=escape(title), title_justify="left")
+    for name in heads:
+        table.add_column(escape(name), justify="left" if name in NETWORK[:3] else "right")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row), style="dim" if row[0] in FLOORS.values() else None)
     console = Console()
     # a pipe has no width of its own: do not wrap there
     Console(width=None if console.is_terminal else 200).print(table)

@@ -18,9 +18,10 @@ from torch import nn
 
 from steerable.data import Splits
 from steerable.data.errors import InputError
-from steerable.run.classifier import KEY, Classifier
 from steerable.run.config import TrainConfig
+from steerable.run.learner import KEY, Learner
 from steerable.run.loaders import loader
+from steerable.run.objective import objective_of
 from steerable.run.outputs import CHECKPOINT
 from steerable.run.progress import TimeLeft
 
@@ -48,7 +49,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
-def train_classifier(
+def train_network(
     model: nn.Module,
     data: Splits,
     train: TrainConfig,
@@ -61,7 +62,7 @@ def train_classifier(
     """Train in place and load the weights of the best epoch on the validation part.
 
     Args:
-        model: ``[B, C, H, W] -> [B, K]``.
+        model: ``[B, C, H, W] -> [B, K]``; K = 1 for values, which it learns standardised.
         data: train and val are used; test is not looked at.
         train: how to train.
         seed: of the order of the images and of the augmentation; the weights were drawn by the caller.
@@ -74,19 +75,20 @@ def train_classifier(
         Best epoch (from 1), its validation figures, seconds.
 
     Raises:
-        InputError: a loss that is not finite.
+        InputError: a loss that is not finite, or settings that belong to the other kind of answer.
     """
+    objective = objective_of(data.train, train)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    mode = "min" if train.select == "val_loss" else "max"
+    mode = "max" if objective.select in ("val_accuracy", "val_auc") else "min"
     best = ModelCheckpoint(
-        dirpath=folder, filename=Path(BEST).stem, monitor=train.select, mode=mode, save_weights_only=True,
+        dirpath=folder, filename=Path(BEST).stem, monitor=objective.select, mode=mode, save_weights_only=True,
         enable_version_counter=False,
     )  # fmt: skip
     last = ModelCheckpoint(dirpath=folder, filename=Path(CHECKPOINT).stem, monitor=None, enable_version_counter=False)
     callbacks: list[Callback] = [best, last]
     if label is not None:
-        callbacks.append(TimeLeft(label, train.select))
-    module = Classifier(model, train, seed, record or {})
+        callbacks.append(TimeLeft(label, objective.select))
+    module = Learner(model, objective, train, seed, record or {})
     version = "log" if resume is None else f"log-after-{read_checkpoint(resume)['epoch'] + 1}-epochs"
     start = time.perf_counter()
     with warnings.catch_warnings():

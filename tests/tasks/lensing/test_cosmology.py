@@ -41,6 +41,14 @@ def test_settings_refuse_what_is_not_theirs() -> None:
         LensSettings(shear=(0.1, float("nan")))
     with pytest.raises(ValueError, match="peak_snr=-1"):
         LensSettings(peak_snr=-1)
-    with pytest.raises(ValueError, match="mode='as_published'"):
-        LensSettings(mode="as_published")
+    with pytest.raises(ValueError, match="mode='published' is not known"):
+        LensSettings(mode="published")
+    with pytest.raises(ValueError, match="the source lies behind the lens"):
+        LensSettings(z_lens=1.0, z_source=0.5)
+    with pytest.raises(ValueError, match="point-spread function that fits in"):
+        LensSettings(psf_fwhm=4.0)
+    with pytest.raises(ValueError, match="classes=\\('none', 'hot'\\); expected some of"):
+        LensSettings(classes=("none", "hot"))
+    with pytest.raises(ValueError, match=r"halo_masses=.*expected a range above 0"):
+        LensSettings(halo_masses=(-1.0, 1e9))
     assert LensSettings.from_dict(LensSettings(pixels=32).to_dict()) == LensSettings(pixels=32)

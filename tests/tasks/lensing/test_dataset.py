@@ -129,11 +129,11 @@ def test_changed_sets_are_refused(tmp_path) -> None:
     edited(lambda m: m["parameters"]["settings"].update(colour=1))
     with refused("settings that this steerable does not know .*unknown setting 'colour'"):
         load(folder / "train")
-    edited(lambda m: m["parameters"].update(classes=["none", "cdm"]))
+    edited(lambda m: m["parameters"]["settings"].update(classes=["none", "cdm"]))
     with refused("labels are 0 to 2; expected 0 to 1"):
         load(folder / "train")
-    edited(lambda m: m["parameters"].update(classes=["none", "fog", "cdm"]))
-    with refused("no class 'fog'"):
+    edited(lambda m: m["parameters"]["settings"].update(classes=["none", "fog", "cdm"]))
+    with refused("classes=.*'fog', 'cdm'.*expected some of"):
         load(folder / "train")
     edited(lambda m: None)
     shard = folder / "train" / "shard-00000.parquet"

@@ -13,7 +13,7 @@ from steerable.tasks.lensing.metrics import (
     macro_auc,
     predict,
 )
-from steerable.tasks.lensing.render import draw_noise, noise_level, render
+from steerable.tasks.lensing.render import add_noise, noise_level, render
 
 
 def test_accuracy_confusion_and_changes() -> None:
@@ -65,7 +65,7 @@ def test_global_statistics_of_the_image_do_not_tell_the_classes() -> None:
         for label in range(3):
             scene = draw_scenes(settings, label, range(n), split=split)
             image = render(scene, settings)
-            image = image + noise_level(image, settings)[:, None, None] * draw_noise(scene, settings)
+            image = add_noise(image, noise_level(image, settings), scene, settings)
             flat = image.flatten(1).double()
             radius = torch.linspace(-1.575, 1.575, 64, dtype=torch.float64).square()
             radius = (radius[:, None] + radius[None]).sqrt().flatten()

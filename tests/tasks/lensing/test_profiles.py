@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from steerable.tasks.lensing.profiles import (
-    point_deflection,
-    pseudo_jaffe_deflection,
+    epl_deflection,
+    nfw_ratio,
+    point_ratio,
+    pseudo_jaffe_ratio,
     sersic,
     shear_deflection,
     sie_deflection,
@@ -21,6 +24,10 @@ def _points(n: int = 200, low: float = 0.2) -> tuple[torch.Tensor, torch.Tensor]
 
 def _t(*values: float) -> list[torch.Tensor]:
     return [torch.tensor(value, dtype=torch.float64) for value in values]
+
+
+def _product(pair: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    return pair[0] * pair[1]
 
 
 def _divergence_and_curl(deflection, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -69,18 +76,81 @@ def test_a_round_sie_is_a_sis_and_has_finite_gradients() -> None:
         assert torch.isfinite(gradient)
 
 
-def test_pseudo_jaffe_has_the_mass_and_the_convergence_it_claims() -> None:
-    mass, theta_e = _t(3e-3, 1.1)
-    b = float((mass**2 / theta_e) ** (1 / 3))
-    a = float((b * theta_e) ** 0.5)
+def test_a_power_law_of_slope_two_is_the_sie() -> None:
     x, y = _points()
-    divergence, curl = _divergence_and_curl(lambda u, v: pseudo_jaffe_deflection(u, v, mass, theta_e), x, y)
-    r = torch.hypot(x, y)
-    assert (divergence - b * (1 / r - 1 / torch.sqrt(r**2 + a**2))).abs().max() < 1e-6  # softening
+    ellipse = _t(1.1, 0.15, -0.1)
+    for ours, theirs in zip(
+        epl_deflection(x, y, ellipse[0], *_t(2.0), *ellipse[1:]), sie_deflection(x, y, *ellipse), strict=True
+    ):
+        assert (ours - theirs).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("gamma", [1.4, 2.0, 2.3])
+def test_divergence_of_the_power_law_is_twice_its_convergence(gamma: float) -> None:
+    x, y = _points()
+    theta_e, slope, e1, e2 = _t(1.1, gamma, 0.3, -0.2)
+    divergence, curl = _divergence_and_curl(lambda a, b: epl_deflection(a, b, theta_e, slope, e1, e2), x, y)
+    e = float((e1**2 + e2**2).sqrt())
+    q, angle = (1 - e) / (1 + e), 0.5 * float(torch.atan2(e2, e1))
+    major, minor = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+    kappa = (3 - gamma) / 2 * (1.1 / torch.sqrt(q * major**2 + minor**2 / q)) ** (gamma - 1)
+    assert (divergence - 2 * kappa).abs().max() < 1e-11
+    assert curl.abs().max() < 1e-11
+    wrong = (3 - gamma + 0.01) / 2 * (1.1 / torch.sqrt(q * major**2 + minor**2 / q)) ** (gamma - 1)
+    assert (divergence - 2 * wrong).abs().max() > 1e-3  # the check can fail
+
+
+def test_pseudo_jaffe_has_the_mass_and_the_convergence_it_claims() -> None:
+    sigma0, core, cut = _t(0.7, 0.03, 0.4)
+
+    def deflection(u: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        ratio = _product(pseudo_jaffe_ratio(u * u, v * v, sigma0, core, cut))
+        return ratio * u, ratio * v
+
+    x, y = _points()
+    divergence, curl = _divergence_and_curl(deflection, x, y)
+    r2 = x * x + y * y
+    kappa = sigma0 * core * cut / (cut - core) * (1 / torch.sqrt(r2 + core**2) - 1 / torch.sqrt(r2 + cut**2))
+    assert (divergence - 2 * kappa).abs().max() < 1e-12
     assert curl.abs().max() < 1e-12
-    far = torch.tensor([1e4], dtype=torch.float64)
-    assert torch.allclose(pseudo_jaffe_deflection(far, 0 * far, mass, theta_e)[0] * far, mass, rtol=1e-4)
-    assert torch.allclose(point_deflection(far, 0 * far, mass)[0] * far, mass)
+    far = torch.tensor([1e6], dtype=torch.float64)
+    assert torch.allclose(
+        _product(pseudo_jaffe_ratio(far * far, 0 * far, sigma0, core, cut)) * far * far, 2 * sigma0 * core * cut
+    )
+    assert torch.allclose(_product(point_ratio(far * far, 0 * far, sigma0)) * far * far, sigma0**2)
+    zero, lean = 0 * r2, pseudo_jaffe_ratio(r2, 0 * r2, sigma0, core, cut)
+    single = _product(pseudo_jaffe_ratio(*(v.float() for v in (r2, zero, sigma0, core, cut))))
+    assert (single - _product(lean)).abs().max() < 2e-5
+    plain = pseudo_jaffe_ratio(r2.requires_grad_(), zero, sigma0, core, cut)
+    assert (_product(plain) - _product(lean)).abs().max() < 1e-15
+
+
+def test_nfw_has_the_convergence_it_claims_on_both_sides_of_its_radius() -> None:
+    scale, alpha = _t(0.8, 0.3)
+    x, y = _points(400, low=0.02)
+
+    def deflection(u: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        ratio = _product(nfw_ratio(u * u, v * v, scale, alpha))
+        return ratio * u, ratio * v
+
+    divergence, curl = _divergence_and_curl(deflection, x, y)
+    u = torch.hypot(x, y) / scale
+    # kappa = 2 k F, F = [1 - arccosh(1/u) / sqrt(1 - u^2)] / (u^2 - 1), k from the deflection at the scale radius
+    inside = torch.acosh(1 / u.clamp_max(1)) / torch.sqrt((1 - u**2).clamp_min(1e-30))
+    outside = torch.acos(1 / u.clamp_min(1)) / torch.sqrt((u**2 - 1).clamp_min(1e-30))
+    form = (1 - torch.where(u < 1, inside, outside)) / (u**2 - 1)
+    kappa = alpha / (2 * scale * (1 - np.log(2))) * form
+    away = (u - 1).abs() > 1e-3
+    assert (divergence - 2 * kappa)[away].abs().max() < 1e-8
+    assert curl.abs().max() < 1e-10
+    assert torch.allclose(_product(nfw_ratio(scale**2, 0 * scale, scale, alpha)) * scale, alpha, rtol=1e-10)
+    line = (torch.linspace(0.85, 1.15, 20001, dtype=torch.float64) * scale) ** 2
+    assert (
+        _product(nfw_ratio(line, 0 * line, scale, alpha)).diff().diff().abs().max() < 1e-8
+    )  # no step where the forms meet
+    small = torch.tensor([1e-4, 1e-3, 1e-2, 0.3], dtype=torch.float64) ** 2
+    single = _product(nfw_ratio(small.float(), 0 * small.float(), scale.float(), alpha.float()))
+    assert torch.allclose(single.double(), _product(nfw_ratio(small, 0 * small, scale, alpha)), rtol=1e-5)
 
 
 def test_shear_is_traceless_and_symmetric() -> None:

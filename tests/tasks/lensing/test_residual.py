@@ -3,9 +3,9 @@ from __future__ import annotations
 import torch
 
 from steerable.tasks.lensing.dataset import observe
+from steerable.tasks.lensing.draw import draw_scenes
 from steerable.tasks.lensing.render import render
 from steerable.tasks.lensing.residual import network_input, smooth_jacobian, smooth_residual
-from steerable.tasks.lensing.scene import draw_scenes
 from steerable.tasks.lensing.settings import LensSettings
 
 SETTINGS = LensSettings()

@@ -9,15 +9,20 @@ import torch
 
 from steerable.data import Splits
 from steerable.data.errors import InputError
-from steerable.run.build import build_model, load_data, try_model
+from steerable.run.build import build_model, try_model
 from steerable.run.config import FitConfig
+from steerable.run.floors import Floors
+from steerable.run.objective import objective_of
 from steerable.run.outputs import check_free, partial_name, whole_folder, write_json
 from steerable.run.parse import parse_fit
+from steerable.run.readers import load_data
 from steerable.run.store import describe, save
-from steerable.run.tables import summarise
-from steerable.run.training import read_checkpoint, train_classifier
+from steerable.run.tables import number, summarise
+from steerable.run.training import read_checkpoint, train_network
 
-VALIDATION = ("val_accuracy", "val_auc", "val_loss", "seconds")
+# the figures of a run: key, and how it is called
+SHOWN = {"accuracy": "accuracy", "auc": "AUC", "mae": "MAE", "rmse": "RMSE", "bias": "bias"}
+VALIDATION = (*(f"val_{k}" for k in SHOWN), "val_loss", "seconds")
 
 
 def run_folder(config: FitConfig, seed: int) -> Path:
@@ -26,22 +31,24 @@ def run_folder(config: FitConfig, seed: int) -> Path:
     return out if len(config.seeds) == 1 else out / f"seed{seed}"
 
 
-def fit_seed(config: FitConfig, data: Splits, seed: int, resume: Path | None = None) -> dict[str, Any]:
+def fit_seed(config: FitConfig, data: Splits, seed: int, floors: Floors, resume: Path | None = None) -> dict[str, Any]:
     """Train one seed into its folder and return its record.
 
     Raises:
         InputError: a network that cannot take the images, or a checkpoint of another model.
     """
     torch.manual_seed(seed)
-    model = build_model(config.model, data.train.channels, len(data.classes))
+    model = build_model(config.model, data.train.channels, data.train.outputs)
     try_model(model, data.train, config.model.exact_sizes)
-    record = describe(model, config, seed, data.train.channels, data.classes)
+    record = describe(model, config, seed, data)
     if resume is not None:
         check_same(resume, model.state_dict())
     with whole_folder(run_folder(config, seed), resume=resume is not None) as folder:
         label = f"{config.model.name} {config.model.group or ''} seed {seed}".replace("  ", " ")
-        record["validation"] = train_classifier(model, data, config.train, seed, folder, record, resume, label)
+        record["validation"] = train_network(model, data, config.train, seed, folder, record, resume, label)
+        record["validation"]["floors"] = floors.scores(data.val)
         record["images"] = {p: getattr(data, p).counts() for p in ("train", "val", "test")}
+        floors.save(folder)
         save(folder, model, record)
     return record
 
@@ -90,7 +97,8 @@ def main(argv: list[str]) -> int:
                 "holds the config. Drop the others."
             )
         config, seed = read_resume(Path(resume))
-        record = fit_seed(config, load_data(config.data), seed, Path(resume))
+        data = load_data(config.data)
+        record = fit_seed(config, data, seed, Floors.fit(data), Path(resume))
         report(run_folder(config, seed), [record])
         return 0
     config = given
@@ -102,7 +110,9 @@ def main(argv: list[str]) -> int:
         raise InputError(f"out '{out}' exists already; expected a new folder. Say --out OTHER or remove it.")
     check_free(run_folder(config, config.seeds[0]))
     data = load_data(config.data)
-    records = [fit_seed(config, data, seed) for seed in config.seeds]
+    objective_of(data.train, config.train)  # refuses settings of the other kind before anything is computed
+    floors = Floors.fit(data)
+    records = [fit_seed(config, data, seed, floors) for seed in config.seeds]
     if several:
         summary = summarise([r["validation"] for r in records], VALIDATION)
         write_json(out / "validation.json", {"seeds": config.seeds, "validation": summary})
@@ -114,8 +124,14 @@ def report(out: Path, records: list[dict[str, Any]]) -> None:
     """Say what was trained and where it lies."""
     for r in records:
         v = r["validation"]
+        shown = [
+            f"{name} {number(v[f'val_{k}'])} (constant {number(v['floors']['constant'][k])}, linear "
+            f"{number(v['floors']['linear'][k])})"
+            for k, name in SHOWN.items()
+            if f"val_{k}" in v
+        ]
         print(
-            f"seed {r['seed']}: {r['parameters']:,} parameters, best epoch {v['best_epoch']}, validation accuracy "
-            f"{v['val_accuracy']:.3f}, AUC {v['val_auc']:.3f}, {v['seconds']:.0f} s"
+            f"seed {r['seed']}: {r['parameters']:,} parameters, best epoch {v['best_epoch']}, validation "
+            f"{', '.join(shown)}, {v['seconds']:.0f} s"
         )
     print(f"written to {out}; score it on the test part with: steerable evaluate {out}")

@@ -15,13 +15,12 @@ TASKS = ("lensing",)
 
 def lensing(argv: list[str]) -> int:
     """Simulate strong lenses into a folder that `data.name: lensing` reads."""
-    from steerable.tasks.lensing import BANNER, CLASSES, LensSettings, simulate_files
+    from steerable.tasks.lensing import BANNER, KINDS, LensSettings, simulate_files
 
     parser = jsonargparse.ArgumentParser(
         prog="steerable simulate lensing",
         description="Simulate strong gravitational lenses and write train, validation and test parts as Parquet "
-        "shards. "
-        "An interrupted run is continued by the same command, and ends with the same bytes.",
+        "shards. An interrupted run is continued by the same command, and ends with the same bytes.",
         exit_on_error=False,
     )
     parser.add_argument("--config", action="config", help="a YAML file with these keys")
@@ -31,7 +30,11 @@ def lensing(argv: list[str]) -> int:
     parser.add_argument("--test", type=int, default=300, help="test images of each class")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other lenses")
     parser.add_argument(
-        "--classes", type=str, nargs="+", default=None, help=f"in label order; some of {', '.join(CLASSES)}; null: all"
+        "--classes",
+        type=str,
+        nargs="+",
+        default=None,
+        help=f"in label order; some of {', '.join(KINDS)}; null: those of the settings",
     )
     parser.add_argument(
         "--workers",

@@ -7,24 +7,37 @@ The simulator (`settings`, `scene`, `profiles`, `render`), the residual that a n
 
 from __future__ import annotations
 
+from steerable.tasks.lensing.cosmology import angular_diameter_distance, einstein_radius
 from steerable.tasks.lensing.dataset import LensData, load, observe, simulate, simulate_files
+from steerable.tasks.lensing.draw import SPLITS, draw_scenes
+from steerable.tasks.lensing.drawn import Drawn
 from steerable.tasks.lensing.floor import LinearFloor
+from steerable.tasks.lensing.published import published_settings
+from steerable.tasks.lensing.render import render
 from steerable.tasks.lensing.residual import BANNER
-from steerable.tasks.lensing.scene import MACRO, SPLITS, Scene, draw_scenes
-from steerable.tasks.lensing.settings import CLASSES, LensSettings
+from steerable.tasks.lensing.scene import MACRO, Part, Scene, smooth_scene
+from steerable.tasks.lensing.settings import CLASSES, KINDS, LensSettings
 
 __all__ = [
     "BANNER",
     "CLASSES",
+    "KINDS",
     "MACRO",
     "SPLITS",
+    "Drawn",
     "LensData",
     "LensSettings",
     "LinearFloor",
+    "Part",
     "Scene",
+    "angular_diameter_distance",
     "draw_scenes",
+    "einstein_radius",
     "load",
     "observe",
+    "published_settings",
+    "render",
     "simulate",
     "simulate_files",
+    "smooth_scene",
 ]

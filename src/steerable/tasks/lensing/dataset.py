@@ -18,16 +18,17 @@ from steerable.data.shards.plan import Plan, source_digest
 from steerable.data.shards.read import read_shards
 from steerable.data.shards.workers import one_thread
 from steerable.data.shards.write import Written, join, write_shards
-from steerable.tasks.lensing.render import draw_noise, noise_level, render
+from steerable.tasks.lensing.draw import SPLITS, draw_scenes
+from steerable.tasks.lensing.drawn import Drawn
+from steerable.tasks.lensing.render import add_noise, noise_level, render
 from steerable.tasks.lensing.residual import BANNER, network_input, smooth_residual
-from steerable.tasks.lensing.scene import SPLITS, Scene, draw_scenes
-from steerable.tasks.lensing.settings import CLASSES, LensSettings
+from steerable.tasks.lensing.settings import KINDS, LensSettings
 
 __all__ = ["LensData", "load", "observe", "rows", "simulate", "simulate_files"]
 
 _SCENES = 16  # scenes of one class rendered at a time; bounds the memory, and is part of what defines the last bit
 _SHARD = 256  # scenes of a shard, about
-_NOT_DATA = ("demo", "report", "pictures", "table", "train", "metrics", "evaluate", "floor", "__init__")
+_NOT_DATA = ("demo", "report", "pictures", "table", "train", "metrics", "evaluate", "floor", "shortcut", "__init__")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,12 +39,11 @@ class LensData:
         image: [N, n, n] float32, noisy image; the peak of the noise-free one is sigma * peak_snr.
         residual: [N, n, n] float32, (image - smooth model) / sigma.
         sigma: [N] float32, standard deviation of the noise.
-        label: [N] int64, index into `classes`.
+        label: [N] int64, index into `settings.classes`.
         macro: [N, 14] float64, true parameters of the smooth lens, columns `MACRO`.
         log10_axion_mass: [N] float64, log10 (mass / eV); 0 where there is no vortex.
         settings: what was simulated.
         seed, split: the seed and the name of the split.
-        classes: names in label order.
         ids: N names such as "train/cdm/17": split, class, number of the image in it.
         fit_residual: [N, n, n] float32 after the blind fit; None where it was not run.
         fit_chi2: [N] chi2 per pixel of the blind fit; None where it was not run.
@@ -59,7 +59,6 @@ class LensData:
     settings: LensSettings
     seed: int
     split: str
-    classes: tuple[str, ...] = CLASSES
     ids: tuple[str, ...] = ()
     fit_residual: Tensor | None = None
     fit_chi2: Tensor | None = None
@@ -67,6 +66,11 @@ class LensData:
 
     def __len__(self) -> int:
         return int(self.label.shape[0])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names in label order."""
+        return self.settings.classes
 
     def inputs(self) -> Tensor:
         """[N, 1, n, n] network input, asinh(residual / 2)."""
@@ -79,7 +83,7 @@ class LensData:
 
 
 def observe(
-    scene: Scene, settings: LensSettings, *, noise: bool = True, sigma: Tensor | None = None
+    scene: Drawn, settings: LensSettings, *, noise: bool = True, sigma: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """(image, residual, sigma) of the scenes: [B, n, n], [B, n, n], [B], float32.
 
@@ -93,7 +97,7 @@ def observe(
     image = render(scene, settings)
     sigma = noise_level(image, settings) if sigma is None else sigma
     if noise:
-        image = image + sigma[:, None, None] * draw_noise(scene, settings)
+        image = add_noise(image, sigma, scene, settings)
     return image, smooth_residual(image, sigma, scene.macro, settings), sigma
 
 
@@ -102,38 +106,33 @@ def rows(settings: LensSettings, label_name: str, indices: range, seed: int, spl
 
     This is all that a data set knows of the simulator: a column that is added here is written and read.
     """
-    scene = draw_scenes(settings, CLASSES.index(label_name), indices, seed=seed, split=split)
+    scene = draw_scenes(settings, settings.classes.index(label_name), indices, seed=seed, split=split)
     image, residual, sigma = observe(scene, settings)
-    vortex = scene.vortex_half_length > 0
-    mass = torch.where(vortex, -22.0 - torch.log10(scene.vortex_half_length.clamp_min(1e-30) / 0.03), 0.0)
+    mass = scene.log10_axion_mass
     return {"image": image, "residual": residual, "sigma": sigma, "macro": scene.macro, "log10_axion_mass": mass}
 
 
-def _block(settings: LensSettings, classes: Sequence[str], label: int, indices: range, seed: int, split: str) -> Block:
+def _block(settings: LensSettings, label: int, indices: range, seed: int, split: str) -> Block:
     """Rows of one class, with id and label."""
-    name = classes[label]
+    name = settings.classes[label]
     ids = [f"{split}/{name}/{index}" for index in indices]
     labels = torch.full((len(indices),), label, dtype=torch.int64)
     return {"id": ids, "label": labels, **rows(settings, name, indices, seed, split)}
 
 
-def _blocks(
-    split: str, start: int, stop: int, settings: LensSettings, classes: tuple[str, ...], seed: int
-) -> Iterator[Block]:
+def _blocks(split: str, start: int, stop: int, settings: LensSettings, seed: int) -> Iterator[Block]:
     """Rows `start` to `stop` of a split: row r is image r // K of class r % K, so every shard has all K classes."""
-    k = len(classes)
+    k = len(settings.classes)
     for first in range(start // k, stop // k, _SCENES):
         indices = range(first, min(first + _SCENES, stop // k))
-        parts = [_block(settings, classes, label, indices, seed, split) for label in range(k)]
+        parts = [_block(settings, label, indices, seed, split) for label in range(k)]
         mixed: Block = {"id": [part["id"][i] for i in range(len(indices)) for part in parts]}
         names = [name for name in parts[0] if name != "id"]
         yield mixed | {name: torch.stack([part[name] for part in parts], 1).flatten(0, 1) for name in names}
 
 
-def _checked(
-    n_per_class: dict[str, int], settings: LensSettings | None, classes: Sequence[str] | None
-) -> tuple[LensSettings, tuple[str, ...]]:
-    """Settings and classes, with their defaults.
+def _checked(n_per_class: dict[str, int], settings: LensSettings | None, classes: Sequence[str] | None) -> LensSettings:
+    """Settings with their defaults, for these classes.
 
     Raises:
         InputError: an unknown split or class, a class twice, no images.
@@ -144,14 +143,17 @@ def _checked(
         raise InputError(f"simulate: got splits {sorted(n_per_class)}; expected some of {', '.join(SPLITS)}.")
     if min(n_per_class.values()) < 1:
         raise InputError(f"simulate: images of each class are {n_per_class}; expected at least 1 in each split.")
-    chosen = tuple(getattr(settings, "classes", CLASSES) if classes is None else classes)
+    chosen = settings.classes if classes is None else tuple(classes)
     for name in chosen:
-        if name not in CLASSES:
-            hint = did_you_mean(name, CLASSES)
-            raise InputError(f"simulate: there is no class '{name}'; expected some of {', '.join(CLASSES)}.{hint}")
+        if name not in KINDS:
+            hint = did_you_mean(name, KINDS)
+            raise InputError(f"simulate: there is no class '{name}'; expected some of {', '.join(KINDS)}.{hint}")
     if not chosen or len(set(chosen)) < len(chosen):
         raise InputError(f"simulate: got classes {list(chosen)}; expected each of them once, at least one.")
-    return settings, chosen
+    try:
+        return dataclasses.replace(settings, classes=chosen)
+    except ValueError as e:  # a kind that the published models lack
+        raise InputError(f"simulate: {e}.") from None
 
 
 def simulate(
@@ -174,28 +176,29 @@ def simulate(
         split: one of `SPLITS`.
         settings: defaults to `LensSettings()`.
         progress: called with (images done, images in all) after each chunk.
-        classes: names in label order; defaults to all.
+        classes: names in label order; defaults to those of the settings.
 
     Raises:
         InputError: what cannot be.
     """
-    settings, chosen = _checked({split: n_per_class}, settings, classes)
+    settings = _checked({split: n_per_class}, settings, classes)
+    chosen = settings.classes
     blocks: list[Block] = []
     done, total = 0, n_per_class * len(chosen)
     for label in range(len(chosen)):
         for start in range(0, n_per_class, _SCENES):
             indices = range(start, min(start + _SCENES, n_per_class))
-            blocks.append(_block(settings, chosen, label, indices, seed, split))
+            blocks.append(_block(settings, label, indices, seed, split))
             done += len(indices)
             if progress is not None:
                 progress(done, total)
-    return _lens_data(join(blocks), settings, seed, split, chosen)
+    return _lens_data(join(blocks), settings, seed, split)
 
 
-def _lens_data(block: Block, settings: LensSettings, seed: int, split: str, classes: tuple[str, ...]) -> LensData:
+def _lens_data(block: Block, settings: LensSettings, seed: int, split: str) -> LensData:
     names = {f.name for f in dataclasses.fields(LensData)}
     tensors = {name: value for name, value in block.items() if name in names}
-    return LensData(**tensors, settings=settings, seed=seed, split=split, classes=classes, ids=tuple(block["id"]))
+    return LensData(**tensors, settings=settings, seed=seed, split=split, ids=tuple(block["id"]))
 
 
 def simulate_files(
@@ -221,23 +224,23 @@ def simulate_files(
         seed: any integer.
         settings: defaults to `LensSettings()`.
         progress: called with (images done, images in all).
-        classes: names in label order; defaults to all.
+        classes: names in label order; defaults to those of the settings.
         workers: processes that simulate, one thread each; the bytes do not depend on it.
         start: called once with (shards that are there, shards in all).
 
     Raises:
         InputError: what cannot be, and what `write_shards` refuses.
     """
-    settings, chosen = _checked(n_per_class, settings, classes)
+    settings = _checked(n_per_class, settings, classes)
+    chosen = settings.classes
     with one_thread():  # one image says which columns there are
-        probe = _block(settings, chosen, 0, range(1), seed, next(iter(n_per_class)))
+        probe = _block(settings, 0, range(1), seed, next(iter(n_per_class)))
     plan = Plan(
         parts={split: count * len(chosen) for split, count in n_per_class.items()},
         columns=columns_of(probe),
         seed=seed,
         parameters={
             "task": "lensing",
-            "classes": list(chosen),
             "settings": settings.to_dict(),
             "scenes_at_a_time": _SCENES,
         },
@@ -245,7 +248,7 @@ def simulate_files(
         description=f"Simulated strong gravitational lenses of the classes {', '.join(chosen)}. {BANNER}",
         code=source_digest(Path(__file__).parent, _NOT_DATA),
     )
-    make = functools.partial(_blocks, settings=settings, classes=chosen, seed=seed)
+    make = functools.partial(_blocks, settings=settings, seed=seed)
     return write_shards(folder, plan, make, workers=workers, progress=progress, start=start)
 
 
@@ -262,21 +265,20 @@ def load(path: str | Path, verify: bool = True) -> LensData:
     """
     manifest, split = find_part(path)
     found: dict[str, Any] = manifest.parameters
-    if found.get("task") != "lensing" or not {"classes", "settings"} <= set(found):
+    if found.get("task") != "lensing" or "settings" not in found:
         raise InputError(
             f"'{path}' was made by the task {found.get('task')!r}; expected 'lensing'. Make it with "
             "`steerable simulate lensing`."
         )
     try:
         settings = LensSettings.from_dict(found["settings"])
-        settings, classes = _checked({split: 1}, settings, found["classes"])
     except (TypeError, ValueError) as e:
         raise InputError(f"'{path}' has settings that this steerable does not know ({e}). Make it again.") from None
     block = read_shards(path, verify=verify)
     needed = [f.name for f in dataclasses.fields(LensData) if f.type == "Tensor"]
     if missing := [name for name in ("id", *needed) if name not in block]:
         raise InputError(f"'{path}' lacks the column '{missing[0]}'; expected {needed}. Make it again.")
-    label = block["label"]
+    label, classes = block["label"], settings.classes
     if int(label.min()) < 0 or int(label.max()) >= len(classes):
         raise InputError(
             f"'{path}': labels are {int(label.min())} to {int(label.max())}; expected 0 to {len(classes) - 1}. Make it "
@@ -285,4 +287,4 @@ def load(path: str | Path, verify: bool = True) -> LensData:
     order = torch.argsort(label, stable=True)
     ids: list[str] = block["id"]
     block = {name: value[order] for name, value in block.items() if isinstance(value, Tensor)}
-    return _lens_data({"id": [ids[i] for i in order.tolist()], **block}, settings, manifest.seed, split, classes)
+    return _lens_data({"id": [ids[i] for i in order.tolist()], **block}, settings, manifest.seed, split)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from steerable.tasks.lensing.dataset import LensData, observe
+from steerable.tasks.lensing.draw import draw_scenes
+from steerable.tasks.lensing.drawn import Drawn
 from steerable.tasks.lensing.metrics import (
     accuracy,
     changed_predictions,
@@ -20,8 +22,7 @@ from steerable.tasks.lensing.metrics import (
 )
 from steerable.tasks.lensing.render import noise_level, render
 from steerable.tasks.lensing.residual import network_input
-from steerable.tasks.lensing.scene import Scene, draw_scenes
-from steerable.tasks.lensing.settings import CLASSES, LensSettings
+from steerable.tasks.lensing.settings import LensSettings
 from steerable.tasks.lensing.train import turn_d4
 
 __all__ = ["AngleCurve", "Evaluation", "angle_curve", "difference", "evaluate", "evaluate_data", "turned_inputs"]
@@ -83,7 +84,7 @@ def difference(one: Evaluation, other: Evaluation) -> tuple[float, float]:
 
 
 def turned_inputs(
-    scenes: list[Scene], settings: LensSettings, degrees: float, noise: bool, sigmas: list[Tensor] | None = None
+    scenes: list[Drawn], settings: LensSettings, degrees: float, noise: bool, sigmas: list[Tensor] | None = None
 ) -> Tensor:
     """[N, 1, n, n] inputs of scenes that are turned and then **simulated again**: nothing is interpolated.
 
@@ -98,7 +99,7 @@ def turned_inputs(
     return torch.cat(rows)
 
 
-def noise_levels(scenes: list[Scene], settings: LensSettings) -> list[Tensor]:
+def noise_levels(scenes: list[Drawn], settings: LensSettings) -> list[Tensor]:
     """Standard deviation of the noise [B] of each batch of scenes, upright."""
     return [noise_level(render(scene, settings), settings) for scene in scenes]
 
@@ -145,7 +146,7 @@ def angle_curve(
     done, total = 0, sum(len(grid) for grid in grids)
     results: list[dict[str, list[float]]] = []
     for grid, count, noise in zip(grids, per_class, (False, True), strict=True):
-        scenes = [draw_scenes(settings, k, range(count), seed=seed, split="test") for k in range(len(CLASSES))]
+        scenes = [draw_scenes(settings, k, range(count), seed=seed, split="test") for k in range(len(settings.classes))]
         label = torch.cat([scene.label for scene in scenes])
         values: dict[str, list[float]] = {name: [] for name in models}
         upright: dict[str, Tensor] = {}
@@ -160,5 +161,5 @@ def angle_curve(
             if progress is not None:
                 progress(done, total)
         results.append(values)
-    counts = (per_class[0] * len(CLASSES), per_class[1] * len(CLASSES))
+    counts = (per_class[0] * len(settings.classes), per_class[1] * len(settings.classes))
     return AngleCurve(grids[0], results[0], grids[1], results[1], counts)

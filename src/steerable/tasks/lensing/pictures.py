@@ -9,16 +9,23 @@ import torch
 from torch import Tensor, nn
 
 from steerable.tasks.lensing.dataset import observe
+from steerable.tasks.lensing.draw import draw_scenes
+from steerable.tasks.lensing.drawn import Drawn
 from steerable.tasks.lensing.evaluate import AngleCurve, Evaluation, turned_inputs
-from steerable.tasks.lensing.scene import draw_scenes
-from steerable.tasks.lensing.settings import CLASSES, LensSettings
+from steerable.tasks.lensing.settings import LensSettings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["angle_picture", "confusion_picture", "feature_picture", "sample_picture", "turn_smoothly"]
 
-NAMES = {"none": "smooth lens", "cdm": "sub-halos (CDM)", "vortex": "axion vortex"}
+NAMES = {
+    "none": "smooth lens",
+    "cdm": "sub-halos (CDM)",
+    "wdm": "sub-halos (WDM)",
+    "sidm": "sub-halos (SIDM)",
+    "vortex": "axion vortex",
+}
 _COLOURS = ("#2a6fbb", "#c8553d", "#e0a030", "#4c8c4a")
 _MARKS = ("o", "s", "^", "d")
 
@@ -57,11 +64,11 @@ def sample_picture(settings: LensSettings, seed: int = 0, examples: int = 2) -> 
     """One row a class: noisy image, residual, and the residual with the true clumps drawn in."""
     from matplotlib.patches import Circle
 
-    figure = _figure(2.1 * 3 * examples, 2.25 * len(CLASSES))
-    grid = figure.subplots(len(CLASSES), 3 * examples, squeeze=False)
+    figure = _figure(2.1 * 3 * examples, 2.25 * len(settings.classes))
+    grid = figure.subplots(len(settings.classes), 3 * examples, squeeze=False)
     half = settings.pixels * settings.pixel_scale / 2
     extent = (-half, half, -half, half)
-    for label, name in enumerate(CLASSES):
+    for label, name in enumerate(settings.classes):
         scene = draw_scenes(settings, label, range(examples), seed=seed, split="test")
         image, residual, _ = observe(scene, settings)
         for i in range(examples):
@@ -69,11 +76,10 @@ def sample_picture(settings: LensSettings, seed: int = 0, examples: int = 2) -> 
             cells[0].imshow(image[i].clamp_min(0).sqrt().numpy(), cmap="inferno", extent=extent)
             for cell in cells[1:]:
                 cell.imshow(residual[i].numpy(), cmap="RdBu_r", vmin=-6, vmax=6, extent=extent)
-            for (x, y), mass in zip(scene.halo_position[i].tolist(), scene.halo_mass[i].tolist(), strict=True):
-                if mass > 0:
-                    cells[2].add_patch(Circle((x, y), 1.5 * mass**0.5, fill=False, color="black", linewidth=0.8))
-            if float(scene.vortex_mass[i]) > 0:
-                length, angle = scene.vortex_half_length[i], scene.vortex_angle[i]
+            for x, y, mass in halo_circles(scene, i):
+                cells[2].add_patch(Circle((x, y), 1.5 * mass**0.5, fill=False, color="black", linewidth=0.8))
+            angle, length = scene.vortex[i]
+            if length > 0:
                 x, y = float(length * angle.cos()), float(length * angle.sin())
                 cells[2].plot([-x, x], [-y, y], color="black", linewidth=1.2)
             for cell, title in zip(cells, ("image (sqrt)", "residual, ±6σ", "residual + truth"), strict=True):
@@ -86,20 +92,34 @@ def sample_picture(settings: LensSettings, seed: int = 0, examples: int = 2) -> 
     return _png(figure)
 
 
-def confusion_picture(results: dict[str, Evaluation]) -> bytes:
+def halo_circles(drawn: Drawn, i: int) -> list[tuple[float, float, float]]:
+    """(x, y, mass in arcsec^2) of the sub-halos of scene `i`; none for a vortex."""
+    part = drawn.clumps()
+    if part is None or float(drawn.vortex[i, 1]) > 0:
+        return []
+    v = {name: value[i] for name, value in part.values.items()}
+    if part.kind == "PJAFFE":
+        mass = 2.0 * v["sigma0"] * v["Ra"] * v["Rs"]
+    else:
+        mass = v["theta_E"] ** 2 if part.kind == "POINT_MASS" else v["Rs"] * v["alpha_Rs"]
+    rows = torch.stack((v["center_x"], v["center_y"], mass), 1).tolist()
+    return [(x, y, m) for x, y, m in rows if m > 0]
+
+
+def confusion_picture(results: dict[str, Evaluation], classes: tuple[str, ...]) -> bytes:
     """Confusion matrices side by side: rows are the truth, in per cent of each row."""
     figure = _figure(3.3 * len(results), 3.5)
     for cell, (name, result) in zip(figure.subplots(1, len(results), squeeze=False)[0], results.items(), strict=True):
         share = 100.0 * result.confusion / result.confusion.sum(1, keepdim=True).clamp_min(1)
         cell.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=100)
-        for row in range(len(CLASSES)):
-            for column in range(len(CLASSES)):
+        for row in range(len(classes)):
+            for column in range(len(classes)):
                 value = float(share[row, column])
                 cell.text(
                     column, row, f"{value:.0f}", ha="center", va="center", color="white" if value > 55 else "black"
                 )
-        cell.set_xticks(range(len(CLASSES)), CLASSES)
-        cell.set_yticks(range(len(CLASSES)), CLASSES)
+        cell.set_xticks(range(len(classes)), classes)
+        cell.set_yticks(range(len(classes)), classes)
         cell.set_xlabel("predicted")
         cell.set_ylabel("true (% of the row)")
         cell.set_title(name, fontsize=10)
@@ -141,7 +161,7 @@ def feature_picture(
         seed: of the scene.
         angles: degrees, the first of which is the reference.
     """
-    scene = draw_scenes(settings, CLASSES.index("cdm"), [1], seed=seed, split="test")
+    scene = draw_scenes(settings, 1, [1], seed=seed, split="test")
     inputs = [turned_inputs([scene], settings, float(angle), noise=False)[0, 0] for angle in angles]
     figure = _figure(2.15 * len(angles) + 1.2, 2.2 * (1 + 2 * len(models)))
     grid = figure.subplots(1 + 2 * len(models), len(angles), squeeze=False)

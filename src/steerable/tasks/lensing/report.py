@@ -74,7 +74,7 @@ def _pictures(
             "noise; this is what the networks see. Right: the same, with the true sub-halos (area as mass) or vortex.",
         ),
         (
-            lambda: confusion_picture({row.entrant.name: row.test for row in result.rows}),
+            lambda: confusion_picture({row.entrant.name: row.test for row in result.rows}, settings.classes),
             "Confusion matrices of the three networks",
             "Confusion on the test split, per cent of each true class.",
         ),

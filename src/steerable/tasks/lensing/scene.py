@@ -1,191 +1,279 @@
-"""A batch of lens scenes: all parameters, none of the pixels."""
+"""A batch of lens scenes: what bends the light and what shines, none of the pixels."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from steerable.tasks.lensing.settings import CLASSES, LensSettings
+from steerable.tasks.lensing.light_path import add_deflection, surface_brightness
+from steerable.tasks.lensing.profiles import LENSES, SOURCES
+from steerable.tasks.lensing.psf import blur, gaussian_matrix
 
-__all__ = ["MACRO", "SPLITS", "Scene", "draw_scenes", "halo_masses", "mean_halo_mass"]
+__all__ = ["MACRO", "Part", "Scene", "smooth_scene", "turn_macro"]
 
 MACRO = (
     "theta_e", "e1", "e2", "g1", "g2", "lens_x", "lens_y", "source_x", "source_y",
     "source_radius", "sersic_index", "source_e1", "source_e2", "amplitude",
 )  # fmt: skip
-"""Columns of `Scene.macro`: the fourteen parameters of a smooth lens and its source."""
+"""Columns of a macro model: the fourteen parameters of a smooth lens (SIE and shear) and its Sersic source."""
 
-SPLITS = ("train", "validation", "test")
-
-_VECTORS = ((5, 6), (7, 8))  # columns that turn with the sky
+_VECTORS = ((5, 6), (7, 8))  # columns of MACRO that turn with the sky
 _SPIN_2 = ((1, 2), (3, 4), (11, 12))  # columns that turn twice as fast
 
 
 @dataclasses.dataclass(frozen=True)
-class Scene:
-    """B scenes, all in float64. Turning a scene turns its parameters, so a turned sky is simulated, not resampled.
+class Part:
+    """One lens or source of B scenes, or K of one kind in each.
 
     Attributes:
-        label: [B] int64, index into `CLASSES`.
-        macro: [B, 14], columns `MACRO`; theta_e is that of the total mass, clumps included.
-        mass_inside: [B] clump mass inside theta_e (squared Einstein radius, arcsec^2): taken from the smooth part.
-        halo_position: [B, K, 2] arcsec; rows are sorted by falling mass and padded with zeros.
-        halo_mass: [B, K] squared Einstein radii, arcsec^2; 0 pads.
-        vortex_angle, vortex_half_length: [B] direction in radians and half length in arcsec of the line.
-        vortex_mass: [B] total mass of the line, squared Einstein radius in arcsec^2; 0 without a vortex.
-        seed: [B] int64, seeds of the noise.
-        turn: number of degrees, counter-clockwise, by which the batch was turned since it was drawn.
+        kind: a key of `profiles.LENSES` or `profiles.SOURCES`, such as "SIE".
+        values: by parameter, [B], or [B, K] for many round lenses; the strength of those that are not there is 0.
     """
 
-    label: Tensor
-    macro: Tensor
-    mass_inside: Tensor
-    halo_position: Tensor
-    halo_mass: Tensor
-    vortex_angle: Tensor
-    vortex_half_length: Tensor
-    vortex_mass: Tensor
-    seed: Tensor
+    kind: str
+    values: dict[str, Tensor]
+
+    def map(self, function: Any) -> Part:
+        """The part with `function` applied to every tensor."""
+        return Part(self.kind, {name: function(value) for name, value in self.values.items()})
+
+    def turned(self, angle: float) -> Part:
+        """The part after a turn of the sky by `angle` radians, counter-clockwise about the origin."""
+        profile = LENSES[self.kind] if self.kind in LENSES else SOURCES[self.kind]
+        values = dict(self.values)
+        for names, factor in ((profile.centre, 1), (profile.spin_2, 2)):
+            if names:
+                (a, b), cos, sin = (self.values[n] for n in names), math.cos(factor * angle), math.sin(factor * angle)
+                values[names[0]], values[names[1]] = cos * a - sin * b, sin * a + cos * b
+        return Part(self.kind, values)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """B scenes of one composition. Turning a scene turns its parameters: a turned sky is computed, not resampled.
+
+    Lengths are arcsec, x to the right and y **up**, the origin in the middle of an image.
+
+    Attributes:
+        lens: what bends the light, in one plane; deflections add.
+        source: what shines, behind the lens; brightnesses add.
+        turn: degrees, counter-clockwise, by which the scenes were turned since they were made.
+    """
+
+    lens: tuple[Part, ...]
+    source: tuple[Part, ...]
     turn: float = 0.0
 
     def __len__(self) -> int:
-        return int(self.label.shape[0])
+        return int(next(iter((*self.lens, *self.source)[0].values.values())).shape[0])
 
-    def _tensors(self) -> dict[str, Tensor]:
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "turn"}
+    def __getitem__(self, index: int | slice | Tensor | list[int]) -> Scene:
+        """Scenes chosen along the batch by an integer, a slice, a list of integers or a tensor (integer or mask)."""
+        if isinstance(index, int):
+            if not -len(self) <= index < len(self):
+                raise IndexError(f"Scene: index {index} of a batch of {len(self)}; expected {-len(self)} or more, below"
+                                 f" {len(self)}")  # fmt: skip
+            index = [index]
+        return self._map(lambda value: value[index])
 
-    def __getitem__(self, index: slice | Tensor | list[int]) -> Scene:
-        """Scenes chosen by a slice, a list of integers or a tensor (integer or mask) along the batch."""
-        return Scene(**{name: value[index] for name, value in self._tensors().items()}, turn=self.turn)
+    def __iter__(self) -> Iterator[Scene]:
+        return (self[i] for i in range(len(self)))
+
+    def _map(self, function: Any) -> Scene:
+        lens, source = (tuple(part.map(function) for part in parts) for parts in (self.lens, self.source))
+        return Scene(lens, source, self.turn)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of the parameters."""
+        return next(iter((*self.lens, *self.source)[0].values.values())).dtype
+
+    def to(self, *args: Any, **kwargs: Any) -> Scene:
+        """The scenes on another device or in another dtype, as `torch.Tensor.to` takes them."""
+        return self._map(lambda value: value.to(*args, **kwargs))
 
     def turned(self, degrees: float) -> Scene:
-        """The same scenes after the sky is turned counter-clockwise by `degrees` about the centre of the image."""
+        """The same scenes after the sky is turned counter-clockwise by `degrees` about the origin."""
         angle = math.radians(degrees)
-        cos, sin = math.cos(angle), math.sin(angle)
-        cos2, sin2 = math.cos(2 * angle), math.sin(2 * angle)
-        macro = self.macro.clone()
-        for columns, c, s in [(v, cos, sin) for v in _VECTORS] + [(v, cos2, sin2) for v in _SPIN_2]:
-            a, b = (self.macro[:, column] for column in columns)
-            macro[:, columns[0]], macro[:, columns[1]] = c * a - s * b, s * a + c * b
-        x, y = self.halo_position.unbind(-1)
-        return dataclasses.replace(
-            self,
-            macro=macro,
-            halo_position=torch.stack((cos * x - sin * y, sin * x + cos * y), -1),
-            vortex_angle=self.vortex_angle + angle,
-            turn=(self.turn + degrees) % 360.0,
+        lens, source = (tuple(part.turned(angle) for part in parts) for parts in (self.lens, self.source))
+        return Scene(lens, source, (self.turn + degrees) % 360.0)
+
+    def deflection(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
+        """Deflection angle in arcsec at points that all scenes share.
+
+        Args:
+            x: horizontal coordinates in arcsec, tensor, array or number of any shape S.
+            y: vertical coordinates, the same shape.
+
+        Returns:
+            Two tensors [B, *S], in the dtype of `x` where that is a tensor of floats, else in that of the scene.
+
+        Raises:
+            ValueError: coordinates of different shapes.
+        """
+        x, y = self._points(x, y)
+        flat = add_deflection(self.lens, x.reshape(1, -1), y.reshape(1, -1), len(self))
+        return flat[0].reshape(len(self), *x.shape), flat[1].reshape(len(self), *x.shape)
+
+    def brightness(self, x: Any, y: Any) -> Tensor:
+        """Surface brightness [B, *S] seen at points of shape S (see `deflection`), before any point-spread function."""
+        x, y = self._points(x, y)
+        return surface_brightness(self.lens, self.source, x.reshape(1, -1), y.reshape(1, -1), len(self)).reshape(
+            len(self), *x.shape
         )
 
+    def image(
+        self,
+        pixels: int,
+        pixel_scale: float,
+        fwhm: float | None = None,
+        *,
+        supersampling: int = 1,
+        dtype: torch.dtype | None = None,
+        engine: str = "torch",
+    ) -> Tensor:
+        """Images [B, pixels, pixels], flux per pixel, **row 0 the lowest y**, as lenstronomy has them.
 
-def mean_halo_mass(settings: LensSettings) -> float:
-    """Mean of the sub-halo mass function in solar masses."""
-    low, high = settings.halo_masses
+        Args:
+            pixels: side of the image; its middle is the origin.
+            pixel_scale: arcsec per pixel.
+            fwhm: full width at half maximum of a Gaussian point-spread function, arcsec; None for none.
+            supersampling: points along each side of a pixel; their mean is what the pixel sees.
+            dtype: of the computation; defaults to that of the scene.
+            engine: "torch", or "lenstronomy" (an extra; not differentiable, float64, on the CPU).
 
-    def moment(power: float) -> float:
-        return math.log(high / low) if abs(power) < 1e-9 else (high**power - low**power) / power
+        Raises:
+            ValueError: sizes that are not positive, a point-spread function wider than the image, an unknown engine.
+        """
+        if engine not in ("torch", "lenstronomy"):
+            raise ValueError(f"Scene.image: engine={engine!r}; expected 'torch' or 'lenstronomy'")
+        if pixels < 1 or not 0 < pixel_scale < math.inf or supersampling < 1:
+            raise ValueError(
+                f"Scene.image: pixels={pixels}, pixel_scale={pixel_scale}, supersampling={supersampling}; expected all "
+                "above 0"
+            )
+        dtype = self.dtype if dtype is None else dtype
+        psf = None if not fwhm else gaussian_matrix(pixels, fwhm / pixel_scale)
+        if engine == "lenstronomy":
+            from steerable.tasks.lensing.lenstronomy import their_image
 
-    return moment(2.0 - settings.halo_slope) / moment(1.0 - settings.halo_slope)
+            return their_image(self, pixels, pixel_scale, fwhm, supersampling).to(dtype)
+        scene, n = self.to(dtype), pixels * supersampling
+        device = next(iter((*self.lens, *self.source)[0].values.values())).device
+        ticks = (torch.arange(n, dtype=torch.float64, device=device) - (n - 1) / 2) * (pixel_scale / supersampling)
+        ticks = ticks.to(dtype)
+        image = surface_brightness(scene.lens, scene.source, ticks[None, :], ticks[:, None], len(self))
+        if supersampling > 1:
+            image = image.unflatten(-1, (pixels, supersampling)).unflatten(-3, (pixels, supersampling)).mean((-3, -1))
+        if psf is not None:
+            image = blur(image, psf.to(image))
+        return image * pixel_scale**2
+
+    def _points(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
+        tensor = isinstance(x, Tensor) and x.is_floating_point()
+        x = torch.as_tensor(x) if tensor else torch.as_tensor(x, dtype=self.dtype)
+        y = torch.as_tensor(y).to(x)
+        if x.shape != y.shape:
+            raise ValueError(f"Scene: points x {list(x.shape)} and y {list(y.shape)}; expected one shape for both")
+        return x, y
+
+    @staticmethod
+    def cat(scenes: Sequence[Scene]) -> Scene:
+        """One batch of several; many clumps are padded with clumps of strength 0.
+
+        Raises:
+            ValueError: no scenes, or scenes of different compositions or turns.
+        """
+        made = {(tuple(p.kind for p in s.lens), tuple(p.kind for p in s.source), s.turn) for s in scenes}
+        if len(made) != 1:
+            raise ValueError(
+                f"Scene.cat: {len(scenes)} scenes of {len(made)} compositions {sorted(made)}; expected one"
+            )
+        first = scenes[0]
+        lens = tuple(_cat_parts([s.lens[i] for s in scenes]) for i in range(len(first.lens)))
+        source = tuple(_cat_parts([s.source[i] for s in scenes]) for i in range(len(first.source)))
+        return Scene(lens, source, first.turn)
+
+    @classmethod
+    def from_lenstronomy(
+        cls,
+        lens_model_list: Sequence[str],
+        kwargs_lens: Sequence[Any],
+        source_model_list: Sequence[str] = (),
+        kwargs_source: Sequence[Any] = (),
+        *,
+        dtype: torch.dtype = torch.float64,
+    ) -> Scene:
+        """Scenes from lenstronomy's lists and keyword arguments: SIE, EPL, SHEAR, POINT_MASS, NFW, PJAFFE lenses and
+        SERSIC, SERSIC_ELLIPSE sources.
+
+        A value is a number, or an array or tensor [B] for B scenes; tensors keep their gradients. A list of lists of
+        keyword arguments is a batch too, scene by scene.
+
+        Raises:
+            ValueError: another profile, lists of different lengths, a parameter that is missing, unknown, not finite
+                or without physical sense.
+        """
+        from steerable.tasks.lensing.lenstronomy import read
+
+        return read(lens_model_list, kwargs_lens, source_model_list, kwargs_source, dtype)
+
+    def to_lenstronomy(self) -> tuple[list[str], list[dict[str, Any]], list[str], list[dict[str, Any]]]:
+        """(lens_model_list, kwargs_lens, source_model_list, kwargs_source), as `from_lenstronomy` reads them.
+
+        Values are floats for one scene, float64 arrays [B] for more; `scene[i].to_lenstronomy()` gives one of many.
+        Clumps of strength 0 are left out where all scenes have none.
+        """
+        from steerable.tasks.lensing.lenstronomy import write
+
+        return write(self)
 
 
-def halo_masses(uniform: Tensor, settings: LensSettings) -> Tensor:
-    """Masses in solar masses from uniform numbers in [0, 1): inverse of the cumulative mass function."""
-    low, high = settings.halo_masses
-    power = 1.0 - settings.halo_slope
-    if abs(power) < 1e-9:
-        return low * (high / low) ** uniform
-    return (low**power + uniform * (high**power - low**power)) ** (1.0 / power)
+def _cat_parts(parts: Sequence[Part]) -> Part:
+    """Parts one after the other along the batch, padded to one number of clumps."""
+    values: dict[str, Tensor] = {}
+    for name in parts[0].values:
+        rows = [part.values[name] for part in parts]
+        if rows[0].ndim == 2:
+            width = max(row.shape[1] for row in rows)
+            # a pad copies a legal value (radii above 0); its strength is made 0 below
+            fill = 0.0 if name == LENSES[parts[0].kind].strength else 1.0
+            fill = 0.0 if name in LENSES[parts[0].kind].centre else fill
+            rows = [torch.cat((row, row.new_full((row.shape[0], width - row.shape[1]), fill)), 1) for row in rows]
+        values[name] = torch.cat(rows)
+    if "Ra" in values and values["Ra"].ndim == 2:  # a pseudo-Jaffe pad with core = cut would divide by 0
+        values["Rs"] = torch.where(values["sigma0"] == 0, 2.0 * values["Ra"], values["Rs"])
+    return Part(parts[0].kind, values)
 
 
-def _image_seed(seed: int, split: str, label: int, index: int, use: str) -> int:
-    """63-bit seed of one image: depends on nothing but its own place, so neither on batch nor on data set size."""
-    digest = hashlib.blake2b(f"{seed}/{split}/{CLASSES[label]}/{index}/{use}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+def smooth_scene(macro: Tensor) -> Scene:
+    """The smooth lenses and sources of parameters [B, 14] in the order of `MACRO`; the shear acts about the lens."""
+    v = dict(zip(MACRO, macro.unbind(-1), strict=True))
+    lens_centre = {"center_x": v["lens_x"], "center_y": v["lens_y"]}
+    return Scene(
+        (
+            Part("SIE", {"theta_E": v["theta_e"], "e1": v["e1"], "e2": v["e2"], **lens_centre}),
+            Part("SHEAR", {"gamma1": v["g1"], "gamma2": v["g2"], "ra_0": v["lens_x"], "dec_0": v["lens_y"]}),
+        ),
+        (
+            Part(
+                "SERSIC_ELLIPSE",
+                {"amp": v["amplitude"], "R_sersic": v["source_radius"], "n_sersic": v["sersic_index"],
+                 "e1": v["source_e1"], "e2": v["source_e2"], "center_x": v["source_x"], "center_y": v["source_y"]},
+            ),
+        ),
+    )  # fmt: skip
 
 
-def _draw_one(label: int, generator: torch.Generator, settings: LensSettings, mass_unit: float) -> dict[str, Tensor]:
-    """Parameters of one scene; the macro numbers are drawn first and in the same way for every class."""
-    u = torch.rand(14, generator=generator, dtype=torch.float64).tolist()
-
-    def between(bounds: tuple[float, float], fraction: float) -> float:
-        return bounds[0] + (bounds[1] - bounds[0]) * fraction
-
-    def spin_2(bounds: tuple[float, float], size: float, direction: float) -> tuple[float, float]:
-        magnitude, angle = between(bounds, size), 2.0 * math.pi * direction
-        return magnitude * math.cos(angle), magnitude * math.sin(angle)
-
-    theta_e = between(settings.theta_e, u[0])
-    e1, e2 = spin_2(settings.ellipticity, u[1], u[2])
-    g1, g2 = spin_2(settings.shear, u[3], u[4])
-    source_e1, source_e2 = spin_2(settings.source_ellipticity, u[5], u[6])
-    offset, direction = settings.source_offset * math.sqrt(u[7]), 2.0 * math.pi * u[8]
-    macro = [
-        theta_e, e1, e2, g1, g2, 0.0, 0.0, offset * math.cos(direction), offset * math.sin(direction),
-        between(settings.source_radius, u[9]), between(settings.sersic_index, u[10]), source_e1, source_e2, 1.0,
-    ]  # fmt: skip
-    scene = {
-        "macro": torch.tensor(macro, dtype=torch.float64),
-        "mass_inside": torch.zeros((), dtype=torch.float64),
-        "halo_position": torch.zeros(0, 2, dtype=torch.float64),
-        "halo_mass": torch.zeros(0, dtype=torch.float64),
-        "vortex_angle": torch.zeros((), dtype=torch.float64),
-        "vortex_half_length": torch.zeros((), dtype=torch.float64),
-        "vortex_mass": torch.zeros((), dtype=torch.float64),
-    }
-    if CLASSES[label] == "cdm":
-        # Constant surface density: the mean mass inside theta_e is halo_fraction * theta_e^2, in the disc more.
-        total = settings.halo_fraction * settings.halo_field**2
-        rate = torch.tensor(total / (mean_halo_mass(settings) * mass_unit), dtype=torch.float64)
-        count = int(torch.poisson(rate, generator=generator))
-        draws = torch.rand(3, count, generator=generator, dtype=torch.float64)
-        mass = halo_masses(draws[0], settings) * mass_unit
-        mass, order = mass.sort(descending=True)
-        radius, angle = settings.halo_field * draws[1, order].sqrt(), 2.0 * math.pi * draws[2, order]
-        scene["halo_mass"] = mass
-        scene["halo_position"] = torch.stack((radius * angle.cos(), radius * angle.sin()), -1)
-        scene["mass_inside"] = mass[radius < theta_e].sum()
-    elif CLASSES[label] == "vortex":
-        half_length = 0.03 * 10.0 ** (-22.0 - between(settings.log10_axion_mass, u[11]))
-        mass = settings.vortex_fraction * theta_e**2
-        scene["vortex_half_length"] = torch.tensor(half_length, dtype=torch.float64)
-        scene["vortex_angle"] = torch.tensor(math.pi * u[12], dtype=torch.float64)
-        scene["vortex_mass"] = torch.tensor(mass, dtype=torch.float64)
-        inside = torch.linspace(-half_length, half_length, settings.vortex_points, dtype=torch.float64).abs() < theta_e
-        scene["mass_inside"] = mass * inside.double().mean()
-    return scene
-
-
-def draw_scenes(
-    settings: LensSettings, label: int, indices: range | list[int], *, seed: int = 0, split: str = "train"
-) -> Scene:
-    """Draw the scenes number `indices` of one class.
-
-    Each scene has its own seed made of (seed, split, class, index), so a scene is the same in any batch and in any
-    size of data set, and splits never share one.
-
-    Raises:
-        ValueError: for a split that is not one of `SPLITS`, a label outside the classes or no indices.
-    """
-    if split not in SPLITS:
-        raise ValueError(f"draw_scenes: got split={split!r}; expected one of {', '.join(SPLITS)}")
-    if not 0 <= label < len(CLASSES):
-        raise ValueError(f"draw_scenes: got label={label}; expected 0 to {len(CLASSES) - 1}")
-    if len(indices) == 0:
-        raise ValueError(f"draw_scenes: got no indices ({indices}); expected at least one scene")
-    mass_unit = settings.mass_unit  # integrates distances: once for all scenes
-    scenes = []
-    for index in indices:
-        generator = torch.Generator().manual_seed(_image_seed(seed, split, label, index, "scene"))
-        scenes.append(_draw_one(label, generator, settings, mass_unit))
-    width = max(scene["halo_mass"].shape[0] for scene in scenes)
-    fields: dict[str, Tensor] = {}
-    for name in scenes[0]:
-        rows = [scene[name] for scene in scenes]
-        if name.startswith("halo_"):
-            rows = [torch.cat((row, row.new_zeros(width - row.shape[0], *row.shape[1:]))) for row in rows]
-        fields[name] = torch.stack(rows)
-    seeds = [_image_seed(seed, split, label, index, "noise") for index in indices]
-    return Scene(label=torch.full((len(scenes),), label), seed=torch.tensor(seeds), **fields)
+def turn_macro(macro: Tensor, degrees: float) -> Tensor:
+    """Parameters [B, 14] after the sky is turned counter-clockwise by `degrees` about the origin."""
+    angle, turned = math.radians(degrees), macro.clone()
+    for columns, factor in [(v, 1) for v in _VECTORS] + [(v, 2) for v in _SPIN_2]:
+        (a, b), cos, sin = (macro[:, c] for c in columns), math.cos(factor * angle), math.sin(factor * angle)
+        turned[:, columns[0]], turned[:, columns[1]] = cos * a - sin * b, sin * a + cos * b
+    return turned

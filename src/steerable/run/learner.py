@@ -1,4 +1,4 @@
-"""The Lightning module of an image classifier."""
+"""The Lightning module of every task: what differs between classes and values stands in its objective."""
 
 from __future__ import annotations
 
@@ -7,42 +7,45 @@ from typing import Any
 
 import lightning as L
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from steerable.data.errors import InputError
 from steerable.run.augment import augment
 from steerable.run.config import TrainConfig
-from steerable.run.scores import accuracy, auc
+from steerable.run.objective import Objective
 
 KEY = "steerable"
 
 
-class Classifier(L.LightningModule):
-    """Cross-entropy, AdamW, one cycle of the learning rate; validation accuracy, AUC and loss after each epoch.
+class Learner(L.LightningModule):
+    """AdamW, one cycle of the learning rate; the figures of the objective on the validation part after each epoch.
 
     Args:
         model: ``[B, C, H, W] -> [B, K]``.
+        objective: the loss and the figures.
         train: how to train.
         seed: of the augmentation.
         record: what the run is, as plain JSON; it travels in the checkpoint.
     """
 
-    def __init__(self, model: nn.Module, train: TrainConfig, seed: int, record: dict[str, Any]) -> None:
+    def __init__(
+        self, model: nn.Module, objective: Objective, train: TrainConfig, seed: int, record: dict[str, Any]
+    ) -> None:
         super().__init__()
-        self.model, self.settings, self.seed, self.record = model, train, seed, record
+        self.model, self.objective = model, objective
+        self.settings, self.seed, self.record = train, seed, record
         self._seen: list[tuple[Tensor, Tensor]] = []
         self._loss = torch.zeros(())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits."""
+        """Return what the network answers."""
         return self.model(x)
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Return the loss of one batch, augmented by draws that depend on the seed and the step alone."""
         x, y = batch
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.global_step)
-        loss = F.cross_entropy(self.model(augment(x, self.settings.augment, generator)), y)
+        loss = self.objective.loss(self.model(augment(x, self.settings.augment, generator)), y)
         self._loss = self._loss.to(loss.device) + loss.detach().float()
         return loss
 
@@ -59,21 +62,15 @@ class Classifier(L.LightningModule):
         self.log("train_loss", mean)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
-        """Keep the logits of one batch."""
+        """Keep the answers to one batch."""
         x, y = batch
         self._seen.append((self.model(x).float().cpu(), y.cpu()))
 
     def on_validation_epoch_end(self) -> None:
         """Log the figures of the whole validation part."""
-        logits, y = (torch.cat(part) for part in zip(*self._seen, strict=True))
+        out, y = (torch.cat(part) for part in zip(*self._seen, strict=True))
         self._seen.clear()
-        self.log_dict(
-            {
-                "val_accuracy": accuracy(logits, y),
-                "val_auc": auc(logits, y),
-                "val_loss": float(F.cross_entropy(logits, y)),
-            }
-        )
+        self.log_dict(self.objective.figures(out, y))
 
     def configure_optimizers(self) -> dict[str, Any]:
         """Return AdamW and a one-cycle schedule over all steps."""

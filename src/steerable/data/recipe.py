@@ -1,0 +1,168 @@
+"""What is done to the pixels before a network sees them: a list of named steps that can be written down."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steerable.data.errors import InputError, did_you_mean
+from steerable.data.resize import bin_pixels, centre
+
+SCALES = ("none", "peak", "noise", "sqrt", "dataset")
+
+
+def divide(x: Tensor, by: float) -> Tensor:
+    """Divide ``[N, C, H, W]`` by one number."""
+    return x / by
+
+
+def asinh(x: Tensor, by: float) -> Tensor:
+    """Return ``asinh(x / by)``: linear below `by`, logarithmic above."""
+    return torch.asinh(x / by)
+
+
+def sqrt(x: Tensor) -> Tensor:
+    """Return the square root of ``[N, C, H, W]``, with the sign of negative pixels: faint parts are lifted."""
+    return x.sign() * x.abs().sqrt()
+
+
+def peak(x: Tensor) -> Tensor:
+    """Divide each image of ``[N, C, H, W]`` by its largest absolute pixel; the ratio of channels stays."""
+    top = x.abs().amax((1, 2, 3), keepdim=True)
+    return x / torch.where(top > 0, top, 1)
+
+
+def noise(x: Tensor, border: float = 0.1, by: float = 2.0) -> Tensor:
+    """Bring each channel of each image into units of its own noise, then take ``asinh(x / by)``.
+
+    The sky is the median of a frame along the border, the noise 1.4826 times the median absolute deviation there, which
+    a few sources in the frame do not move. Where more than half of the frame has one value (a padded border), the
+    standard deviation of the whole channel takes its place.
+
+    Args:
+        x: ``[N, C, H, W]``.
+        border: width of the frame as a share of the side.
+        by: where the scale passes from linear to logarithmic, in units of the noise.
+    """
+    h, w = x.shape[-2:]
+    b = max(1, round(border * min(h, w)))
+    inside = torch.zeros(h, w, dtype=torch.bool)
+    inside[b : h - b, b : w - b] = True
+    frame = x.flatten(2)[..., ~inside.flatten()]
+    sky = frame.median(-1).values[..., None]
+    sigma = 1.4826 * (frame - sky).abs().median(-1).values
+    spread = x.flatten(2).std(-1, unbiased=False)
+    sigma = torch.where(sigma > 1e-6 * spread, sigma, spread)
+    sigma = torch.where(sigma > 0, sigma, 1)
+    return torch.asinh((x - sky[..., None]) / sigma[..., None, None] / by)
+
+
+STEPS: Mapping[str, Callable[..., Tensor]] = {
+    "centre": centre,
+    "bin_pixels": bin_pixels,
+    "divide": divide,
+    "asinh": asinh,
+    "sqrt": sqrt,
+    "peak": peak,
+    "noise": noise,
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Steps in order, each a name of :data:`STEPS` with its numbers; called on ``[N, C, H, W]``.
+
+    Every image is treated on its own, so one image alone is prepared as it was among the others.
+    """
+
+    steps: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = ()
+
+    @staticmethod
+    def of(*steps: tuple[str, Mapping[str, float]]) -> Recipe:
+        """Build from pairs such as ``("centre", {"size": 65})``.
+
+        Raises:
+            InputError: an unknown step, or numbers that it does not take.
+        """
+        for name, numbers in steps:
+            if name not in STEPS:
+                raise InputError(
+                    f"recipe: no step '{name}'; expected one of {', '.join(STEPS)}.{did_you_mean(name, STEPS)}"
+                )
+            try:
+                if not all(isinstance(v, (int, float)) for v in numbers.values()):
+                    raise TypeError(f"{list(numbers.values())} are no numbers")
+                inspect.signature(STEPS[name]).bind(None, **numbers)
+            except TypeError as e:
+                raise InputError(f"recipe: step '{name}' with {dict(numbers)}: {e}; expected its numbers.") from None
+        return Recipe(tuple((name, tuple(sorted(numbers.items()))) for name, numbers in steps))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the prepared images."""
+        for name, numbers in self.steps:
+            x = STEPS[name](x, **dict(numbers))
+        return x
+
+    def __add__(self, other: Recipe) -> Recipe:
+        return Recipe(self.steps + other.steps)
+
+    def __str__(self) -> str:
+        words = [" ".join([name, *(f"{k}={v:g}" for k, v in numbers)]) for name, numbers in self.steps]
+        return ", then ".join(words) or "as they are"
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return plain JSON that :meth:`from_json` reads."""
+        return [{"step": name, **dict(numbers)} for name, numbers in self.steps]
+
+    @staticmethod
+    def from_json(value: Sequence[Mapping[str, Any]]) -> Recipe:
+        """Build from what :meth:`to_json` returned.
+
+        Raises:
+            InputError: something else.
+        """
+        try:
+            return Recipe.of(*((d["step"], {k: v for k, v in d.items() if k != "step"}) for d in value))
+        except (TypeError, KeyError, AttributeError):
+            raise InputError(
+                f"recipe: {json.dumps(value, default=str)[:80]} was given; expected a list of steps."
+            ) from None
+
+
+def geometry(size: int | None, bins: int = 1) -> Recipe:
+    """Return the steps that bring images to `size` pixels a side: pad or crop to ``size * bins``, then bin.
+
+    Args:
+        size: side of the result; None: leave the images as they are and only bin.
+        bins: average blocks of this many pixels; 1 does not.
+    """
+    cut = Recipe() if size is None else Recipe.of(("centre", {"size": size * bins}))
+    return cut if bins == 1 else cut + Recipe.of(("bin_pixels", {"factor": bins}))
+
+
+def scale_steps(scale: str, train: Tensor) -> Recipe:
+    """Return the steps of a named scale.
+
+    Args:
+        scale: ``none``; ``peak``: each image by its largest pixel; ``noise``: in units of the noise at the border of
+            each image, then asinh; ``sqrt``: square root; ``dataset``: by the standard deviation of all training
+            pixels.
+        train: the training images ``[N, C, H, W]``, which ``dataset`` measures.
+
+    Raises:
+        InputError: another name, or training images that are constant.
+    """
+    if scale not in SCALES:
+        raise InputError(f"data.scale is '{scale}'; expected one of {', '.join(SCALES)}.{did_you_mean(scale, SCALES)}")
+    if scale == "dataset":
+        by = float(train.std())
+        if not by > 0:
+            raise InputError(f"data.scale 'dataset': all {len(train)} training images have one value; expected images.")
+        return Recipe.of(("divide", {"by": by}))
+    return Recipe() if scale == "none" else Recipe.of((scale, {}))

@@ -1,0 +1,131 @@
+"""`steerable predict`: from image files to a catalogue of answers."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steerable.data.errors import InputError
+from steerable.data.image_file import count_images, find_reader
+from steerable.run.catalogue import Catalogue, answer_types
+from steerable.run.ensemble import Ensemble, find_device
+from steerable.run.inputs import find_inputs
+from steerable.run.outputs import whole_file
+from steerable.run.prepare import Function, preparation
+from steerable.run.rows import RESIZE, Row, Want, batches, read_rows
+from steerable.run.stages import Stages
+from steerable.run.store import versions
+
+OPTIONS = {"pixel_scale": "arcsec a pixel", "psf_fwhm": "full width at half maximum of the seeing, arcsec"}
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = argparse.ArgumentParser(
+        prog="steerable predict",
+        description="Answer to images: one row each in a Parquet file, in the order of the input. Several seeds answer "
+        "with their mean.",
+    )
+    parser.add_argument("run", help="a folder that `steerable fit` wrote, with one seed or several")
+    parser.add_argument("images", nargs="*", help="folders, image files (FITS, npy, npz, PNG, JPEG), or @list.txt")
+    parser.add_argument("--list", action="append", default=[], help="a text file with one path a line, as @list.txt")
+    parser.add_argument("--out", required=True, help="the catalogue, FILE.parquet")
+    parser.add_argument("--overwrite", action="store_true", help="replace a catalogue of that name")
+    parser.add_argument("--skip-bad", action="store_true", help="unusable images get an empty row and an error")
+    parser.add_argument("--resize", choices=tuple(RESIZE), help="bring images of another size to that of training: cut "
+                        "or pad about the centre, or interpolate")  # fmt: skip
+    parser.add_argument("--hdu", type=int, help="the HDU of FITS files; default: the first one with an image")
+    parser.add_argument("--batch-size", type=int, default=64, help="images at a time")
+    parser.add_argument("--device", choices=("cpu", "gpu", "auto"), default="auto", help="where the network runs")
+    for name, what in OPTIONS.items():
+        flag = f"--{name.replace('_', '-')}"
+        parser.add_argument(flag, type=float, help=f"{what}; only for a network whose input is computed from images")
+    return parser
+
+
+def answer(
+    rows: list[Row], ensemble: Ensemble, prepare: Function, options: dict[str, Any]
+) -> tuple[list[dict[str, Any]], dict[str, list[Any]] | None]:
+    """Return the rows of the catalogue for a batch, and the columns that the preparation added.
+
+    Args:
+        rows: images and errors.
+        ensemble: the networks.
+        prepare: from images to what the recipe of the run is applied to.
+        options: of the preparation.
+    """
+    good = [row for row in rows if row.image is not None]
+    found: dict[str, dict[str, Any]] = {}
+    extra: dict[str, list[Any]] | None = None
+    if good:
+        images = torch.stack([row.image for row in good if row.image is not None])
+        inputs, more = prepare(images, options)
+        extra = {k: v.tolist() if isinstance(v, Tensor) else list(v) for k, v in more.items()}
+        columns = {**ensemble.columns(ensemble.recipe(inputs)), **extra}
+        for name, values in columns.items():
+            if len(values) != len(good):
+                raise ValueError(
+                    f"predict: {len(values)} entries of column {name}; expected {len(good)}, one an image."
+                )
+        found = {row.id: {k: v[i] for k, v in columns.items()} for i, row in enumerate(good)}
+    return [{"id": row.id, "error": row.error, **found.get(row.id, {})} for row in rows], extra
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    args = make_parser().parse_args(argv)
+    out = Path(args.out)
+    if out.suffix != ".parquet":
+        raise InputError(f"--out '{out}' ends in '{out.suffix}'; expected FILE.parquet. Rename it.")
+    if args.batch_size < 1:
+        raise InputError(f"--batch-size {args.batch_size}; expected at least 1.")
+    ensemble = Ensemble.load(args.run, find_device(args.device))
+    record = ensemble.record
+    prepare, options = preparation(record, {k: getattr(args, k) for k in OPTIONS})
+    sources, others = find_inputs(args.images, args.list)
+    if not args.skip_bad:
+        for source in sources:  # what can be told from the name is told before the first image
+            find_reader(source.path)
+    want = Want(record["in_channels"], tuple(record["raw_size"]), args.resize, args.run, args.hdu)
+    metadata = {
+        "run": str(args.run),
+        "seeds": [r["seed"] for r in ensemble.records],
+        "model": record["config"]["model"],
+        "classes": record["classes"],
+        "target": record["target"],
+        "input": record["input"],
+        "options": options,
+        "resize": args.resize,
+        "preprocessing": record["preprocessing"],
+        "versions": versions(),
+        "trained_with": record["versions"],
+    }
+    tally: Counter[str] = Counter()
+    first = ""
+    with whole_file(out, args.overwrite) as path, Stages() as stages:
+        total, done = sum(count_images(s.path) for s in sources), 0
+        with Catalogue(path, metadata, answer_types(record), args.skip_bad) as catalogue:
+            for rows in batches(read_rows(sources, want, args.batch_size), args.batch_size):
+                for row in rows:
+                    if row.error is not None:
+                        first = first or row.error
+                        if not args.skip_bad:
+                            raise InputError(f"{row.error} (--skip-bad leaves such images out.)")
+                answers, extra = answer(rows, ensemble, prepare, options)
+                tally.update("bad" if row["error"] else str(row.get("prediction", "answers")) for row in answers)
+                catalogue.add(answers, extra)
+                done += len(rows)
+                stages("predict", done, max(total, done))
+        if tally["bad"] == done:
+            raise InputError(f"none of {done} images can be used; expected at least one. The first: {first}")
+    bad = tally.pop("bad", 0)
+    report = ", ".join(f"{name} {count}" for name, count in sorted(tally.items()))
+    print(f"written to {out}: {done} rows: {report}" + (f"; {bad} could not be used (column error)" if bad else ""))
+    if others:
+        print(f"left out: {len(others)} files of other kinds, such as {others[0].name}")
+    return 0

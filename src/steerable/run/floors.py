@@ -1,0 +1,105 @@
+"""The two floors below every figure: what a constant answers, and what a linear model of global statistics answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from steerable.data import ImageData, Splits
+from steerable.data.errors import InputError
+from steerable.run.outputs import read_json, write_text
+from steerable.run.scores import accuracy, auc, binned, error_figures
+from steerable.tasks.floor import LinearFloor, best_floor, image_statistics, with_squares
+
+FILE = "floors.json"
+STATISTICS = with_squares(image_statistics)
+
+
+@dataclass(frozen=True)
+class Floors:
+    """Both floors, fitted to the training part; validation chose the penalty of the linear one.
+
+    Attributes:
+        constant: ``class`` (the most frequent one), or ``median`` and ``mean`` of the values.
+        low, high: the range of the training values; 0 for classes.
+        linear: logistic or ridge regression on global statistics, blind to position and orientation.
+        outputs: classes; 1 for values.
+    """
+
+    constant: dict[str, float]
+    low: float
+    high: float
+    linear: LinearFloor
+    outputs: int
+
+    @staticmethod
+    def fit(data: Splits) -> Floors:
+        """Fit both to the training part; the test part is not looked at."""
+        train, val = data.train, data.val
+        linear = best_floor((train.x, train.y), (val.x, val.y), STATISTICS)
+        if data.target is None:
+            return Floors({"class": int(torch.tensor(train.counts()).argmax())}, 0.0, 0.0, linear, train.outputs)
+        y = train.y.double()
+        middle = float(torch.quantile(y, 0.5))
+        return Floors({"median": middle, "mean": float(y.mean())}, float(y.min()), float(y.max()), linear, 1)
+
+    def edges(self, bins: int) -> list[float]:
+        """Return the edges of equal bins over the range of the training values."""
+        return torch.linspace(self.low, self.high, bins + 1, dtype=torch.float64).tolist()
+
+    def scores(self, data: ImageData, bins: int = 4) -> dict[str, dict[str, Any]]:
+        """Return the figures of :mod:`steerable.run.scores` for ``constant`` and ``linear``.
+
+        The constant answers the most frequent class; for values it is the median where absolute errors are averaged,
+        and the mean elsewhere. Both floors are blind to orientation: a turned image changes nothing.
+        """
+        found = self.linear(data.x)
+        if data.target is None:
+            constant = torch.zeros(len(data), self.outputs)
+            constant[:, int(self.constant["class"])] = 1
+            # a class that never occurred in training has no logit
+            linear = F.pad(found, (0, self.outputs - found.shape[1]), value=-torch.inf)
+            flat = torch.zeros(len(data), self.outputs)
+            return {"constant": self._classes(constant, flat, data), "linear": self._classes(linear, linear, data)}
+        y, edges = data.y, self.edges(bins)
+        median, mean = (torch.full((len(data),), self.constant[k], dtype=torch.float64) for k in ("median", "mean"))
+        rows = [{**b, "mae": a["mae"]} for a, b in zip(binned(median, y, edges), binned(mean, y, edges), strict=True)]
+        mae = error_figures(median, y)["mae"]
+        linear = error_figures(found, y)
+        return {
+            "constant": {**error_figures(mean, y), "mae": mae, "mae_turned": mae, "moved": 0.0, "bins": rows},
+            "linear": {**linear, "mae_turned": linear["mae"], "moved": 0.0, "bins": binned(found, y, edges)},
+        }
+
+    @staticmethod
+    def _classes(choice: Tensor, order: Tensor, data: ImageData) -> dict[str, float]:
+        hit = accuracy(choice, data.y)
+        return {"accuracy": hit, "accuracy_turned": hit, "auc": auc(order, data.y), "changed": 0.0}
+
+    def save(self, folder: Path) -> None:
+        """Write both floors into the folder of a run, one line."""
+        import json
+
+        value = {"constant": self.constant, "range": [self.low, self.high], "outputs": self.outputs}
+        write_text(folder / FILE, json.dumps({**value, "linear": self.linear.to_json()}) + "\n")
+
+    @staticmethod
+    def load(folder: Path) -> Floors:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            InputError: no such file, or another content.
+        """
+        what = f"the floors that `steerable fit` writes beside a network, {FILE}"
+        value = read_json(folder / FILE, what)
+        try:
+            low, high = value["range"]
+            linear = LinearFloor.from_json(value["linear"], STATISTICS)
+            return Floors(value["constant"], float(low), float(high), linear, int(value["outputs"]))
+        except (KeyError, TypeError, ValueError) as e:
+            raise InputError(f"'{folder / FILE}' lacks or garbles {e}; expected {what}. Train again.") from None

@@ -1,0 +1,150 @@
+"""What training asks for: classes or values. The one place where an answer is compared with the truth."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from steerable.data import ImageData
+from steerable.data.errors import InputError
+from steerable.run.config import TrainConfig
+from steerable.run.scores import accuracy, auc, error_figures
+
+
+class Objective(Protocol):
+    """A loss on a batch, and figures of a whole part.
+
+    Attributes:
+        select: the figure by which the best epoch is kept.
+    """
+
+    select: str
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        """Return the mean loss of what the network answers, ``[B, K]``, against the truth ``[B]``."""
+        ...
+
+    def figures(self, out: Tensor, y: Tensor) -> dict[str, float]:
+        """Return the figures of a whole part, named ``val_...``."""
+        ...
+
+
+class Classes:
+    """Cross-entropy on logits ``[B, K]`` and labels ``[B]``.
+
+    Args:
+        count: K.
+        train: how to train.
+    """
+
+    def __init__(self, count: int, train: TrainConfig) -> None:
+        self.count = count
+        self.select = pick("select", train.select, ("val_accuracy", "val_auc", "val_loss"), "classes")
+        pick("loss", train.loss, (), "classes")
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        """Return the cross-entropy.
+
+        Raises:
+            ValueError: shapes that do not belong together.
+        """
+        if out.shape != (len(y), self.count) or y.ndim != 1:
+            raise ValueError(
+                f"loss: the network answers {list(out.shape)} to labels {list(y.shape)}; expected "
+                f"[{len(y)}, {self.count}] and [{len(y)}]."
+            )
+        return F.cross_entropy(out, y)
+
+    def figures(self, out: Tensor, y: Tensor) -> dict[str, float]:
+        """Return accuracy, AUC and loss."""
+        return {"val_accuracy": accuracy(out, y), "val_auc": auc(out, y), "val_loss": float(self.loss(out, y))}
+
+
+class Values:
+    """A loss between answers ``[B, 1]`` and values ``[B]``, both in units of the spread of the training values.
+
+    Args:
+        mean: of the training values.
+        std: of the training values, positive.
+        train: how to train.
+    """
+
+    def __init__(self, mean: float, std: float, train: TrainConfig) -> None:
+        self.mean, self.std = mean, std
+        self.select = pick("select", train.select, ("val_mae", "val_rmse", "val_loss"), "values")
+        kind = pick("loss", train.loss, ("huber", "mae", "mse"), "values")
+        self._function = {"huber": F.smooth_l1_loss, "mae": F.l1_loss, "mse": F.mse_loss}[kind]
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        """Return the loss.
+
+        Raises:
+            ValueError: shapes that would broadcast.
+        """
+        return self._function(column(out, y), (y - self.mean) / self.std)
+
+    def figures(self, out: Tensor, y: Tensor) -> dict[str, float]:
+        """Return MAE, RMSE and bias in the unit of the values, and the loss."""
+        errors = error_figures(self.mean + self.std * column(out, y).double(), y)
+        return {**{f"val_{k}": v for k, v in errors.items()}, "val_loss": float(self.loss(out, y))}
+
+
+def column(out: Tensor, y: Tensor) -> Tensor:
+    """Return ``[B, 1]`` as ``[B]``, if the truth is ``[B]``.
+
+    A difference of ``[B, 1]`` and ``[B]`` is ``[B, B]``: it trains without an error and learns the mean.
+
+    Raises:
+        ValueError: other shapes.
+    """
+    if y.ndim != 1 or out.shape != (len(y), 1):
+        raise ValueError(
+            f"loss: the network answers {list(out.shape)} to values {list(y.shape)}; expected [B, 1] and [B], which "
+            "do not broadcast. Let the network return one number an image."
+        )
+    return out[:, 0]
+
+
+def pick(key: str, given: str, known: tuple[str, ...], what: str) -> str:
+    """Return the setting `given`, or the first of `known` for ``auto``.
+
+    Raises:
+        InputError: a setting that belongs to the other kind of answer.
+    """
+    if given == "auto":
+        return known[0] if known else given
+    if given not in known:
+        raise InputError(
+            f"train.{key} is '{given}', but the data has {what}; expected one of {', '.join(('auto', *known))}."
+        )
+    return given
+
+
+def objective_of(data: ImageData, train: TrainConfig) -> Objective:
+    """Return the objective that belongs to training images.
+
+    Raises:
+        InputError: a setting of the other kind, or training values that are all the same.
+    """
+    if data.target is None:
+        return Classes(data.outputs, train)
+    mean, std = standard(data)
+    return Values(mean, std, train)
+
+
+def standard(data: ImageData) -> tuple[float, float]:
+    """Return mean and standard deviation of the values.
+
+    Raises:
+        InputError: fewer than two different values.
+    """
+    y = data.y.double()
+    if torch.unique(y).numel() < 2:
+        raise InputError(
+            f"{data.source}: all {len(y)} training values of {data.target} are {float(y[0]):g}; expected values that "
+            "differ. Choose another data.target."
+        )
+    return float(y.mean()), float(y.std())

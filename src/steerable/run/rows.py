@@ -1,0 +1,95 @@
+"""Images one after another, out of files, each usable or with the reason why it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from torch import Tensor
+
+from steerable.data.errors import InputError
+from steerable.data.image_file import check_image, count_images, iterate_images
+from steerable.data.resize import cut, resample
+from steerable.run.inputs import Source
+
+RESIZE: dict[str, Callable[[Tensor, int, int], Tensor]] = {"crop": cut, "scale": resample}
+
+
+class Row(NamedTuple):
+    """One image: its id, and ``[C, H, W]`` or what is wrong with it."""
+
+    id: str
+    image: Tensor | None
+    error: str | None = None
+
+
+class Want(NamedTuple):
+    """What the images have to be like.
+
+    Attributes:
+        channels: number of channels.
+        size: height and width.
+        resize: ``crop``, ``scale`` or None: refuse other sizes.
+        run: the name of the run, for messages.
+        hdu: of FITS files.
+    """
+
+    channels: int
+    size: tuple[int, int]
+    resize: str | None
+    run: str
+    hdu: int | None = None
+
+
+def read_rows(sources: Iterable[Source], want: Want, chunk: int = 64) -> Iterator[Row]:
+    """Yield the images of files in order.
+
+    A file of many gives ``file#0``, ``file#1``, ...; what is left of one that breaks off is one row with an error.
+    """
+    for source in sources:
+        many = count_images(source.path) > 1
+        done = 0
+        try:
+            for part in iterate_images(source.path, want.hdu, chunk, check=False):
+                for image in part:
+                    name = f"{source.id}#{done}" if many else source.id
+                    try:
+                        yield Row(name, usable(image, f"{source.path}#{done}" if many else str(source.path), want))
+                    except InputError as e:
+                        yield Row(name, None, str(e))
+                    done += 1
+        except InputError as e:
+            yield Row(source.id, None, str(e))
+
+
+def usable(image: Tensor, name: str, want: Want) -> Tensor:
+    """Return an image ``[C, H, W]`` in the size that is wanted.
+
+    Raises:
+        InputError: other channels, another size without leave to resize, NaN.
+    """
+    c, h, w = image.shape
+    if c != want.channels:
+        raise InputError(
+            f"'{name}' has {c} channel{'s' * (c > 1)}; expected {want.channels}, as the network in '{want.run}' saw. "
+            "Give it images of the kind that it was trained on."
+        )
+    if (h, w) != want.size and want.resize is None:
+        raise InputError(
+            f"'{name}' has {h} x {w} pixels; expected {want.size[0]} x {want.size[1]}, as the network in '{want.run}' "
+            "saw. Say --resize crop (cut or pad) or --resize scale (interpolate)."
+        )
+    check_image(image, name)
+    return image if (h, w) == want.size else RESIZE[str(want.resize)](image[None], *want.size)[0]
+
+
+def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    """Cut rows into lists of at most `size`."""
+    held: list[Row] = []
+    for row in rows:
+        held.append(row)
+        if len(held) == size:
+            yield held
+            held = []
+    if held:
+        yield held
