@@ -20,6 +20,7 @@ PAGES = {
     "laws": "steerable.laws",
     "lensing": "steerable.tasks.lensing",
     "floor": "steerable.tasks.floor",
+    "lensing_macro": "steerable.tasks.lensing.macro",
     "data": "steerable.data",
     "shards": "steerable.data.shards",
 }

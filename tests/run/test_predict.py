@@ -205,6 +205,25 @@ def test_bad_images_get_an_empty_row(fitted, folder, tmp_path, capsys):
     )
 
 
+def test_an_answer_that_is_no_number(networks, arguments, tmp_path, capsys):
+    """Pixels far from those of training: the network overflows, and says so instead of writing NaN."""
+    assert main(["fit", *arguments]) == 0
+    save(tmp_path / "sky" / "a.npy", 3e38 * np.sign(np.random.default_rng(0).standard_normal((9, 9))))
+    save(tmp_path / "sky" / "b.npy", np.zeros((9, 9)))
+    args = ["predict", str(tmp_path / "out"), str(tmp_path / "sky"), f"--out={tmp_path / 'c.parquet'}"]
+    assert main(args) == 2
+    assert "'a.npy': the network answers nan" in capsys.readouterr().err
+    assert not (tmp_path / "c.parquet").exists()
+    assert main([*args, "--skip-bad"]) == 0
+    a, b = rows(tmp_path / "c.parquet")
+    assert a["p_flat"] is None
+    assert "nan" in a["error"]
+    assert b["error"] is None
+    save(tmp_path / "sky" / "c.npy", np.full((9, 9), 1e300))
+    assert main(["predict", str(tmp_path / "out"), str(tmp_path / "sky" / "c.npy"), args[-1], "--overwrite"]) == 2
+    assert "81 of 81 pixels" in capsys.readouterr().err
+
+
 def test_resize_only_on_request(fitted, tmp_path):
     big = tmp_path / "big.npy"
     x = bars(1, 5)[0][0]

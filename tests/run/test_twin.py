@@ -55,6 +55,7 @@ def test_augmentation_shows_the_symmetry(group, how):
 def test_refuses():
     for argv, word in [
         (["--twin", "plian"], "Did you mean 'plain'?"),
+        (["--twin", "plain", "--print_config"], "expected one of the two"),
         (["--twin"], "expected one of plain, augmented"),
         (["--twin", "plain", "--model.name", "lens_cnn_plain"], "has no plain twin"),
         (

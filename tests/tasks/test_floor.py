@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from steerable.tasks.floor import LinearFloor, best_floor, image_statistics, with_squares
+from steerable.tasks.floor import LinearFloor, best_floor, image_statistics
 
 
 def blobs(n, seed=0, channels=1, side=16):
@@ -78,7 +78,7 @@ def test_the_floor_finds_what_global_numbers_tell():
     x, bright, width = blobs(300)
     held, held_bright, held_width = blobs(100, seed=1)
     for y, truth in ((bright, held_bright), (width, held_width)):
-        floor = best_floor((x, y), (held, truth), with_squares(image_statistics))
+        floor = best_floor((x, y), (held, truth))
         constant = float((truth - y.median()).abs().mean())
         assert float((floor(held) - truth).abs().mean()) < 0.2 * constant
     label = (bright > 3).long()
@@ -101,9 +101,21 @@ def test_validation_chooses_the_penalty():
     g = torch.Generator().manual_seed(0)
     x, y = torch.randn(30, 25, generator=g).double(), torch.randn(30, generator=g)  # nothing to learn
     held = torch.randn(200, 25, generator=g).double(), torch.randn(200, generator=g)
-    assert best_floor((x, y), held, lambda t: t).penalty == 1.0
+    assert best_floor((x, y), held, lambda t: t).penalty == 10.0
     with pytest.raises(ValueError, match="expected at least one"):
         best_floor((x, y), held, lambda t: t, penalties=())
+
+
+def test_squares_and_clipping():
+    x = torch.linspace(-2, 2, 41, dtype=torch.float64)[:, None]
+    y = x[:, 0] ** 2
+    assert float((LinearFloor(lambda t: t, 1e-9).fit(x, y)(x) - y).abs().mean()) > 0.5
+    curved = LinearFloor(lambda t: t, 1e-9, squares=True).fit(x, y)
+    assert torch.allclose(curved(x), y, atol=1e-6)
+    far = torch.tensor([[1e6]], dtype=torch.float64)
+    kept = LinearFloor(lambda t: t, 1e-9, clip=1.5).fit(x, x[:, 0])
+    assert float(kept(far)) == pytest.approx(float(kept(far / 1e3)))
+    assert float(kept(far)) < 3
 
 
 def test_a_class_that_training_lacks():
@@ -115,8 +127,8 @@ def test_a_class_that_training_lacks():
 
 def test_to_json_and_back():
     x, bright, _ = blobs(20)
-    for y in (bright, (bright > 3).long()):
-        floor = LinearFloor().fit(x, y)
+    for y, options in ((bright, {}), ((bright > 3).long(), {"squares": True, "clip": 2.0})):
+        floor = LinearFloor(**options).fit(x, y)
         assert torch.equal(LinearFloor.from_json(floor.to_json())(x), floor(x))
 
 

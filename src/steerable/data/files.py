@@ -78,7 +78,8 @@ def as_images(x: np.ndarray, source: str) -> Tensor:
         raise InputError(f"{source}: images have shape {list(x.shape)}; expected [N, H, W] or [N, C, H, W].")
     if x.dtype.kind not in "fiub":
         raise InputError(f"{source}: images are of type {x.dtype}; expected numbers. Save them as uint8 or float32.")
-    images = torch.from_numpy(np.ascontiguousarray(x).astype(np.float32))
+    with np.errstate(over="ignore"):  # what single precision cannot hold becomes infinite and is refused with the NaN
+        images = torch.from_numpy(np.ascontiguousarray(x).astype(np.float32))
     images = images / 255 if x.dtype == np.uint8 else images
     return images[:, None] if x.ndim == 3 else images
 

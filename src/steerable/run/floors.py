@@ -14,15 +14,14 @@ from steerable.data import ImageData, Splits
 from steerable.data.errors import InputError
 from steerable.run.outputs import read_json, write_text
 from steerable.run.scores import accuracy, auc, binned, error_figures
-from steerable.tasks.floor import LinearFloor, best_floor, image_statistics, with_squares
+from steerable.tasks.floor import LinearFloor, best_floor
 
 FILE = "floors.json"
-STATISTICS = with_squares(image_statistics)
 
 
 @dataclass(frozen=True)
 class Floors:
-    """Both floors, fitted to the training part; validation chose the penalty of the linear one.
+    """Both floors, fitted to the training part; validation chose the penalty and the features of the linear one.
 
     Attributes:
         constant: ``class`` (the most frequent one), or ``median`` and ``mean`` of the values.
@@ -41,7 +40,7 @@ class Floors:
     def fit(data: Splits) -> Floors:
         """Fit both to the training part; the test part is not looked at."""
         train, val = data.train, data.val
-        linear = best_floor((train.x, train.y), (val.x, val.y), STATISTICS)
+        linear = best_floor((train.x, train.y), (val.x, val.y))
         if data.target is None:
             return Floors({"class": int(torch.tensor(train.counts()).argmax())}, 0.0, 0.0, linear, train.outputs)
         y = train.y.double()
@@ -99,7 +98,7 @@ class Floors:
         value = read_json(folder / FILE, what)
         try:
             low, high = value["range"]
-            linear = LinearFloor.from_json(value["linear"], STATISTICS)
+            linear = LinearFloor.from_json(value["linear"])
             return Floors(value["constant"], float(low), float(high), linear, int(value["outputs"]))
         except (KeyError, TypeError, ValueError) as e:
             raise InputError(f"'{folder / FILE}' lacks or garbles {e}; expected {what}. Train again.") from None

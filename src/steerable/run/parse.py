@@ -150,6 +150,8 @@ def parse_fit(argv: list[str]) -> tuple[FitConfig, str | None]:
         InputError: an unknown key, a value of the wrong type, an unreadable file.
     """
     argv, how, exchange = take_twin(list(argv))
+    if exchange and any(word.startswith("--print_config") for word in argv):
+        raise InputError(f"--twin {how} and --print_config: expected one of the two. Drop --twin.")
     typed = {word.split("=")[0] for word in argv}
     argv = config_first(argv)
     try:

@@ -6,6 +6,7 @@ the floor is a property of the data, not of a training run.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["LinearFloor", "best_floor", "image_statistics", "with_squares"]
+__all__ = ["LinearFloor", "best_floor", "image_statistics"]
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 PIXELS = 4_000_000  # worked on at a time
-PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+CLIP = 5.0
 
 
 def image_statistics(images: Tensor) -> Tensor:
@@ -66,27 +68,25 @@ def _statistics(x: Tensor) -> Tensor:
     return torch.cat([torch.stack(numbers, -1), quantiles], -1)
 
 
-def with_squares(statistics: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Return statistics ``[N, 2 F]``: those of the argument and their squares."""
-
-    def both(images: Tensor) -> Tensor:
-        found = statistics(images)
-        return torch.cat([found, found.square()], -1)
-
-    return both
-
-
 class LinearFloor:
     """Logistic regression for labels, ridge regression for values, on standardised statistics of images.
 
     Args:
         statistics: ``[N, ...] -> [N, F]``, float64.
         penalty: weight of the squared norm of the coefficients; keeps separable data finite.
+        squares: whether the squares of the standardised statistics are features, too.
+        clip: standardised statistics beyond this are set to it, so that one odd image does not carry the answer away.
     """
 
-    def __init__(self, statistics: Callable[[Tensor], Tensor] = image_statistics, penalty: float = 1e-3) -> None:
+    def __init__(
+        self,
+        statistics: Callable[[Tensor], Tensor] = image_statistics,
+        penalty: float = 1e-3,
+        squares: bool = False,
+        clip: float = math.inf,
+    ) -> None:
         self.statistics = statistics
-        self.penalty = penalty
+        self.penalty, self.squares, self.clip = penalty, squares, clip
         self.mean: Tensor | None = None
         self.std: Tensor | None = None
         self.weight: Tensor | None = None
@@ -105,19 +105,25 @@ class LinearFloor:
     def fit_features(self, features: Tensor, y: Tensor) -> LinearFloor:
         """Fit to statistics ``[N, F]`` that were computed before, as :meth:`fit` does."""
         self.mean, self.std = features.mean(0), features.std(0).clamp_min(1e-12)
-        features = (features - self.mean) / self.std
+        features = self._features(features)
         if y.is_floating_point():
             self._ridge(features, y.double())
         else:
             self._logistic(features, y)
         return self
 
+    def _features(self, statistics: Tensor) -> Tensor:
+        z = (statistics - self.mean) / self.std
+        z = z.clamp(-self.clip, self.clip) if math.isfinite(self.clip) else z
+        return torch.cat([z, z.square()], -1) if self.squares else z
+
     def _ridge(self, features: Tensor, y: Tensor) -> None:
-        # the features have mean zero, so that the bias is the mean of the values
-        self.bias = y.mean()
         n, f = features.shape
-        left = features.T @ features / n + self.penalty * torch.eye(f, dtype=torch.float64)
-        self.weight = torch.linalg.solve(left, features.T @ (y - self.bias) / n)
+        middle = features.mean(0)
+        centred = features - middle
+        left = centred.T @ centred / n + self.penalty * torch.eye(f, dtype=torch.float64)
+        self.weight = torch.linalg.solve(left, centred.T @ (y - y.mean()) / n)
+        self.bias = y.mean() - middle @ self.weight
 
     def _logistic(self, features: Tensor, label: Tensor) -> None:
         classes = int(label.max()) + 1
@@ -151,17 +157,19 @@ class LinearFloor:
         """
         if self.mean is None or self.std is None or self.weight is None or self.bias is None:
             raise RuntimeError(f"LinearFloor: called on {tuple(features.shape)} before fit(images, answers)")
-        return (features - self.mean) / self.std @ self.weight + self.bias
+        return self._features(features) @ self.weight + self.bias
 
     def to_json(self) -> dict[str, Any]:
         """Return the fitted numbers as plain JSON; the statistics are not among them."""
-        names = ("mean", "std", "weight", "bias")
-        return {"penalty": self.penalty, **{k: getattr(self, k).tolist() for k in names}}
+        clip = self.clip if math.isfinite(self.clip) else None
+        own = {"penalty": self.penalty, "squares": self.squares, "clip": clip}
+        return {**own, **{k: getattr(self, k).tolist() for k in ("mean", "std", "weight", "bias")}}
 
     @staticmethod
     def from_json(value: dict[str, Any], statistics: Callable[[Tensor], Tensor] = image_statistics) -> LinearFloor:
         """Build from what :meth:`to_json` returned and the statistics that it was fitted to."""
-        floor = LinearFloor(statistics, float(value["penalty"]))
+        clip = math.inf if value["clip"] is None else float(value["clip"])
+        floor = LinearFloor(statistics, float(value["penalty"]), bool(value["squares"]), clip)
         for k in ("mean", "std", "weight", "bias"):
             setattr(floor, k, torch.tensor(value[k], dtype=torch.float64))
         return floor
@@ -173,18 +181,20 @@ def best_floor(
     statistics: Callable[[Tensor], Tensor] = image_statistics,
     penalties: Sequence[float] = PENALTIES,
 ) -> LinearFloor:
-    """Fit a floor with each penalty and return the one with the lowest loss on validation: a floor should be high.
+    """Fit floors with each penalty, with and without squares; return the one with the lowest loss on validation.
+
+    A floor should be as high as the statistics allow.
 
     Args:
         train: images ``[N, ...]`` and answers ``[N]``.
-        validation: the same; it chooses the penalty.
+        validation: the same; it chooses.
         statistics: of the images.
         penalties: to choose from.
     """
     x, held = statistics(train[0]), statistics(validation[0])
     best, lowest = None, math.inf
-    for penalty in penalties:
-        floor = LinearFloor(statistics, penalty).fit_features(x, train[1])
+    for penalty, squares in itertools.product(penalties, (False, True)):
+        floor = LinearFloor(statistics, penalty, squares, CLIP).fit_features(x, train[1])
         answer, y = floor.answer(held), validation[1]
         if y.is_floating_point():
             loss = float((answer - y).abs().mean())

@@ -4,7 +4,7 @@ import torch
 
 from steerable.tasks.lensing.dataset import observe
 from steerable.tasks.lensing.draw import draw_scenes
-from steerable.tasks.lensing.render import render
+from steerable.tasks.lensing.render import add_noise, blur, noise_level, pixel_grid, psf_matrix, render, smooth_image
 from steerable.tasks.lensing.residual import network_input, smooth_jacobian, smooth_residual
 from steerable.tasks.lensing.settings import LensSettings
 
@@ -22,6 +22,27 @@ def test_jacobian_agrees_with_finite_differences() -> None:
         lower = smooth_jacobian(scene.macro - step, SETTINGS, torch.float64)[0]
         numeric = (upper - lower) / 2e-6
         assert (numeric - jacobian[..., column]).norm() < 1e-4 * numeric.norm()
+
+
+def test_residual_is_the_projection_by_automatic_derivatives() -> None:
+    """The definition once more, with forward-mode derivatives and a least-squares solver."""
+    x, y = pixel_grid(SETTINGS, torch.float64)
+    psf = psf_matrix(SETTINGS, torch.float64)
+    for label in range(3):
+        scene = draw_scenes(SETTINGS, label, range(3), seed=6)
+        image = render(scene, SETTINGS, torch.float64)
+        sigma = noise_level(image, SETTINGS)
+        image = add_noise(image, sigma, scene, SETTINGS)
+        zero = torch.zeros(14, dtype=torch.float64)
+        images = lambda shift, macro=scene.macro: blur(smooth_image(macro + shift, x, y), psf)  # noqa: E731
+        columns = torch.func.jacfwd(images)(zero).flatten(1, 2)
+        columns = columns / columns.norm(dim=1, keepdim=True)
+        difference = (image - images(zero)).flatten(1)[..., None]
+        rest = difference - columns @ torch.linalg.lstsq(columns, difference).solution
+        expected = (rest[..., 0] / sigma[:, None]).unflatten(1, (64, 64))
+        assert (smooth_residual(image, sigma, scene.macro, SETTINGS) - expected).abs().max() < 1e-5
+        single = smooth_residual(image.float(), sigma.float(), scene.macro, SETTINGS)
+        assert (single - expected).square().mean().sqrt() < 1e-4
 
 
 def test_residual_of_a_smooth_lens_is_white_noise() -> None:

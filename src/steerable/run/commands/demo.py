@@ -39,6 +39,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--validation", type=int, default=100, help="validation images of each class")
     parser.add_argument("--test", type=int, default=300, help="test images of each class")
     parser.add_argument("--stem", choices=("pooled", "strided"), default="pooled", help="first layers of all networks")
+    parser.add_argument(
+        "--input",
+        choices=("fit_residual", "residual"),
+        default="fit_residual",
+        help="what the networks see: what a blind fit of a smooth lens leaves, or the residual linearised at the truth",
+    )
     parser.add_argument("--quick", action="store_true", help="a few images and steps: shows that all runs, no more")
     args = parser.parse_args(argv)
     if min(args.train, args.validation, args.test) < 1:
@@ -47,20 +53,20 @@ def main(argv: list[str]) -> int:
         )
     from rich.console import Console
 
-    from steerable.tasks.lensing import BANNER
     from steerable.tasks.lensing.demo import run_demo
+    from steerable.tasks.lensing.residual import BANNERS
     from steerable.tasks.lensing.table import rich_table
 
     out = Path(args.out)
     clear_place(out)
-    print(BANNER)
+    print(BANNERS[args.input])
     start = time.perf_counter()
     building = out.with_name(f"{out.name}.new")
     shutil.rmtree(building, ignore_errors=True)
     with whole_folder(building) as folder, Stages() as stages:
         result = run_demo(
             folder, seed=args.seed, n_train=args.train, n_val=args.validation, n_test=args.test, quick=args.quick,
-            stem=args.stem,
+            stem=args.stem, input=args.input,
             progress=stages,
         )  # fmt: skip
     shutil.rmtree(out, ignore_errors=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +74,31 @@ def answer(
                 raise ValueError(
                     f"predict: {len(values)} entries of column {name}; expected {len(good)}, one an image."
                 )
-        found = {row.id: {k: v[i] for k, v in columns.items()} for i, row in enumerate(good)}
+        found = {row.id: finite({k: v[i] for k, v in columns.items()}, row.id, extra) for i, row in enumerate(good)}
     return [{"id": row.id, "error": row.error, **found.get(row.id, {})} for row in rows], extra
+
+
+def finite(row: dict[str, Any], name: str, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row, or, where the network answered no finite number, an error and the columns in `extra` alone."""
+    broken = {k: v for k, v in row.items() if k not in extra and isinstance(v, float) and not math.isfinite(v)}
+    if not broken:
+        return row
+    key, value = next(iter(broken.items()))
+    text = (
+        f"'{name}': the network answers {value} for {key}; expected a finite number. Are its pixels in the units of "
+        "the images of training?"
+    )
+    return {**{k: row[k] for k in extra}, "error": text}
+
+
+def refuse(errors: Iterable[str | None]) -> None:
+    """Raise the first of `errors` that is one.
+
+    Raises:
+        InputError: naming the image.
+    """
+    for error in filter(None, errors):
+        raise InputError(f"{error} (--skip-bad leaves such images out.)")
 
 
 def main(argv: list[str]) -> int:
@@ -111,12 +136,13 @@ def main(argv: list[str]) -> int:
         total, done = sum(count_images(s.path) for s in sources), 0
         with Catalogue(path, metadata, answer_types(record), args.skip_bad) as catalogue:
             for rows in batches(read_rows(sources, want, args.batch_size), args.batch_size):
-                for row in rows:
-                    if row.error is not None:
-                        first = first or row.error
-                        if not args.skip_bad:
-                            raise InputError(f"{row.error} (--skip-bad leaves such images out.)")
+                if not args.skip_bad:
+                    refuse(row.error for row in rows)
                 answers, extra = answer(rows, ensemble, prepare, options)
+                errors = [row["error"] for row in answers]
+                first = first or next(filter(None, errors), "")
+                if not args.skip_bad:
+                    refuse(errors)
                 tally.update("bad" if row["error"] else str(row.get("prediction", "answers")) for row in answers)
                 catalogue.add(answers, extra)
                 done += len(rows)

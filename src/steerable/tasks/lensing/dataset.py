@@ -20,11 +20,13 @@ from steerable.data.shards.workers import one_thread
 from steerable.data.shards.write import Written, join, write_shards
 from steerable.tasks.lensing.draw import SPLITS, draw_scenes
 from steerable.tasks.lensing.drawn import Drawn
-from steerable.tasks.lensing.render import add_noise, noise_level, render
-from steerable.tasks.lensing.residual import BANNER, network_input, smooth_residual
+from steerable.tasks.lensing.macro.fit import fit_macro
+from steerable.tasks.lensing.macro.result import MacroFit
+from steerable.tasks.lensing.render import add_noise, noise_level, noise_map, render
+from steerable.tasks.lensing.residual import BANNER, BANNERS, network_input, smooth_residual
 from steerable.tasks.lensing.settings import KINDS, LensSettings
 
-__all__ = ["LensData", "load", "observe", "rows", "simulate", "simulate_files"]
+__all__ = ["LensData", "blind_fit", "load", "observe", "rows", "simulate", "simulate_files"]
 
 _SCENES = 16  # scenes of one class rendered at a time; bounds the memory, and is part of what defines the last bit
 _SHARD = 256  # scenes of a shard, about
@@ -45,7 +47,8 @@ class LensData:
         settings: what was simulated.
         seed, split: the seed and the name of the split.
         ids: N names such as "train/cdm/17": split, class, number of the image in it.
-        fit_residual: [N, n, n] float32 after the blind fit; None where it was not run.
+        fit_residual: [N, n, n] float32, (image - model) / sigma after the blind fit; None where it was not run.
+        fit_macro: [N, 14] parameters of the blind fit; None where it was not run.
         fit_chi2: [N] chi2 per pixel of the blind fit; None where it was not run.
         fit_converged: [N] bool; None where it was not run.
     """
@@ -61,6 +64,7 @@ class LensData:
     split: str
     ids: tuple[str, ...] = ()
     fit_residual: Tensor | None = None
+    fit_macro: Tensor | None = None
     fit_chi2: Tensor | None = None
     fit_converged: Tensor | None = None
 
@@ -72,9 +76,19 @@ class LensData:
         """Names in label order."""
         return self.settings.classes
 
-    def inputs(self) -> Tensor:
-        """[N, 1, n, n] network input, asinh(residual / 2)."""
-        return network_input(self.residual)
+    def inputs(self, kind: str = "residual") -> Tensor:
+        """[N, 1, n, n] network input: asinh(r / 2) of the residual r of this `kind`, "residual" or "fit_residual".
+
+        Raises:
+            ValueError: another kind, or a set without blind fits.
+        """
+        found = getattr(self, kind, None) if kind in BANNERS else None
+        if found is None:
+            raise ValueError(
+                f"LensData: there is no {kind!r} in this set (blind_fit={self.settings.blind_fit}); "
+                f"expected one of {tuple(BANNERS)}, blind fits where they were simulated"
+            )
+        return network_input(found)
 
     def tensors(self) -> dict[str, Tensor]:
         """The tensors by name, those that are there."""
@@ -98,7 +112,16 @@ def observe(
     sigma = noise_level(image, settings) if sigma is None else sigma
     if noise:
         image = add_noise(image, sigma, scene, settings)
-    return image, smooth_residual(image, sigma, scene.macro, settings), sigma
+    return image, smooth_residual(image, noise_map(image, sigma, settings), scene.macro, settings), sigma
+
+
+def blind_fit(image: Tensor, sigma: Tensor, settings: LensSettings, starts: Tensor | None = None) -> MacroFit:
+    """The best smooth lens of observed images [B, n, n] with noise level `sigma` [B], found without the truth.
+
+    `starts` [B, S, 14] replaces the blind starts: for a turned sky, the turned fit of the upright one.
+    """
+    noise = noise_map(image, sigma, settings)
+    return fit_macro(image, noise, settings.pixel_scale, settings.psf_fwhm, starts=starts)
 
 
 def rows(settings: LensSettings, label_name: str, indices: range, seed: int, split: str) -> dict[str, Tensor]:
@@ -109,7 +132,15 @@ def rows(settings: LensSettings, label_name: str, indices: range, seed: int, spl
     scene = draw_scenes(settings, settings.classes.index(label_name), indices, seed=seed, split=split)
     image, residual, sigma = observe(scene, settings)
     mass = scene.log10_axion_mass
-    return {"image": image, "residual": residual, "sigma": sigma, "macro": scene.macro, "log10_axion_mass": mass}
+    more: dict[str, Tensor] = {}
+    if settings.blind_fit:
+        fit = blind_fit(image, sigma, settings)
+        more = {
+            "fit_residual": fit.residual, "fit_macro": fit.macro, "fit_chi2": fit.chi2_per_pixel,
+            "fit_converged": fit.converged,
+        }  # fmt: skip
+    truth = {"macro": scene.macro, "log10_axion_mass": mass}
+    return {"image": image, "residual": residual, "sigma": sigma, **truth, **more}
 
 
 def _block(settings: LensSettings, label: int, indices: range, seed: int, split: str) -> Block:
@@ -245,7 +276,7 @@ def simulate_files(
             "scenes_at_a_time": _SCENES,
         },
         rows_per_shard=max(1, _SHARD // (_SCENES * len(chosen))) * _SCENES * len(chosen),
-        description=f"Simulated strong gravitational lenses of the classes {', '.join(chosen)}. {BANNER}",
+        description=f"Simulated strong gravitational lenses of the classes {', '.join(chosen)}. residual: {BANNER}",
         code=source_digest(Path(__file__).parent, _NOT_DATA),
     )
     make = functools.partial(_blocks, settings=settings, seed=seed)

@@ -9,9 +9,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from steerable.tasks.lensing.dataset import LensData, observe
+from steerable.tasks.lensing.dataset import LensData, blind_fit, observe
 from steerable.tasks.lensing.draw import draw_scenes
 from steerable.tasks.lensing.drawn import Drawn
+from steerable.tasks.lensing.macro.result import MacroFit
 from steerable.tasks.lensing.metrics import (
     accuracy,
     changed_predictions,
@@ -22,10 +23,11 @@ from steerable.tasks.lensing.metrics import (
 )
 from steerable.tasks.lensing.render import noise_level, render
 from steerable.tasks.lensing.residual import network_input
+from steerable.tasks.lensing.scene import turn_macro
 from steerable.tasks.lensing.settings import LensSettings
 from steerable.tasks.lensing.train import turn_d4
 
-__all__ = ["AngleCurve", "Evaluation", "angle_curve", "difference", "evaluate", "evaluate_data", "turned_inputs"]
+__all__ = ["AngleCurve", "Evaluation", "TurningSky", "angle_curve", "difference", "evaluate", "evaluate_data"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +74,9 @@ def evaluate(model: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, labe
     )
 
 
-def evaluate_data(model: nn.Module | Callable[[Tensor], Tensor], data: LensData) -> Evaluation:
-    """`evaluate` on a simulated split."""
-    return evaluate(model, data.inputs(), data.label)
+def evaluate_data(model: nn.Module | Callable[[Tensor], Tensor], data: LensData, kind: str = "residual") -> Evaluation:
+    """`evaluate` on a simulated split, on residuals of this kind."""
+    return evaluate(model, data.inputs(kind), data.label)
 
 
 def difference(one: Evaluation, other: Evaluation) -> tuple[float, float]:
@@ -83,25 +85,45 @@ def difference(one: Evaluation, other: Evaluation) -> tuple[float, float]:
     return float(gain.mean()), float(gain.std(correction=0)) / math.sqrt(len(gain))
 
 
-def turned_inputs(
-    scenes: list[Drawn], settings: LensSettings, degrees: float, noise: bool, sigmas: list[Tensor] | None = None
-) -> Tensor:
-    """[N, 1, n, n] inputs of scenes that are turned and then **simulated again**: nothing is interpolated.
+class TurningSky:
+    """Scenes that are turned and then **simulated again**: nothing is interpolated.
 
-    The noise level stays that of the upright scene, so that the angle is the only change; `sigmas` (of `noise_levels`)
-    saves the time to find it again at every angle.
+    The noise level stays that of the upright scene, so that the angle is the only change. A blind fit starts from the
+    turned parameters of the blind fit to the upright image, which saves its search.
+
+    Args:
+        scenes: upright, one batch for each class.
+        settings: of the simulation.
+        noise: without it the images are noise-free while sigma is the same: white noise has no exact turn by less than
+            90 degrees.
+        kind: the residual that the networks see, "residual" or "fit_residual".
     """
-    sigmas = noise_levels(scenes, settings) if sigmas is None else sigmas
-    rows = [
-        network_input(observe(scene.turned(degrees), settings, noise=noise, sigma=sigma)[1])
-        for scene, sigma in zip(scenes, sigmas, strict=True)
-    ]
-    return torch.cat(rows)
 
+    def __init__(self, scenes: list[Drawn], settings: LensSettings, noise: bool, kind: str) -> None:
+        self.scenes, self.settings, self.noise, self.kind = scenes, settings, noise, kind
+        self.sigmas = [noise_level(render(scene, settings), settings) for scene in scenes]
+        self.upright: list[Tensor | None] = [None] * len(scenes)
+        if kind == "fit_residual":
+            self.upright = [self._fit(i, 0.0).macro for i in range(len(scenes))]
 
-def noise_levels(scenes: list[Drawn], settings: LensSettings) -> list[Tensor]:
-    """Standard deviation of the noise [B] of each batch of scenes, upright."""
-    return [noise_level(render(scene, settings), settings) for scene in scenes]
+    def _observe(self, i: int, degrees: float) -> tuple[Tensor, Tensor]:
+        image, residual, _ = observe(
+            self.scenes[i].turned(degrees), self.settings, noise=self.noise, sigma=self.sigmas[i]
+        )
+        return image, residual
+
+    def _fit(self, i: int, degrees: float) -> MacroFit:
+        start = self.upright[i]
+        starts = None if start is None else turn_macro(start, degrees)[:, None]
+        return blind_fit(self._observe(i, degrees)[0], self.sigmas[i], self.settings, starts)
+
+    def inputs(self, degrees: float) -> Tensor:
+        """[N, 1, n, n] inputs of all scenes after a turn by `degrees`."""
+        rows = []
+        for i in range(len(self.scenes)):
+            blind = self.kind == "fit_residual"
+            rows.append(network_input(self._fit(i, degrees).residual if blind else self._observe(i, degrees)[1]))
+        return torch.cat(rows)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,6 +152,7 @@ def angle_curve(
     seed: int = 0,
     per_class: tuple[int, int] = (20, 60),
     steps: tuple[int, int] = (12, 6),
+    kind: str = "residual",
     progress: Callable[[int, int], None] | None = None,
 ) -> AngleCurve:
     """Error and accuracy of the models between 0 and 90 degrees, on turned test scenes that are simulated again.
@@ -140,6 +163,7 @@ def angle_curve(
         seed: of the test split.
         per_class: scenes of each class for the error and for the accuracy.
         steps: intervals between 0 and 90 degrees for the error and for the accuracy.
+        kind: the residual that the networks see, "residual" or "fit_residual".
         progress: called with (angles done, angles in all).
     """
     grids = [tuple(90.0 * i / n for i in range(n + 1)) for n in steps]
@@ -150,9 +174,9 @@ def angle_curve(
         label = torch.cat([scene.label for scene in scenes])
         values: dict[str, list[float]] = {name: [] for name in models}
         upright: dict[str, Tensor] = {}
-        sigmas = noise_levels(scenes, settings)
+        sky = TurningSky(scenes, settings, noise, kind)
         for degrees in grid:
-            inputs = turned_inputs(scenes, settings, degrees, noise, sigmas)
+            inputs = sky.inputs(degrees)
             for name, model in models.items():
                 logits = predict(model, inputs)
                 upright.setdefault(name, logits)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from steerable.tasks.lensing.dataset import observe
+from steerable.tasks.lensing.dataset import blind_fit, observe
 from steerable.tasks.lensing.draw import draw_scenes
 from steerable.tasks.lensing.drawn import Drawn
-from steerable.tasks.lensing.evaluate import AngleCurve, Evaluation, turned_inputs
+from steerable.tasks.lensing.evaluate import AngleCurve, Evaluation, TurningSky
 from steerable.tasks.lensing.settings import LensSettings
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def turn_smoothly(image: Tensor, degrees: float) -> Tensor:
     return nn.functional.grid_sample(flat, grid, padding_mode="border", align_corners=False).reshape(image.shape)
 
 
-def sample_picture(settings: LensSettings, seed: int = 0, examples: int = 2) -> bytes:
+def sample_picture(settings: LensSettings, seed: int = 0, examples: int = 2, kind: str = "residual") -> bytes:
     """One row a class: noisy image, residual, and the residual with the true clumps drawn in."""
     from matplotlib.patches import Circle
 
@@ -70,7 +70,9 @@ def sample_picture(settings: LensSettings, seed: int = 0, examples: int = 2) -> 
     extent = (-half, half, -half, half)
     for label, name in enumerate(settings.classes):
         scene = draw_scenes(settings, label, range(examples), seed=seed, split="test")
-        image, residual, _ = observe(scene, settings)
+        image, residual, sigma = observe(scene, settings)
+        if kind == "fit_residual":
+            residual = blind_fit(image, sigma, settings).residual
         for i in range(examples):
             cells = grid[label][3 * i : 3 * i + 3]
             cells[0].imshow(image[i].clamp_min(0).sqrt().numpy(), cmap="inferno", extent=extent)
@@ -126,6 +128,27 @@ def confusion_picture(results: dict[str, Evaluation], classes: tuple[str, ...]) 
     return _png(figure)
 
 
+def roc_picture(results: dict[str, Evaluation], classes: tuple[str, ...]) -> bytes:
+    """ROC curves, each class against the rest, one line a network; areas in the legends."""
+    from torchmetrics.functional.classification import binary_auroc, binary_roc
+
+    figure = _figure(3.5 * len(classes), 3.6)
+    for k, (cell, name) in enumerate(zip(figure.subplots(1, len(classes), squeeze=False)[0], classes, strict=True)):
+        for i, (network, result) in enumerate(results.items()):
+            scores, truth = result.logits.double().softmax(1)[:, k], (result.label == k).long()
+            false, true, _ = binary_roc(scores, truth)
+            area = float(binary_auroc(scores, truth))
+            cell.plot(false, true, color=_COLOURS[i % 4], label=f"{network} {area:.3f}")
+        cell.plot((0, 1), (0, 1), color="#9aa4b1", linewidth=0.8, linestyle=":")
+        cell.set_title(f"{NAMES.get(name, name)} against the rest", fontsize=10)
+        cell.set_xlabel("false positive rate")
+        cell.grid(alpha=0.3)
+        cell.legend(fontsize=7, loc="lower right")
+        if k == 0:
+            cell.set_ylabel("true positive rate")
+    return _png(figure)
+
+
 def angle_picture(curve: AngleCurve) -> bytes:
     """Left: relative change of the logits against the angle of the sky; right: accuracy against the angle."""
     figure = _figure(10.5, 3.9)
@@ -151,7 +174,11 @@ def angle_picture(curve: AngleCurve) -> bytes:
 
 
 def feature_picture(
-    models: dict[str, nn.Module], settings: LensSettings, seed: int = 0, angles: tuple[float, ...] = (0, 45, 90, 180)
+    models: dict[str, nn.Module],
+    settings: LensSettings,
+    seed: int = 0,
+    angles: tuple[float, ...] = (0, 45, 90, 180),
+    kind: str = "residual",
 ) -> bytes:
     """Feature maps under a turning sky: as they are, and in the co-moving frame (turned back with the sky).
 
@@ -160,9 +187,11 @@ def feature_picture(
         settings: of the simulation; the scene is a sub-halo lens of the test split, free of noise.
         seed: of the scene.
         angles: degrees, the first of which is the reference.
+        kind: the residual that the networks see.
     """
     scene = draw_scenes(settings, 1, [1], seed=seed, split="test")
-    inputs = [turned_inputs([scene], settings, float(angle), noise=False)[0, 0] for angle in angles]
+    sky = TurningSky([scene], settings, False, kind)
+    inputs = [sky.inputs(float(angle))[0, 0] for angle in angles]
     figure = _figure(2.15 * len(angles) + 1.2, 2.2 * (1 + 2 * len(models)))
     grid = figure.subplots(1 + 2 * len(models), len(angles), squeeze=False)
     for cell, image, angle in zip(grid[0], inputs, angles, strict=True):

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from steerable.tasks.lensing.pictures import angle_picture, confusion_picture, feature_picture, sample_picture
-from steerable.tasks.lensing.residual import BANNER
+from steerable.tasks.lensing.pictures import (
+    angle_picture,
+    confusion_picture,
+    feature_picture,
+    roc_picture,
+    sample_picture,
+)
+from steerable.tasks.lensing.residual import BANNERS
 from steerable.tasks.lensing.settings import LensSettings
 from steerable.tasks.lensing.table import COLUMNS, table_cells
 
@@ -68,7 +74,7 @@ def _pictures(
 ) -> list[str]:
     drawers: list[tuple[Callable[[], bytes], str, str]] = [
         (
-            lambda: sample_picture(settings, result.seed),
+            lambda: sample_picture(settings, result.seed, kind=result.input),
             "Two test lenses of each class: image, residual, and residual with the true clumps",
             "Test lenses. Left: the noisy image. Middle: what is left after the best smooth lens, in units of the "
             "noise; this is what the networks see. Right: the same, with the true sub-halos (area as mass) or vortex.",
@@ -79,6 +85,11 @@ def _pictures(
             "Confusion on the test split, per cent of each true class.",
         ),
         (
+            lambda: roc_picture({row.entrant.name: row.test for row in result.rows}, settings.classes),
+            "ROC curves of each class against the rest",
+            "Test split, each class against the rest by its softmax score; areas under the curves in the legends.",
+        ),
+        (
             lambda: angle_picture(result.curve),
             "Change of the logits and accuracy against the angle of the sky",
             "The sky is turned by turning the parameters of the scene and simulating again; no image is interpolated. "
@@ -86,7 +97,7 @@ def _pictures(
             "turn with the sky.",
         ),
         (
-            lambda: feature_picture(dict(list(models.items())[:2]), settings, result.seed),
+            lambda: feature_picture(dict(list(models.items())[:2]), settings, result.seed, kind=result.input),
             "Feature maps of the equivariant and the plain network while the sky turns",
             "One feature map of each network while the sky turns: as it is, and turned back with the sky (the "
             "co-moving frame). What is equivariant stands still there. * turned back by interpolation, for the eye.",
@@ -109,19 +120,35 @@ def _page(result: DemoResult, settings: LensSettings, pictures: list[str]) -> st
         f"{100 * settings.halo_fraction:g} % and the vortex {100 * settings.vortex_fraction:g} % of the mass inside "
         f"the Einstein radius. Wall time: {stages}."
     )
+    fits = result.fits
+    if fits:
+        chi2 = "; ".join(f"{k} {v['blind']:.3f} ({v['at_truth']:.3f})" for k, v in fits["median_chi2"].items())
+        fitted = (
+            f"Blind fits of the {fits['images']} test images: {100 * fits['converged']:.1f} % converged. Median chi2 "
+            f"per pixel of what they leave (and of the residual linearised at the truth): {chi2}."
+        )
+    else:
+        fitted = ""
     quick = "Quick run: two epochs on a handful of images. The scores mean nothing."
     parts = [
         "<h1>What bends the light? Dark matter in simulated gravitational lenses</h1>",
         f"<p>{_INTRODUCTION}</p>",
         f'<p class="note">{quick}</p>' if result.quick else "",
-        f'<p class="note">{html.escape(BANNER)}</p>',
+        f'<p class="note">{html.escape(BANNERS[result.input])}</p>',
+        f"<p>{html.escape(fitted)}</p>" if fitted else "",
         "<h2>Scores on the test split</h2>",
         _table(result),
         f"<p>Images of each class: {counts}; seed {result.seed}. {_LEGEND}</p>",
         "<h2>What this run shows</h2>",
         f"<ul>{''.join(f'<li>{html.escape(sentence)}</li>' for sentence in result.claims)}</ul>",
     ]
-    titles = ("What the networks see", "Where they err", "When the sky turns", "Features turn with the sky")
+    titles = (
+        "What the networks see",
+        "Where they err",
+        "At every threshold",
+        "When the sky turns",
+        "Features turn with the sky",
+    )
     parts += [f"<h2>{title}</h2>{picture}" for title, picture in zip(titles, pictures, strict=True)]
     parts += ["<h2>How it was made</h2>", f"<p>{html.escape(made)}</p>"]
     head = (

@@ -33,6 +33,8 @@ class LensSettings:
         mode: the recipe, one of `MODES`. `published_settings("I")` gives the settings that go with "as_published".
         model: "I", "II" or "III", of the mode "as_published".
         classes: the kinds of dark matter to draw, in label order, some of `KINDS`.
+        blind_fit: whether a data set holds the residual after a blind fit of the macro model too (some 20 ms an
+            image), beside the one that is linearised at the truth.
         engine: what computes the images: "torch", or "lenstronomy" (an extra).
         pixels: image side in pixels.
         pixel_scale: arcsec per pixel.
@@ -66,6 +68,7 @@ class LensSettings:
     mode: str = "physical"
     model: str = "I"
     classes: tuple[str, ...] = CLASSES
+    blind_fit: bool = True
     engine: str = "torch"
     pixels: int = 64
     pixel_scale: float = 0.05

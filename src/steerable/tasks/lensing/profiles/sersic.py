@@ -21,6 +21,6 @@ def sersic(x: Tensor, y: Tensor, radius: Tensor, index: Tensor, e1: Tensor, e2: 
     b = -2.0 * e2 / ((1.0 - e2_total) * torch.sqrt(a2)) / radius
     c = 1.0 / (a * radius * radius)  # the ellipse keeps the area
     first, second = torch.addcmul(a * x, b, y), c * y
-    u2 = torch.addcmul(1e-12 + first * first, second, second)
+    u2 = torch.addcmul(1e-12 / radius**2 + first * first, second, second)
     slope = 1.9992 * index - 0.3271
     return amplitude * torch.exp(slope) * torch.exp(-slope * u2 ** (0.5 / index))
