@@ -91,7 +91,7 @@ def expected(tmp_path_factory):
     return toy.tree(folder)
 
 
-def test_killed_before_every_call_that_changes_the_disk(tmp_path, expected):
+def test_killed_before_every_step(tmp_path, expected):
     at, kept = 0, set()
     while run_and_die(tmp_path / str(at) / "deep" / "set", at):
         kept.add(toy.write(tmp_path / str(at) / "deep" / "set", parts={"train": 11}).kept)

@@ -109,7 +109,7 @@ def test_again_is_no_blessing_for_a_damaged_set(tmp_path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with refused("shard-00001.parquet' has sha256"):
+    with refused("exists already and is damaged: .*shard-00001.parquet' has sha256"):
         toy.write(tmp_path / "set")
 
 
@@ -290,6 +290,10 @@ def fail_in_worker(part, start, stop):
     yield
 
 
+def break_in_worker(part, start, stop):
+    yield {"x": 1 / (start - start)}
+
+
 def die_in_worker(part, start, stop):
     os._exit(7)
     yield
@@ -298,10 +302,15 @@ def die_in_worker(part, start, stop):
 def test_workers_pass_errors_on(tmp_path):
     with refused("row (0|6): no"):
         toy.write(tmp_path / "set", make=fail_in_worker, workers=2)
+    with pytest.raises(ZeroDivisionError) as error:
+        toy.write(tmp_path / "set", make=break_in_worker, workers=2)
+    assert "in break_in_worker" in error.value.__notes__[0]
     with refused("ended with status 7", "use fewer workers"):
         toy.write(tmp_path / "set", make=die_in_worker, workers=2)
     with refused("cannot be sent to another process"):
         toy.write(tmp_path / "set", make=lambda *a: toy.blocks(*a), workers=2)
+    with refused("out is '/'; expected the name of a new folder"):
+        toy.write("/")
     with refused("workers is 0"):
         toy.write(tmp_path / "set", workers=0)
     assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,8 +27,12 @@ def locked(folder: Path, what: str) -> Iterator[bool]:
     Raises:
         InputError: another process holds it.
     """
-    import fcntl
-
+    try:
+        import fcntl
+    except ModuleNotFoundError:
+        raise InputError(
+            f"'{what}' cannot be locked on {sys.platform}; expected one with fcntl, as Linux or macOS. Use that."
+        ) from None
     path = folder / LOCK
     while True:
         folder.mkdir(parents=True, exist_ok=True)

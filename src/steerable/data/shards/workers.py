@@ -8,6 +8,7 @@ import os
 import pickle
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -142,6 +143,9 @@ def _plain(values: Any) -> Any:
 
 
 def _portable(error: Exception) -> Exception:
+    """The error, or one of its kind that can be sent, with the lines that lead to it."""
+    if not isinstance(error, InputError):
+        error.add_note("in a worker process:\n" + traceback.format_exc())
     try:
         return pickle.loads(pickle.dumps(error))  # noqa: S301  our own bytes
     except Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -66,7 +67,9 @@ def write_shards(
         InputError: `out` exists and is something else, OUT.partial belongs to another plan or another process, rows are
             other than planned, the disk is full. Finished shards stay in OUT.partial; without any it is removed.
     """
-    out = Path(out).absolute()
+    out = Path(os.path.abspath(out))
+    if not out.name:
+        raise InputError(f"out is '{out}'; expected the name of a new folder. Say one, such as '{out / 'set'}'.")
     if workers < 1:
         raise InputError(f"workers is {workers}; expected at least 1.")
     folder = partial_folder(out)
@@ -158,7 +161,10 @@ def _there(out: Path, plan: Plan) -> Written:
         raise InputError(f"'{out}' exists already and is no data set ({e}); expected a free name. {mend}") from None
     if text := first_difference({k: v for k, v in manifest.raw.items() if k != "shards"}, plan.to_dict()):
         raise InputError(f"'{out}' exists already and is another data set: its {text}. {mend}")
-    manifest.check()
+    try:
+        manifest.check()
+    except InputError as e:
+        raise InputError(f"'{out}' exists already and is damaged: {e} {mend}") from None
     return Written(out, len(manifest.shards), len(manifest.shards), already=True)
 
 

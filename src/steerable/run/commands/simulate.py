@@ -21,8 +21,7 @@ def lensing(argv: list[str]) -> int:
     parser = jsonargparse.ArgumentParser(
         prog="steerable simulate lensing",
         description="Simulate strong gravitational lenses and write train, validation and test parts as Parquet "
-        "shards. "
-        "An interrupted run is continued by the same command, and ends with the same bytes.",
+        "shards. An interrupted run is continued by the same command, and ends with the same bytes.",
         exit_on_error=False,
     )
     parser.add_argument("--config", action="config", help="a YAML file with these keys")
@@ -38,7 +37,12 @@ def lensing(argv: list[str]) -> int:
         default=None,
         help=f"in label order; some of {', '.join(KINDS)}; null: those of the settings",
     )
-    parser.add_argument("--workers", type=int, default=1, help="processes that simulate; the bytes do not depend on it")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="processes that simulate, such as the cores; the bytes do not depend on it",
+    )
     parser.add_argument("--published", choices=("I", "II", "III"), default=None,
                         help="start from the settings of this model of the public benchmark, quirks and shortcut "
                         "included")  # fmt: skip

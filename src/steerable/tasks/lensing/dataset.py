@@ -28,9 +28,9 @@ from steerable.tasks.lensing.settings import KINDS, LensSettings
 
 __all__ = ["LensData", "blind_fit", "load", "observe", "rows", "simulate", "simulate_files"]
 
-_SCENES = 16  # scenes of one class rendered at a time; bounds the memory, and is part of what defines the last bit
+_SCENES = 64  # scenes of one class rendered at a time; bounds the memory, and is part of what defines the last bit
 _SHARD = 256  # scenes of a shard, about
-_NOT_DATA = ("demo", "report", "pictures", "table", "train", "metrics", "evaluate", "floor", "__init__")
+_NOT_DATA = ("demo", "report", "pictures", "table", "train", "metrics", "evaluate", "floor", "shortcut", "__init__")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,8 +198,8 @@ def simulate(
     """Simulate `n_per_class` images of every class, in memory.
 
     Image number i of a class depends on (seed, split, class, i) and the settings alone: a larger set begins with the
-    images of a smaller one (to rounding), and splits share nothing. `load` gives the same bits from the files of
-    `simulate_files`.
+    images of a smaller one (to rounding), and splits share nothing. On one thread `load` gives the same bits from the
+    files of `simulate_files`.
 
     Args:
         n_per_class: images of each class.
@@ -216,14 +216,13 @@ def simulate(
     chosen = settings.classes
     blocks: list[Block] = []
     done, total = 0, n_per_class * len(chosen)
-    with one_thread():
-        for label in range(len(chosen)):
-            for start in range(0, n_per_class, _SCENES):
-                indices = range(start, min(start + _SCENES, n_per_class))
-                blocks.append(_block(settings, label, indices, seed, split))
-                done += len(indices)
-                if progress is not None:
-                    progress(done, total)
+    for label in range(len(chosen)):
+        for start in range(0, n_per_class, _SCENES):
+            indices = range(start, min(start + _SCENES, n_per_class))
+            blocks.append(_block(settings, label, indices, seed, split))
+            done += len(indices)
+            if progress is not None:
+                progress(done, total)
     return _lens_data(join(blocks), settings, seed, split)
 
 
