@@ -15,6 +15,7 @@ SMALL = ["--settings.pixels=16", "--settings.pixel_scale=0.2", "--train=5", "--v
 def simulate(tmp_path, monkeypatch):
     """Run the command with shards of 16 images a class."""
     monkeypatch.setattr(dataset, "_SHARD", 1)
+    monkeypatch.setattr(dataset, "_SCENES", 16)
 
     def run(*options, out="set"):
         return main(["simulate", "lensing", f"--out={tmp_path / out}", *SMALL, *options])

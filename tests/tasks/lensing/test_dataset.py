@@ -61,7 +61,8 @@ def test_files_hold_the_bits_of_the_simulation(data: LensData, tmp_path) -> None
 
 
 def test_files_do_not_depend_on_workers_or_size(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(dataset, "_SHARD", 1)  # shards of 16 images a class
+    monkeypatch.setattr(dataset, "_SHARD", 1)
+    monkeypatch.setattr(dataset, "_SCENES", 16)  # of a class in a shard
     for name, count, workers in (("one", 20, 1), ("two", 20, 2), ("more", 33, 1)):
         simulate_files(tmp_path / name, {"train": count}, settings=SMALL, classes=("none", "vortex"), workers=workers)
     shard = "train/shard-00000.parquet"
