@@ -15,7 +15,8 @@ TASKS = ("lensing",)
 
 def lensing(argv: list[str]) -> int:
     """Simulate strong lenses into a folder that `data.name: lensing` reads."""
-    from steerable.tasks.lensing import BANNER, KINDS, LensSettings, published_settings, simulate_files
+    from steerable.tasks.lensing import KINDS, LensSettings, published_settings, simulate_files
+    from steerable.tasks.lensing.residual import BANNERS
     from steerable.tasks.lensing.shortcut import data_shortcut
 
     parser = jsonargparse.ArgumentParser(
@@ -60,7 +61,9 @@ def lensing(argv: list[str]) -> int:
     with Stages() as stages:
 
         def start(there: int, shards: int) -> None:
-            print(BANNER)
+            for column, banner in BANNERS.items():
+                if column == "residual" or settings.blind_fit:
+                    print(f"column {column}: {banner}")
             if there:
                 print(f"continuing: {there} of {shards} shards are there")
 

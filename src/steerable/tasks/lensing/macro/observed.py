@@ -11,12 +11,12 @@ __all__ = ["annulus", "border_noise", "outside_discs", "without_lens_colour"]
 
 
 def border_noise(image: Tensor, width: int | None = None) -> tuple[Tensor, Tensor]:
-    """(background [B], sigma [B]) of images [B, n, n] from the median and the median deviation of their border.
+    """(background [B], sigma [B]) of images [B, n, n] from their border: its median, and its scatter.
 
-    Values further than 3 sigma from the median are dropped, again and again until none is left, and sigma is 1.4826
-    times the median absolute deviation of the rest: the standard deviation of Gaussian noise. Stars and arcs that cover
-    a good part of the border still raise it, and noise that is correlated between pixels (resampled images) is larger
-    than this figure says.
+    The scatter is the smaller of two, since light in the border only raises them. The first: values further than 3 sigma from the median are dropped, again and again until none is left, and sigma is 1.4826
+    times the median absolute deviation of the rest: the standard deviation of Gaussian noise. The second: the same
+    deviation of second differences between pixels three apart along the border, which smooth light leaves alone. Noise
+    that is correlated over more than two pixels is larger than this figure says.
 
     Args:
         image: [B, n, n].
@@ -54,9 +54,19 @@ def border_noise(image: Tensor, width: int | None = None) -> tuple[Tensor, Tenso
                     "pass sigma yourself"
                 )
             sigma = (other - level).abs().median()
+        smooth = _second_differences(image[i].double(), width)
+        scatter = 1.4826 * smooth[torch.isfinite(smooth)].abs().median() if smooth.numel() else sigma
         levels.append(level)
-        sigmas.append(sigma)
+        sigmas.append(torch.minimum(sigma, scatter) if float(scatter) > 0 else sigma)
     return torch.stack(levels).to(image.dtype), torch.stack(sigmas).to(image.dtype)
+
+
+def _second_differences(image: Tensor, width: int) -> Tensor:
+    """(x[-3] - 2 x[0] + x[3]) / sqrt(6) along the four sides of a border: of the variance of white noise."""
+    lag = 3
+    strips = (image[:width], image[-width:], image.T[:width], image.T[-width:])
+    rows = [(s[:, : -2 * lag] - 2.0 * s[:, lag:-lag] + s[:, 2 * lag :]).flatten() for s in strips]
+    return torch.cat(rows) / math.sqrt(6.0)
 
 
 def annulus(
