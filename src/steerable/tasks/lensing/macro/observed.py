@@ -13,10 +13,11 @@ __all__ = ["annulus", "border_noise", "outside_discs", "without_lens_colour"]
 def border_noise(image: Tensor, width: int | None = None) -> tuple[Tensor, Tensor]:
     """(background [B], sigma [B]) of images [B, n, n] from their border: its median, and its scatter.
 
-    The scatter is the smaller of two, since light in the border only raises them. The first: values further than 3 sigma from the median are dropped, again and again until none is left, and sigma is 1.4826
-    times the median absolute deviation of the rest: the standard deviation of Gaussian noise. The second: the same
-    deviation of second differences between pixels three apart along the border, which smooth light leaves alone. Noise
-    that is correlated over more than two pixels is larger than this figure says.
+    The scatter is the smaller of two, since light in the border only raises them. The first: values further than 3
+    sigma from the median are dropped, again and again until none is left, and sigma is 1.4826 times the median absolute
+    deviation of the rest: the standard deviation of Gaussian noise. The second: the same deviation of second
+    differences between pixels three apart along the border, which smooth light leaves alone. Noise that is correlated
+    over more than two pixels is larger than this figure says.
 
     Args:
         image: [B, n, n].
