@@ -2,9 +2,9 @@
 From a folder of FITS cut-outs to a catalogue
 =============================================
 
-What a survey hands over is a folder of images. Here a network is trained on simulated lenses, a smooth lens is fitted to
-each cut-out without knowing anything but its pixels, the network looks at what the fit leaves, and all of it ends in one
-Parquet file. The cut-outs are simulated, too, so that the catalogue can be held against the truth.
+What a survey hands over is a folder of images. Here a network is trained on simulated lenses, a smooth lens is fitted
+to each cut-out without knowing anything but its pixels, the network looks at what the fit leaves, and all of it ends
+in one Parquet file. The cut-outs are simulated, too, so that the catalogue can be held against the truth.
 """
 
 import tempfile
@@ -24,8 +24,8 @@ place = Path(tempfile.mkdtemp())
 # %%
 # Train
 # -----
-# Two commands, as they would be typed in a shell: ``steerable simulate lensing ...`` and ``steerable fit ...``. Each set
-# holds the residual of a blind fit of every image, which is what the network learns from.
+# Two commands, as they would be typed in a shell: ``steerable simulate lensing ...`` and ``steerable fit ...``. Each
+# set holds the residual of a blind fit of every image, which is what the network learns from.
 
 sizes = ["--train=32", "--validation=16", "--test=16"]
 main(["simulate", "lensing", f"--out={place / 'set'}", *sizes])
@@ -64,7 +64,7 @@ for row in rows:
 
 # %%
 # The Einstein radii of smooth lenses are those of the truth, to their errors; clumps move them a little, because the
-# smooth model takes up what it can. Pixels that stand out from the noise raise chi2, and those are what the network reads.
+# smooth model takes up what it can. Pixels that stand out from the noise raise chi2: the network reads those.
 
 off = np.array([row["theta_e"] - truth[row["id"]][1] for row in rows])
 chi2 = np.array([row["chi2_per_pixel"] for row in rows])

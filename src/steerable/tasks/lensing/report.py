@@ -93,8 +93,9 @@ def _pictures(
             lambda: angle_picture(result.curve),
             "Change of the logits and accuracy against the angle of the sky",
             "The sky is turned by turning the parameters of the scene and simulating again; no image is interpolated. "
-            "Quarter turns are exact symmetries of the grid; angles between are not. On the right the noise does not "
-            "turn with the sky.",
+            "Quarter turns are exact symmetries of the grid; angles between are not. Where residuals come from blind "
+            "fits, two fits of the same sky differ by a little, and the answers with them. On the right the noise does "
+            "not turn with the sky.",
         ),
         (
             lambda: feature_picture(dict(list(models.items())[:2]), settings, result.seed, kind=result.input),
