@@ -125,9 +125,10 @@ def tables(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[tuple[lis
     if record["target"] is None:
         return [([*NETWORK, *columns.heads], [row, *floors], title)]
     what = str(meaning(record))
-    bins = [["network", *bin_heads(first["bins"])]]
-    bins += [[row[0], *bin_cells([s["bins"] for s in scores])]]
-    bins += [[FLOORS[name], *bin_cells([first["floors"][name]["bins"]])] for name in FLOORS]
+    who = NETWORK[:3]
+    bins = [[*who, *bin_heads(first["bins"])]]
+    bins += [[*row[:3], *bin_cells([s["bins"] for s in scores])]]
+    bins += [[FLOORS[name], "-", "-", *bin_cells([first["floors"][name]["bins"]])] for name in FLOORS]
     return [
         ([*NETWORK, *columns.heads], [row, *floors], f"{title}: {what}"),
         (bins[0], bins[1:], "MAE, bias by true value (images)"),
