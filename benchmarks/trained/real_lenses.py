@@ -78,11 +78,9 @@ def finder(folder: Path) -> None:
 def dark_matter(folder: Path) -> None:
     """Train on lenses with the pixels of the space-based samples, and answer to these."""
     if not (folder / "space").exists():
-        run(
-            "simulate", "lensing", f"--out={folder / 'space-set'}", "--settings.pixels=96",
-            "--settings.pixel_scale=0.1", "--settings.psf_fwhm=0.18", "--settings.theta_e=[0.7,1.8]", "--settings.source_radius=[0.1,0.4]",
-            "--settings.halo_field=2.2", "--settings.peak_snr=30",
-        )  # fmt: skip
+        sky = {"pixels": 96, "pixel_scale": 0.1, "psf_fwhm": 0.18, "theta_e": [0.7, 1.8], "source_radius": [0.1, 0.4],
+               "halo_field": 2.2, "peak_snr": 30}  # fmt: skip
+        run("simulate", "lensing", f"--out={folder / 'space-set'}", *(f"--settings.{k}={v}" for k, v in sky.items()))
         run("fit", "--config=lensing/classify", f"--data.root={folder / 'space-set'}", f"--out={folder / 'space'}",
             "--seeds", "0", "1", "2")  # fmt: skip
     run("evaluate", folder / "space")

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from steerable.tasks.floor import best_floor
 from steerable.tasks.lensing.dataset import LensData, simulate
 from steerable.tasks.lensing.evaluate import AngleCurve, Evaluation, angle_curve, difference, evaluate
-from steerable.tasks.lensing.floor import LinearFloor
 from steerable.tasks.lensing.metrics import accuracy, macro_auc
 from steerable.tasks.lensing.residual import BANNERS
 from steerable.tasks.lensing.settings import LensSettings
@@ -198,8 +198,8 @@ def claims(rows: tuple[Row, ...], floor: dict[str, float], curve: AngleCurve | N
         )
     above = ", ".join(f"{row.entrant.name} {100 * (row.test.accuracy - floor['accuracy']):+.1f}" for row in rows)
     sentences.append(
-        f"A linear model on five numbers of the residual, blind to position, reaches {floor['accuracy']:.3f}; against "
-        f"it, in points: {above}."
+        f"A linear model on global statistics of the residual, blind to any pattern, reaches {floor['accuracy']:.3f}; "
+        f"against it, in points: {above}."
     )
     if curve is not None and 45.0 in curve.degrees:
         at = curve.degrees.index(45.0)
@@ -287,8 +287,8 @@ def run_demo(
         rows.append(Row(entrant, parameters, training, evaluate(model, *pairs["test"])))
         models[entrant.name] = model
         lap(f"train {entrant.name}")
-    seen = {split: getattr(data[split], input) for split in ("train", "test")}
-    logits = LinearFloor().fit(seen["train"], data["train"].label)(seen["test"])
+    seen = {split: (getattr(part, input), part.label) for split, part in data.items()}
+    logits = best_floor(seen["train"], seen["validation"])(seen["test"][0])
     floor = {"accuracy": accuracy(logits, data["test"].label), "auc": macro_auc(logits, data["test"].label)}
     curve = angle_curve(
         models,
