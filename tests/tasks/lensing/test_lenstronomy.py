@@ -143,6 +143,21 @@ def test_what_makes_no_sense_is_named(arguments: tuple[Any, ...], message: str) 
         Scene.from_lenstronomy(*arguments)
 
 
+def test_points_may_be_anything_that_holds_numbers() -> None:
+    scene = _whole()
+    expected = scene.deflection(
+        torch.tensor([0.3, 1.0], dtype=torch.float64), torch.tensor([0.2, -1.0], dtype=torch.float64)
+    )[0]
+    frozen = np.array([0.3, 1.0])
+    frozen.flags.writeable = False
+    for x, y in ((frozen, (0.2, -1.0)), ([0.3, 1], np.array([0.2, -1.0]))):
+        assert torch.equal(scene.deflection(x, y)[0], expected)
+    assert scene.deflection(0.3, 0.2)[0].shape == (1,)
+    assert scene.deflection(np.zeros((2, 3)), np.ones((2, 3)))[1].shape == (1, 2, 3)
+    with pytest.raises(ValueError, match="expected a number"):
+        scene.deflection("here", 0.0)
+
+
 def test_images_refuse_what_cannot_be() -> None:
     scene = _whole()
     with pytest.raises(ValueError, match="fwhm is 40 pixels and the image has 20"):

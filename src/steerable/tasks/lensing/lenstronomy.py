@@ -14,7 +14,7 @@ from steerable.tasks.lensing.profiles import LENSES, SOURCES, Profile
 if TYPE_CHECKING:
     from steerable.tasks.lensing.scene import Part, Scene
 
-__all__ = ["read", "their_image", "their_model", "write"]
+__all__ = ["read", "tensor", "their_image", "their_model", "write"]
 
 
 def read(lens_models: Sequence[str], kwargs_lens: Sequence[Any], source_models: Sequence[str],
@@ -74,10 +74,23 @@ def _parts(what: str, models: Sequence[str], kwargs: Sequence[Mapping[str, Any]]
                 f"{where}: {'unknown' if unknown else 'missing'} parameter {(unknown or missing)[0]!r}; expected "
                 f"{', '.join(profile.parameters)}"
             )
-        values = {name: torch.as_tensor(given.get(name, 0.0), dtype=dtype) for name in profile.parameters}
+        values = {name: tensor(given.get(name, 0.0), dtype) for name in profile.parameters}
         _check(where, profile, values)
         found.append((kind, values))
     return found
+
+
+def tensor(value: Any, dtype: torch.dtype) -> Tensor:
+    """A tensor of a number, list, array or tensor; arrays are copied, tensors keep their gradients.
+
+    Raises:
+        ValueError: what is no number.
+    """
+    try:
+        found = value if isinstance(value, Tensor) else torch.from_numpy(np.array(value, dtype=np.float64))
+    except (TypeError, ValueError) as e:
+        raise ValueError(f"Scene: got {value!r} ({e}); expected a number, or an array or tensor of numbers") from None
+    return found.to(dtype)
 
 
 def _check(where: str, profile: Profile, values: dict[str, Tensor]) -> None:

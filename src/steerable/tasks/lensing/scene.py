@@ -175,9 +175,12 @@ class Scene:
         return image * pixel_scale**2
 
     def _points(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
-        tensor = isinstance(x, Tensor) and x.is_floating_point()
-        x = torch.as_tensor(x) if tensor else torch.as_tensor(x, dtype=self.dtype)
-        y = torch.as_tensor(y).to(x)
+        from steerable.tasks.lensing.lenstronomy import tensor
+
+        own = isinstance(x, Tensor) and x.is_floating_point()
+        device = next(iter((*self.lens, *self.source)[0].values.values())).device
+        x = tensor(x, x.dtype if own else self.dtype).to(device)
+        y = tensor(y, x.dtype).to(device)
         if x.shape != y.shape:
             raise ValueError(f"Scene: points x {list(x.shape)} and y {list(y.shape)}; expected one shape for both")
         return x, y
