@@ -11,7 +11,8 @@ from steerable.tasks.lensing.shortcut import shortcuts
 
 def main() -> None:
     """Print a line for all classes and for each pair, set by set."""
-    sets = {"physical": LensSettings(classes=KINDS), **{f"Model {m}": published_settings(m) for m in ("I", "II", "III")}}
+    sets = {"physical": LensSettings(classes=KINDS)}
+    sets |= {f"Model {model}": published_settings(model) for model in ("I", "II", "III")}
     for name, settings in sets.items():
         print(f"\n{name}: {settings.pixels} pixels of {settings.pixel_scale} arcsec")
         for found in shortcuts(settings, train=2000, validation=500, test=1500):
