@@ -157,3 +157,39 @@ def test_photon_noise_has_the_variance_of_its_map() -> None:
     assert float(noise_map(image, sigma, settings)[0].max()) == pytest.approx(float(sigma[0]))
     flat = noise_map(image, sigma, dataclasses.replace(settings, poisson_share=0.0))
     assert float((noise.square().mean(0) / flat[0].square()).mean()) < 0.5  # a constant map would be wrong
+
+
+@pytest.mark.parametrize("kind", ["SIE", "EPL"])
+def test_a_round_lens_turns_exactly_too(kind: str) -> None:
+    values = {"theta_E": 1.1, "e1": 0.0, "e2": 0.0, "center_x": 0.1, "center_y": -0.05}
+    lens = values if kind == "SIE" else {**values, "gamma": 2.2}
+    source = {"amp": 1.0, "R_sersic": 0.15, "n_sersic": 1.0, "center_x": 0.1}
+    scene = Scene.from_lenstronomy([kind], [lens], ["SERSIC"], [source])
+    upright, turned = render(scene, SETTINGS, torch.float64), render(scene.turned(90.0), SETTINGS, torch.float64)
+    assert (turned - torch.rot90(upright, 1, (-2, -1))).abs().max() / upright.max() < 1e-10
+
+
+def test_a_clump_of_no_strength_has_a_derivative_by_it() -> None:
+    """Where would a sub-halo change the image? That is asked at strength 0."""
+    one = torch.ones(1, 2, dtype=torch.float64)
+    strength = torch.zeros(1, 2, dtype=torch.float64, requires_grad=True)
+    many = Part("PJAFFE", {"sigma0": strength, "Ra": 0.01 * one, "Rs": 0.3 * one, "center_x": 0.2 * one,
+                           "center_y": 0.1 * one})  # fmt: skip
+    ax, _ = Scene((many,), ()).deflection(*torch.tensor([[1.0], [0.0]], dtype=torch.float64))
+    (gradient,) = torch.autograd.grad(ax.sum(), strength)
+    tiny = Part("PJAFFE", {**many.values, "sigma0": 1e-6 * one})
+    bent, _ = Scene((tiny,), ()).deflection(*torch.tensor([[1.0], [0.0]], dtype=torch.float64))
+    assert torch.allclose(gradient.sum() * 1e-6, bent.sum(), rtol=1e-9)
+
+
+def test_an_empty_batch_has_no_images() -> None:
+    lenses = [{"theta_E": 1.0, "gamma": 2.1, "e1": 0.1, "e2": 0.0}, {"theta_E": 0.1, "e1": 0.0, "e2": 0.0}]
+    source = {"amp": 1.0, "R_sersic": 0.15, "n_sersic": 1.0}
+    scene = Scene.from_lenstronomy(["EPL", "SIE"], lenses, ["SERSIC"], [source])
+    assert scene[[]].image(8, 0.1).shape == (0, 8, 8)
+
+
+@pytest.mark.parametrize("share", [1.0, 1.5, -0.1])
+def test_a_pixel_without_noise_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match=f"poisson_share={share}; expected a share of at least 0, below 1"):
+        LensSettings(poisson_share=share)
