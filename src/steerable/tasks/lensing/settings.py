@@ -52,7 +52,8 @@ class LensSettings:
         sersic_index: range of the Sersic index.
         source_ellipticity: range of the source ellipticity.
         source_offset: radius of the disc that holds the source centre, arcsec.
-        halo_fraction: mass in sub-halos over the lens mass, both inside the Einstein radius, on average (cdm).
+        halo_fraction: mass of the sub-halos whose centres are inside the Einstein radius over the lens mass inside it,
+            on average (cdm).
         halo_masses: range of sub-halo masses, solar masses.
         halo_slope: dn/dm ~ m ** -halo_slope.
         halo_field: radius of the disc that is filled with sub-halos at constant surface density, arcsec. It covers the
