@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 
 import pytest
 import torch
@@ -9,7 +10,11 @@ import torch
 from steerable.data.errors import InputError
 from steerable.data.shards import read_shards
 from steerable.tasks.lensing import CLASSES, LensSettings, dataset, load, simulate, simulate_files
-from steerable.tasks.lensing.dataset import LensData
+from steerable.tasks.lensing.dataset import LensData, blind_fit, observe
+from steerable.tasks.lensing.draw import draw_scenes
+from steerable.tasks.lensing.macro import MacroFit, fit_macro
+from steerable.tasks.lensing.render import noise_map
+from steerable.tasks.lensing.scene import MACRO
 
 pytest.importorskip("pyarrow")
 SMALL = LensSettings(pixels=16, pixel_scale=0.2)
@@ -149,3 +154,21 @@ def test_changed_sets_are_refused(tmp_path) -> None:
         load(folder / "test")
     with refused("does not exist"):
         load(tmp_path / "nothing" / "train")
+
+
+def test_photon_noise_does_not_bias_the_fit() -> None:
+    """Weights from the noisy pixels themselves would: the radius of the source by -1.1 standard deviations."""
+    settings = LensSettings(poisson_share=0.8)
+    scene = draw_scenes(settings, 0, range(40), seed=9)
+    image, residual, sigma = observe(scene, settings)
+    assert abs(float(residual.mean())) < 4 / math.sqrt(residual.numel())
+    columns = [MACRO.index(name) for name in ("source_radius", "sersic_index", "amplitude")]
+
+    def pulls(fit: MacroFit) -> torch.Tensor:
+        return ((fit.macro - scene.macro) / fit.uncertainty)[:, columns].mean(0)
+
+    fit = blind_fit(image, sigma, settings)
+    assert bool(fit.converged.all())
+    assert pulls(fit).abs().max() < 3.5 / math.sqrt(40)
+    naive = fit_macro(image, noise_map(image, sigma, settings), settings.pixel_scale, settings.psf_fwhm)
+    assert pulls(naive).abs().max() > 4.5 / math.sqrt(40)  # the planted fault

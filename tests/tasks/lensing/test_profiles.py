@@ -170,3 +170,39 @@ def test_half_of_a_sersic_is_inside_its_radius() -> None:
         assert abs(float(inside) - 0.5) < 0.01
         stretched = sersic(x, y, *_t(0.3, index, 0.2, 0.1, 2.0))
         assert abs(float(stretched.sum() / light.sum()) - 1) < 1e-3  # the ellipse keeps the area
+
+
+@pytest.mark.parametrize("e", [0.0, 1e-9, 3e-5, 0.3, 0.9])
+@pytest.mark.parametrize("gamma", [None, 1.1, 2.0, 2.9])
+def test_deflections_turn_with_the_sky_at_any_angle(gamma: float | None, e: float) -> None:
+    """Also those of circles, which have no axes to turn."""
+    x, y = _points()
+    theta_e, slope = _t(1.3, gamma or 2.0)
+
+    def deflection(u: torch.Tensor, v: torch.Tensor, angle: float) -> tuple[torch.Tensor, torch.Tensor]:
+        e1, e2 = _t(e * np.cos(0.7 + 2 * angle), e * np.sin(0.7 + 2 * angle))
+        if gamma is None:
+            return sie_deflection(u, v, theta_e, e1, e2)
+        return epl_deflection(u, v, theta_e, slope, e1, e2)
+
+    ax, ay = deflection(x, y, 0.0)
+    for angle in (0.5 * np.pi, 0.65):
+        cos, sin = np.cos(angle), np.sin(angle)
+        bx, by = deflection(cos * x - sin * y, sin * x + cos * y, angle)
+        assert torch.hypot(bx - (cos * ax - sin * ay), by - (sin * ax + cos * ay)).max() < 1e-12
+    if e == 0.0:
+        assert (torch.hypot(ax, ay) - 1.3 * (1.3 / torch.hypot(x, y)) ** ((gamma or 2.0) - 2)).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_derivative_of_a_round_lens_by_its_ellipticity(dtype: torch.dtype) -> None:
+    """d alpha / d e at e = 0 is -conj(u) / 2 and u^3 / 6 (by e and its conjugate), u the direction."""
+    x, y = torch.tensor([0.7], dtype=dtype), torch.tensor([0.4], dtype=dtype)
+    e1, e2 = (torch.zeros((), dtype=dtype, requires_grad=True) for _ in range(2))
+    ax, _ = sie_deflection(x, y, torch.ones((), dtype=dtype), e1, e2)
+    found = torch.autograd.grad(ax.sum(), (e1, e2))
+    u = complex(0.7, 0.4) / abs(complex(0.7, 0.4))
+    by_e, by_conjugate = -u.conjugate() / 2, u**3 / 6
+    want = ((by_e + by_conjugate).real, (1j * (by_e - by_conjugate)).real)
+    for got, value in zip(found, want, strict=True):
+        assert float(got) == pytest.approx(value, rel=1e-5 if dtype == torch.float32 else 1e-9)

@@ -82,19 +82,31 @@ def test_lensing_conserves_surface_brightness(plain_scene) -> None:
     assert float(lensed / bare) == pytest.approx(2.0 / beta, rel=0.01)  # both images of a singular isothermal sphere
 
 
-def test_clumps_take_their_mass_from_the_smooth_part() -> None:
-    for label in (1, 2):
-        scene = draw_scenes(SETTINGS, label, range(4))
-        assert (scene.mass_inside > 0).all()
-        clumps = _clumps(scene)
-        # Gauss: the mean outward deflection on a circle is the mass inside over the radius.
-        ring = torch.linspace(0, 2 * torch.pi, 20_001, dtype=torch.float64)[:-1]
-        for i in range(2):
-            theta_e = float(scene.macro[i, 0])
-            cos, sin = ring.cos()[None], ring.sin()[None]
-            ax, ay = clumps[i].deflection(theta_e * cos, theta_e * sin)
-            outward = float((ax * cos + ay * sin).mean()) * theta_e
-            assert outward == pytest.approx(float(scene.mass_inside[i]), rel=0.35 if label == 1 else 1e-2)
+def _flux_of_deflection(scene: Scene, radius: torch.Tensor) -> torch.Tensor:
+    """[B] mass inside circles of `radius` [B]: the mean outward deflection times the radius (Gauss)."""
+    ring = 2 * torch.pi * torch.arange(4000, dtype=torch.float64) / 4000
+    cos, sin = ring.cos(), ring.sin()
+    mass = []
+    for one, r in zip(scene, radius.tolist(), strict=True):
+        ax, ay = one.deflection(r * cos, r * sin)
+        mass.append(float((ax * cos + ay * sin).mean()) * r)
+    return torch.tensor(mass, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("kind", "profile", "share"),
+    [("cdm", "PJAFFE", 0.92), ("sidm", "PJAFFE", 0.89), ("cdm", "NFW", 0.69), ("vortex", "PJAFFE", 1.0)],
+)
+def test_clumps_take_their_mass_from_the_smooth_part(kind: str, profile: str, share: float) -> None:
+    """All classes hold the same mass inside theta_e, to the part of extended halos that lies outside."""
+    drawn = draw_scenes(LensSettings(classes=(kind,), halo_profile=profile), 0, range(60))
+    theta_e, lens = drawn.macro[:, 0], drawn.scene.lens
+    clumps = _flux_of_deflection(_clumps(drawn), theta_e)
+    assert float(clumps.sum() / drawn.mass_inside.sum()) == pytest.approx(share, abs=0.01 if kind == "vortex" else 0.05)
+    parts = sum((_flux_of_deflection(Scene((part,), ()), theta_e) for part in lens[:-1]), torch.zeros(60))
+    whole = _flux_of_deflection(Scene((Part("SIE", {**lens[0].values, "theta_E": theta_e}),), ()), theta_e)
+    assert ((parts + drawn.mass_inside) / whole - 1).abs().max() < 2e-3  # what is taken is what was counted
+    assert float(drawn.mass_inside.mean()) > 0.02  # and it is not nothing
 
 
 def test_psf_repeats_the_border_and_keeps_flux() -> None:
@@ -157,3 +169,39 @@ def test_photon_noise_has_the_variance_of_its_map() -> None:
     assert float(noise_map(image, sigma, settings)[0].max()) == pytest.approx(float(sigma[0]))
     flat = noise_map(image, sigma, dataclasses.replace(settings, poisson_share=0.0))
     assert float((noise.square().mean(0) / flat[0].square()).mean()) < 0.5  # a constant map would be wrong
+
+
+@pytest.mark.parametrize("kind", ["SIE", "EPL"])
+def test_a_round_lens_turns_exactly_too(kind: str) -> None:
+    values = {"theta_E": 1.1, "e1": 0.0, "e2": 0.0, "center_x": 0.1, "center_y": -0.05}
+    lens = values if kind == "SIE" else {**values, "gamma": 2.2}
+    source = {"amp": 1.0, "R_sersic": 0.15, "n_sersic": 1.0, "center_x": 0.1}
+    scene = Scene.from_lenstronomy([kind], [lens], ["SERSIC"], [source])
+    upright, turned = render(scene, SETTINGS, torch.float64), render(scene.turned(90.0), SETTINGS, torch.float64)
+    assert (turned - torch.rot90(upright, 1, (-2, -1))).abs().max() / upright.max() < 1e-10
+
+
+def test_a_clump_of_no_strength_has_a_derivative_by_it() -> None:
+    """Where would a sub-halo change the image? That is asked at strength 0."""
+    one = torch.ones(1, 2, dtype=torch.float64)
+    strength = torch.zeros(1, 2, dtype=torch.float64, requires_grad=True)
+    many = Part("PJAFFE", {"sigma0": strength, "Ra": 0.01 * one, "Rs": 0.3 * one, "center_x": 0.2 * one,
+                           "center_y": 0.1 * one})  # fmt: skip
+    ax, _ = Scene((many,), ()).deflection(*torch.tensor([[1.0], [0.0]], dtype=torch.float64))
+    (gradient,) = torch.autograd.grad(ax.sum(), strength)
+    tiny = Part("PJAFFE", {**many.values, "sigma0": 1e-6 * one})
+    bent, _ = Scene((tiny,), ()).deflection(*torch.tensor([[1.0], [0.0]], dtype=torch.float64))
+    assert torch.allclose(gradient.sum() * 1e-6, bent.sum(), rtol=1e-9)
+
+
+def test_an_empty_batch_has_no_images() -> None:
+    lenses = [{"theta_E": 1.0, "gamma": 2.1, "e1": 0.1, "e2": 0.0}, {"theta_E": 0.1, "e1": 0.0, "e2": 0.0}]
+    source = {"amp": 1.0, "R_sersic": 0.15, "n_sersic": 1.0}
+    scene = Scene.from_lenstronomy(["EPL", "SIE"], lenses, ["SERSIC"], [source])
+    assert scene[[]].image(8, 0.1).shape == (0, 8, 8)
+
+
+@pytest.mark.parametrize("share", [1.0, 1.5, -0.1])
+def test_a_pixel_without_noise_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match=f"poisson_share={share}; expected a share of at least 0, below 1"):
+        LensSettings(poisson_share=share)

@@ -93,3 +93,35 @@ def test_bad_requests_are_named() -> None:
         draw_scenes(SETTINGS, 3, range(1))
     with pytest.raises(ValueError, match="no indices"):
         draw_scenes(SETTINGS, 0, range(0))
+
+
+def _solar(kind: str, count: int = 150) -> tuple[torch.Tensor, torch.Tensor]:
+    """(mask [B, K] of the halos there are, their masses in solar masses)."""
+    settings = LensSettings(classes=(kind,))
+    mass = _mass(draw_scenes(settings, 0, range(count), seed=6))
+    return mass > 0, mass / settings.mass_unit
+
+
+def test_warm_halos_are_thinned_by_the_half_mode_law() -> None:
+    there, mass = _solar("wdm")
+    fine = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000
+    cold = halo_masses(fine, SETTINGS).sort().values
+    kept = (1 + SETTINGS.half_mode_mass / cold) ** -SETTINGS.half_mode_slope
+    rate = 0.05 * SETTINGS.halo_field**2 / (mean_halo_mass(SETTINGS) * SETTINGS.mass_unit) * float(kept.mean())
+    assert abs(float(there.sum(1).double().mean()) - rate) < 4 * math.sqrt(rate / 150)
+    law = kept.cumsum(0) / kept.sum()
+    place = torch.searchsorted(cold, mass[there]).clamp_max(99_999)
+    assert _kolmogorov(law[place]) < 1.63
+    steeper = ((1 + SETTINGS.half_mode_mass / cold) ** (-SETTINGS.half_mode_slope - 0.7)).cumsum(0)
+    assert _kolmogorov((steeper / steeper[-1])[place]) > 1.63  # the planted fault
+
+
+def test_self_interacting_halos_have_the_cold_masses_and_cores() -> None:
+    there, mass = _solar("sidm")
+    low, high = (m**-0.9 for m in SETTINGS.halo_masses)
+    assert _kolmogorov((low - mass[there] ** -0.9) / (low - high)) < 1.63
+    drawn = draw_scenes(LensSettings(classes=("sidm",)), 0, range(3), seed=6)
+    part = drawn.clumps()
+    assert part is not None
+    mask = part.values["sigma0"] > 0
+    assert torch.allclose((part.values["Ra"] / part.values["Rs"])[mask], torch.tensor(0.3, dtype=torch.float64))

@@ -27,7 +27,9 @@ def _clumps(profile: Profile, values: dict[str, Tensor], x: Tensor, y: Tensor) -
     some = max(1, _CACHED // shape.numel())
     rows = []
     for i in range(next(iter(values.values())).shape[0]):
-        there = values[profile.strength][i].nonzero()[:, 0]
+        strength = values[profile.strength][i]
+        # a clump of strength 0 bends nothing, yet what it would bend is the derivative by its strength
+        there = (torch.ones_like(strength) if strength.requires_grad else strength).nonzero()[:, 0]
         # sum_k ratio_k (x - x_k) = x sum_k ratio_k - sum_k ratio_k x_k: products with three rows of weights
         sums = torch.zeros(3, shape.numel(), dtype=x.dtype, device=x.device)
         for part in there.split(some):

@@ -40,7 +40,8 @@ class LensSettings:
         pixel_scale: arcsec per pixel.
         psf_fwhm: full width at half maximum of the Gaussian point-spread function, arcsec; 0 for none.
         peak_snr: peak of the noise-free image over the standard deviation of the noise there.
-        poisson_share: share of the variance at the peak that is photon noise, 0 to 1; the rest is background.
+        poisson_share: share of the variance at the peak that is photon noise, at least 0 and below 1; the rest is
+            background, without which a dark pixel would have no noise.
         z_lens, z_source: redshifts.
         hubble: Hubble constant, km/s/Mpc.
         omega_m: matter density; flat universe.
@@ -51,7 +52,8 @@ class LensSettings:
         sersic_index: range of the Sersic index.
         source_ellipticity: range of the source ellipticity.
         source_offset: radius of the disc that holds the source centre, arcsec.
-        halo_fraction: mass in sub-halos over the lens mass, both inside the Einstein radius, on average (cdm).
+        halo_fraction: mass of the sub-halos whose centres are inside the Einstein radius over the lens mass inside it,
+            on average (cdm).
         halo_masses: range of sub-halo masses, solar masses.
         halo_slope: dn/dm ~ m ** -halo_slope.
         halo_field: radius of the disc that is filled with sub-halos at constant surface density, arcsec. It covers the
@@ -129,8 +131,8 @@ class LensSettings:
             if not getattr(self, name) >= 0:
                 raise ValueError(f"LensSettings: {name}={getattr(self, name)}; expected a number of at least 0")
         for name in ("poisson_share", "core_fraction", "halo_fraction", "vortex_fraction"):
-            if not 0 <= getattr(self, name) < 1 + (name == "poisson_share"):
-                raise ValueError(f"LensSettings: {name}={getattr(self, name)}; expected a share between 0 and 1")
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"LensSettings: {name}={getattr(self, name)}; expected a share of at least 0, below 1")
         for name in ("theta_e", "halo_masses", "source_radius", "sersic_index"):
             if getattr(self, name)[0] <= 0:
                 raise ValueError(f"LensSettings: {name}={getattr(self, name)}; expected a range above 0")

@@ -12,6 +12,7 @@ from torch import Tensor
 from steerable.tasks.lensing.draw import draw_scenes
 from steerable.tasks.lensing.macro import Optics, SmoothModel, annulus, fit_macro
 from steerable.tasks.lensing.macro.bounds import Bounds
+from steerable.tasks.lensing.macro.levenberg import _promise
 from steerable.tasks.lensing.render import add_noise, noise_level, render
 from steerable.tasks.lensing.settings import LensSettings
 
@@ -210,3 +211,10 @@ def test_annulus_hides_the_centre() -> None:
     fit = fit_macro(image[:2], sigma[:2], SCALE, FWHM, mask=mask)
     assert bool(fit.converged.all())
     assert float((fit["theta_e"] - macro[:2, 0]).abs().max()) < 0.02
+
+
+def test_equations_that_are_not_finite_promise_no_minimum() -> None:
+    """A derivative that overflows gives no step; no step is not a minimum."""
+    a, g = torch.eye(3, dtype=torch.float64).repeat(3, 1, 1), torch.ones(3, 3, dtype=torch.float64)
+    a[1, 0, 0], g[2, 1] = float("nan"), float("inf")
+    assert torch.isfinite(_promise(a, g)).tolist() == [True, False, False]

@@ -41,6 +41,8 @@ def test_border_noise_is_robust() -> None:
     ticks = torch.linspace(-1, 1, 80)
     glow = image[:1] + 60.0 * torch.exp(-3 * (ticks[:, None] ** 2 + ticks**2))  # light up to the border
     assert float((border_noise(glow)[1] - 2.0).abs().max()) < 0.15
+    many = torch.randn(60, 80, 80, generator=torch.Generator().manual_seed(2))
+    assert abs(float(border_noise(many)[1].mean()) - 1.0) < 0.007  # no bias on mere noise
     clipped = torch.randn(1, 60, 60, generator=torch.Generator().manual_seed(1)).sub(1.0).clamp_min(0.0)
     assert 0.2 < float(border_noise(clipped)[1]) < 1.0  # 84 % are zero
     with pytest.raises(ValueError, match="constant"):

@@ -44,7 +44,8 @@ def fit_macro(
 
     Args:
         image: [B, n, n], row 0 has the highest y; a lens near the centre of the cut-out.
-        sigma: noise, standard deviation: a number, [B], or a map [B, n, n] (infinite where a pixel says nothing).
+        sigma: noise, standard deviation: a number, [B], or a map [B, n, n] (infinite where a pixel says nothing). A map
+            of photon noise belongs to a model or a smoothed image: one of the noisy pixels themselves biases the fit.
         pixel_scale: arcsec per pixel.
         psf: full width at half maximum in arcsec of a Gaussian point-spread function, or its image [h, w], odd sides.
         mask: [B, n, n] or [n, n] bool, True where a pixel counts; masked pixels may hold anything, NaN included.

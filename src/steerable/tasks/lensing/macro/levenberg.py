@@ -235,4 +235,6 @@ def _step(a: Tensor, g: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _promise(a: Tensor, g: Tensor) -> Tensor:
-    return _step(a, g, torch.full_like(g[:, 0], 1e-6))[1].abs()
+    """[N] decrease of chi2 that an undamped step promises; infinite where the equations are not finite."""
+    known = torch.isfinite(a).flatten(1).all(1) & torch.isfinite(g).all(1)
+    return torch.where(known, _step(a, g, torch.full_like(g[:, 0], 1e-6))[1].abs(), float("inf"))

@@ -7,8 +7,6 @@ import math
 import torch
 from torch import Tensor
 
-from steerable.tasks.lensing.profiles.ellipse import principal_axes
-
 __all__ = ["epl_deflection"]
 
 
@@ -22,21 +20,23 @@ def epl_deflection(
     Source: N. Tessore, R. B. Metcalf, A&A 580, A79 (2015), equations 13, 23 and 29; the series falls like |e|^n and is
     summed to the accuracy of float64.
     """
-    cos, sin, e = principal_axes(e1, e2)
-    major, minor = cos * x + sin * y, cos * y - sin * x
-    q = (1.0 - e) / (1.0 + e)
+    # In complex notation with zeta = z - e conj(z), u = zeta / |zeta| no axes occur: a circle is nothing special.
+    free = 1.0 - e1 * e1 - e2 * e2
     t = gamma - 1.0
-    across = q * major
-    radius2 = across**2 + minor**2 + 1e-20
-    radius = torch.sqrt(radius2)
-    c, s = across / radius, minor / radius
+    across, along = (1.0 - e1) * x - e2 * y, (1.0 + e1) * y - e2 * x
+    radius = torch.sqrt(across * across + along * along + 1e-20)
+    c, s = across / radius, along / radius
     c2, s2 = c * c - s * s, 2.0 * c * s
-    terms = 2 + math.ceil(math.log(1e-17) / math.log(min(max(float(e.detach().max()), 1e-6), 0.999)))
+    turn_real, turn_imaginary = -(e1 * c2 + e2 * s2), e2 * c2 - e1 * s2  # -conj(e) u^2
+    largest = float((1.0 - free.detach()).max()) if free.numel() else 0.0
+    terms = 2 + math.ceil(2.0 * math.log(1e-17) / math.log(min(max(largest, 1e-12), 0.998)))
     real, imaginary, sum_real, sum_imaginary = c, s, c, s
     for n in range(1, terms):
-        factor = -e * (2.0 * n - (2.0 - t)) / (2.0 * n + (2.0 - t))
-        real, imaginary = factor * (c2 * real - s2 * imaginary), factor * (s2 * real + c2 * imaginary)
+        factor = (2.0 * n - (2.0 - t)) / (2.0 * n + (2.0 - t))
+        real, imaginary = (
+            factor * (turn_real * real - turn_imaginary * imaginary),
+            factor * (turn_imaginary * real + turn_real * imaginary),
+        )
         sum_real, sum_imaginary = sum_real + real, sum_imaginary + imaginary
-    size = 2.0 / (1.0 + q) * (theta_e * torch.sqrt(q)) ** t * radius ** (1.0 - t)
-    a, b = size * sum_real, size * sum_imaginary
-    return cos * a - sin * b, sin * a + cos * b
+    size = (theta_e * torch.sqrt(free)) ** t * radius ** (1.0 - t)
+    return size * sum_real, size * sum_imaginary
