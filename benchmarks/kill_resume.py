@@ -1,10 +1,11 @@
 """Kill ``steerable simulate lensing`` at random moments, run it again, and compare the bytes.
 
 Run: ``python -m benchmarks.kill_resume [--kills 50] [--seed 0] [--pixels 24]``. Each trial starts the command, waits
-until it has begun to write, kills it with SIGKILL at a moment drawn uniformly from the time that an uninterrupted run
-writes, and runs the same command again. Met if every file of every trial has the bytes of the uninterrupted run and
-nothing else is left in the folder. Every second trial uses two worker processes; the uninterrupted run that is
-compared uses one. The exit status is 0 if all trials agree.
+for a random number of finished shards (0 to all but one) and then for a random fraction of the time that a shard takes,
+kills the process with SIGKILL, and runs the same command again. So the moments spread over the whole run however busy
+the machine is. Met if every file of every trial has the bytes of the uninterrupted run and nothing else is left in the
+folder. Every fifth trial uses two worker processes; the uninterrupted run that is compared uses one. The exit status is
+0 if all trials agree.
 """
 
 from __future__ import annotations
@@ -33,10 +34,16 @@ def tree(folder: Path) -> dict[str, bytes | None]:
     return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
 
 
-def begin(words: list[str], out: Path) -> subprocess.Popen[bytes]:
-    """Start a run and wait until it writes."""
+def finished(out: Path) -> int:
+    """Shards that an unfinished run has made."""
+    return len(list(out.parent.glob(f"{out.name}.partial/done/*/*.json")))
+
+
+def begin(words: list[str], out: Path, shards: int = 0) -> subprocess.Popen[bytes]:
+    """Start a run and wait until it writes and has made `shards`."""
     child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    while not out.with_name(out.name + ".partial").exists() and not out.exists():
+    partial = out.with_name(out.name + ".partial")
+    while not (partial.exists() and finished(out) >= shards) and not out.exists():
         if child.poll() is not None:
             raise RuntimeError(f"{words} ended with {child.returncode}: {child.communicate()[1].decode()[-400:]}")
         time.sleep(0.002)
@@ -72,29 +79,27 @@ def main() -> int:
         shards = sum(path.endswith(".parquet") for path in expected)
         if tree(root / "straight2") != expected:
             raise RuntimeError(f"one and two workers differ in {sorted(expected)}")
-        print(
-            f"uninterrupted: {shards} shards, {span[1]:.1f} s of writing, {span[2]:.1f} s with two workers, same bytes"
-        )
+        print(f"uninterrupted: {shards} shards, {span[1]:.1f} s, {span[2]:.1f} s with two workers, same bytes")
         while killed < args.kills:
-            workers = 1 + killed % 2
+            workers = 2 if killed % 5 == 4 else 1
             out = root / f"trial{killed}" / "set"
             words = command(out, args.pixels, workers)
-            child = begin(words, out)
-            moment = draw.uniform(0.0, span[workers])
+            child = begin(words, out, draw.randrange(shards))
+            moment = draw.uniform(0.0, span[1] / shards)
             time.sleep(moment)
             child.kill()
             child.communicate()
             if child.returncode == 0:  # it was faster than the uninterrupted run: no kill
                 shutil.rmtree(out.parent)
                 continue
-            done = len(list(out.parent.glob("set.partial/done/*/*.json")))
+            done = finished(out)
             temporary = len(list(out.parent.rglob("*.tmp")))
             text = finish(words)
             agrees = tree(out.parent) == expected
             states[done] += 1
             same, killed = same + agrees, killed + 1
             word = next((line for line in text.splitlines() if line.startswith("continuing")), "begun anew")
-            print(f"{killed:3d}: {workers} worker(s), killed after {moment:5.2f} s with {done} shards and {temporary} "
+            print(f"{killed:3d}: {workers} worker(s), killed with {done} shards and {temporary} "
                   f"temporary files; {word}; {'same bytes' if agrees else 'DIFFERENT'}", flush=True)  # fmt: skip
             shutil.rmtree(out.parent)
     print(f"the same bytes: {same} of {killed}; finished shards when killed: {dict(sorted(states.items()))}")

@@ -36,7 +36,8 @@ main(
 # %%
 # A folder of FITS files
 # ----------------------
-# Any unit will do. Here twelve lenses that the network has not seen, with a background and a gain of their own.
+# Any unit will do. Here twelve lenses that the network has not seen, with a background and a gain of their own. FITS
+# puts the lowest row of the sky first, our images the highest: they are turned over.
 
 settings = LensSettings()
 (place / "cutouts").mkdir()
@@ -45,7 +46,7 @@ for k, name in enumerate(CLASSES):
     drawn = draw_scenes(settings, k, range(4), seed=99, split="test")
     image = 37.0 + 900.0 * observe(drawn, settings)[0]
     for i in range(4):
-        fits.PrimaryHDU(image[i].numpy()).writeto(place / "cutouts" / f"{name}-{i}.fits")
+        fits.PrimaryHDU(image[i].flip(0).numpy()).writeto(place / "cutouts" / f"{name}-{i}.fits")
         truth[f"{name}-{i}.fits"] = (name, float(drawn.macro[i, 0]))
 
 # %%

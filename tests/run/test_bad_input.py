@@ -382,6 +382,21 @@ def test_simulate_refuses(tmp_path, capsys):
     refuse(["simulate", "lensing", out, "--train=0"], capsys, tmp_path, "at least 1")
     refuse(["simulate", "lensing", out, "--settings.pixels=-3"], capsys, tmp_path, "pixels=-3")
     refuse(["simulate", "lensing", f"--out={tmp_path}"], capsys, tmp_path, "exists already")
+    few = [out, "--train=1", "--validation=1", "--test=1"]
+    for setting, words in (
+        ("pixels=3", "expected at least 8 for a blind fit"),
+        ("theta_e=[50,60]", "none is dark"),
+        ("halo_masses=[1,2]", "expected at most 100000"),
+        ("halo_masses=[1e8,1e20]", "at most 1e13"),
+        ("halo_fraction=2", "expected a share between 0 and 1"),
+        ("vortex_fraction=2", "expected a share between 0 and 1"),
+        ("log10_axion_mass=[23,24]", "within -30 and -10"),
+        ("sersic_index=[50,60]", "within 0.17 and 10"),
+        ("z_lens=1.5", "the source lies behind the lens"),
+        ("z_source=0.5000000001", "move the source away from the lens"),
+        ("psf_fwhm=10", "expected a point-spread function that fits in"),
+    ):
+        refuse(["simulate", "lensing", *few, f"--settings.{setting}"], capsys, tmp_path, words)
 
 
 def test_models_refuses(networks, tmp_path, capsys):

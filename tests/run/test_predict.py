@@ -367,7 +367,7 @@ def lens_run(tmp_path_factory):
     test = load(place / "set" / "test")
     (place / "cutouts").mkdir()
     for i, image in enumerate(test.image):
-        fits.PrimaryHDU(image.numpy()).writeto(place / "cutouts" / f"{i}.fits")
+        fits.PrimaryHDU(image.flip(0).numpy()).writeto(place / "cutouts" / f"{i}.fits")
     return place, test
 
 
@@ -382,6 +382,19 @@ def test_raw_images_are_fitted_before_a_network_of_residuals_sees_them(lens_run,
         assert abs(row["theta_e"] - float(test.fit_macro[i, 0])) < 0.03
         assert row["noise"] == pytest.approx(float(test.sigma[i]), rel=0.5)
         assert 0 <= row["p_cdm"] <= 1
+
+
+def test_parameters_of_a_fits_image_are_those_of_the_sky(lens_run, tmp_path, capsys):
+    """FITS has the lowest row first: y, e2 and g2 would change sign without turning it over."""
+    place, test = lens_run
+    save(tmp_path / "0.npy", test.image[0].numpy())
+    out = tmp_path / "catalogue.parquet"
+    files = [str(place / "cutouts" / "0.fits"), str(tmp_path / "0.npy")]
+    assert main(["predict", str(place / "run"), *files, f"--out={out}"]) == 0
+    assert "taken from training, in arcsec: --pixel-scale 0.1, --psf-fwhm 0.12;" in capsys.readouterr().out
+    for row in rows(out):
+        for column, name in enumerate(("theta_e", "e1", "e2", "g1", "g2", "lens_x", "lens_y", "source_x", "source_y")):
+            assert row[name] == pytest.approx(float(test.fit_macro[0, column]), abs=0.02)
 
 
 def test_a_blank_image_has_its_reason_and_no_answer(lens_run, tmp_path):

@@ -30,7 +30,8 @@ def usage() -> str:
 def extra_hint(missing: str | None) -> str:
     """Return how to install the package that an import asked for."""
     top = (missing or "?").split(".")[0]
-    extra = "lensing" if top == "astropy" else "export" if top.startswith("onnx") else "train"
+    own = {"astropy": "lensing", "lenstronomy": "lenstronomy"}
+    extra = own.get(top, "export" if top.startswith("onnx") else "train")
     return f"the package '{top}' is not installed; expected the extra [{extra}]: pip install 'steerable[{extra}]'"
 
 

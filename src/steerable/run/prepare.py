@@ -40,7 +40,7 @@ def blind_residual(images: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, 
 
     Background and noise are those of the border of each image. An image whose border says nothing about its noise gets
     a residual of NaN and the reason in words. Parameters are those of `steerable.tasks.lensing.macro`, with y from the
-    last row to row 0: for arrays whose row 0 is the lowest on the sky, as in FITS files, y, e2 and g2 change sign.
+    last row to row 0: images from FITS files were turned over before (`rows.Want.sky_up`).
 
     Args:
         images: ``[N, 1, n, n]``, any unit.

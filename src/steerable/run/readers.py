@@ -77,7 +77,8 @@ def lensing(
         try:
             found = load(Path(root) / part)
         except (FileNotFoundError, ValueError) as e:
-            raise InputError(f"lensing: {e}. Make it with `steerable simulate lensing --out {root}`.") from None
+            why = str(e).rstrip(".")
+            raise InputError(f"lensing: {why}. Make it with `steerable simulate lensing --out {root}`.") from None
         settings = found.settings.to_dict()
         classes = tuple(getattr(found, "classes", CLASSES))
         data = ImageData(lens_images(found, input).float(), found.label, classes, f"{root} ({part})")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from steerable.data.errors import InputError
-from steerable.data.image_file import check_image, count_images, iterate_images
+from steerable.data.image_file import FITS, check_image, count_images, extension, iterate_images
 from steerable.data.resize import cut, resample
 from steerable.run.inputs import Source
 
@@ -32,6 +32,7 @@ class Want(NamedTuple):
         resize: ``crop``, ``scale`` or None: refuse other sizes.
         run: the name of the run, for messages.
         hdu: of FITS files.
+        sky_up: turn FITS images over, whose first row is the lowest on the sky, so that row 0 is the highest.
     """
 
     channels: int
@@ -39,6 +40,7 @@ class Want(NamedTuple):
     resize: str | None
     run: str
     hdu: int | None = None
+    sky_up: bool = False
 
 
 def read_rows(sources: Iterable[Source], want: Want, chunk: int = 64) -> Iterator[Row]:
@@ -48,10 +50,10 @@ def read_rows(sources: Iterable[Source], want: Want, chunk: int = 64) -> Iterato
     """
     for source in sources:
         many = count_images(source.path) > 1
-        done = 0
+        done, turn_over = 0, want.sky_up and extension(source.path) in FITS
         try:
             for part in iterate_images(source.path, want.hdu, chunk, check=False):
-                for image in part:
+                for image in part.flip(-2) if turn_over else part:
                     name = f"{source.id}#{done}" if many else source.id
                     try:
                         yield Row(name, usable(image, f"{source.path}#{done}" if many else str(source.path), want))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from steerable.tasks.lensing import lenstronomy
 from steerable.tasks.lensing.draw import draw_scenes
 from steerable.tasks.lensing.scene import Scene
 from steerable.tasks.lensing.settings import LensSettings
@@ -136,11 +137,49 @@ def test_values_keep_their_gradients() -> None:
         ((["SIE"], [{"theta_E": [1.0, 2.0], "e1": [0.0] * 3, "e2": 0.0}]), "one length"),
         (([], [], ["GAUSSIAN"], [{}]), "source 0 is 'GAUSSIAN'; expected one of SERSIC"),
         (([], []), "at least one lens or source"),
+        ((["SIE"], [{"theta_E": -1.0, "e1": 0.0, "e2": 0.0}]), "theta_E=-1.0; expected an Einstein radius"),
+        (([], [], ["SERSIC"], [{"amp": 1.0, "R_sersic": 0.2, "n_sersic": 0.1}]), "above 0.17"),
+        ((["SIE"], {"theta_E": 1.0, "e1": 0.0, "e2": 0.0}), "kwargs_lens is of type dict; expected a list"),
+        ((["SIE"], [1.0]), "an entry of kwargs_lens or kwargs_source is 1.0; expected a dictionary"),
+        ((["SHEAR"], [{"gamma1": None, "gamma2": 0.0}]), "gamma1=None; expected a number"),
+        ((["SHEAR"], [{"gamma1": "0.1", "gamma2": 0.0}]), "gamma1='0.1'; expected a number"),
     ],
 )
 def test_what_makes_no_sense_is_named(arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Scene.from_lenstronomy(*arguments)
+
+
+def test_points_may_be_anything_that_holds_numbers() -> None:
+    scene = _whole()
+    expected = scene.deflection(
+        torch.tensor([0.3, 1.0], dtype=torch.float64), torch.tensor([0.2, -1.0], dtype=torch.float64)
+    )[0]
+    frozen = np.array([0.3, 1.0])
+    frozen.flags.writeable = False
+    for x, y in ((frozen, (0.2, -1.0)), ([0.3, 1], np.array([0.2, -1.0]))):
+        assert torch.equal(scene.deflection(x, y)[0], expected)
+    assert scene.deflection(0.3, 0.2)[0].shape == (1,)
+    assert scene.deflection(np.zeros((2, 3)), np.ones((2, 3)))[1].shape == (1, 2, 3)
+    with pytest.raises(ValueError, match="expected a number"):
+        scene.deflection("here", 0.0)
+
+
+def test_numbers_may_come_from_tables() -> None:
+    """Columns of FITS tables are big-endian; arrays may be read-only or reversed; None is no source."""
+    gamma1 = np.array([0.1, 0.2], dtype=">f8")
+    scene = Scene.from_lenstronomy(["SHEAR"], [{"gamma1": gamma1[::-1], "gamma2": np.broadcast_to(0.0, 2)}], None, None)
+    x = np.array([1.0, 2.0], dtype=">f4")
+    expected = torch.tensor([[0.4, 0.2], [0.2, 0.1]], dtype=torch.float64)
+    assert torch.allclose(scene.deflection(x[::-1], np.broadcast_to(0.0, 2))[0], expected)
+    assert torch.equal(scene.deflection([torch.tensor(2.0), 1.0], [0.0, 0.0])[0], scene.deflection(x[::-1], 0 * x)[0])
+    assert len(scene[np.int64(1)]) == len(scene[torch.tensor(1)]) == 1
+
+
+def test_an_engine_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lenstronomy.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match=r"steerable\[lenstronomy\]"):
+        _whole().image(8, 0.1, engine="lenstronomy")
 
 
 def test_images_refuse_what_cannot_be() -> None:
@@ -151,6 +190,12 @@ def test_images_refuse_what_cannot_be() -> None:
         scene.image(20, 0.1, engine="pytorch")
     with pytest.raises(ValueError, match="above 0"):
         scene.image(0, 0.1)
+    with pytest.raises(ValueError, match=r"pixels=\(20, 20\); expected a whole number"):
+        scene.image((20, 20), 0.1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"dtype=torch.int64; expected torch.float32 or torch.float64"):
+        scene.image(20, 0.1, dtype=torch.int64)
+    with pytest.raises(ValueError, match="x='a'; expected a number"):
+        scene.deflection("a", 0.0)
     with pytest.raises(ValueError, match="one shape for both"):
         scene.deflection(torch.zeros(3), torch.zeros(4))
 

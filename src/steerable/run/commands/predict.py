@@ -125,7 +125,8 @@ def main(argv: list[str]) -> int:
     if not args.skip_bad:
         for source in sources:  # what can be told from the name is told before the first image
             find_reader(source.path)
-    want = Want(record["in_channels"], tuple(record["raw_size"]), args.resize, args.run, args.hdu)
+    want = Want(record["in_channels"], tuple(record["raw_size"]), args.resize, args.run, args.hdu,
+                record["config"]["data"]["name"] == "lensing")  # fmt: skip
     metadata = {
         "run": str(args.run),
         "seeds": [r["seed"] for r in ensemble.records],
@@ -139,6 +140,10 @@ def main(argv: list[str]) -> int:
         "versions": versions(),
         "trained_with": record["versions"],
     }
+    assumed = [k for k in ("pixel_scale", "psf_fwhm") if k in options and getattr(args, k) is None]
+    if assumed:
+        values = ", ".join(f"--{k.replace('_', '-')} {options[k]:g}" for k in assumed)
+        print(f"taken from training, in arcsec: {values}; say others where these images differ")
     tally: Counter[str] = Counter()
     first = ""
     with whole_file(out, args.overwrite) as path, Stages() as stages:

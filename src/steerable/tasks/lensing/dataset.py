@@ -143,7 +143,18 @@ def rows(settings: LensSettings, label_name: str, indices: range, seed: int, spl
     This is all that a data set knows of the simulator: a column that is added here is written and read.
     """
     scene = draw_scenes(settings, settings.classes.index(label_name), indices, seed=seed, split=split)
+    if settings.blind_fit and settings.pixels < 8:
+        raise InputError(
+            f"simulate: pixels={settings.pixels}; expected at least 8 for a blind fit. Take more, or "
+            "set blind_fit: false."
+        )
     image, residual, sigma = observe(scene, settings)
+    if not bool((sigma > 0).all()):
+        raise InputError(
+            f"simulate: image {indices[int((~(sigma > 0)).nonzero()[0])]} of {label_name} is dark: {settings.pixels} "
+            f"pixels of {settings.pixel_scale} arcsec show nothing of a lens with theta_e={settings.theta_e}; expected "
+            "light. Take a larger field or a smaller lens."
+        )
     mass = scene.log10_axion_mass
     more: dict[str, Tensor] = {}
     if settings.blind_fit:

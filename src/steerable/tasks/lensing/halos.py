@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from steerable.data.errors import InputError
 from steerable.tasks.lensing.cosmology import nfw_halo
 from steerable.tasks.lensing.light_path import add_deflection
 from steerable.tasks.lensing.profiles.point_mass import SOFTENING
@@ -14,6 +15,9 @@ from steerable.tasks.lensing.scene import Part
 from steerable.tasks.lensing.settings import LensSettings
 
 __all__ = ["Halos", "draw_halos", "halo_masses", "mass_inside", "mean_halo_mass"]
+
+MOST = 100_000
+"""Sub-halos of a scene, on average; more say that a mass or a redshift makes no sense."""
 
 Halos = tuple[str, dict[str, Tensor], Tensor]
 """(kind of profile, its values [K], mass inside the Einstein radius [] in arcsec^2)."""
@@ -53,10 +57,20 @@ def draw_halos(
         generator: of the random numbers.
         settings: of the mass function and the profile.
         mass_unit: squared Einstein radius of one solar mass.
+
+    Raises:
+        InputError: more sub-halos than can be drawn, on average.
     """
     # Constant surface density: the mean mass inside theta_e is halo_fraction * theta_e^2, in the disc more.
     total = settings.halo_fraction * settings.halo_field**2
-    rate = torch.tensor(total / (mean_halo_mass(settings) * mass_unit), dtype=torch.float64)
+    expected = total / (mean_halo_mass(settings) * mass_unit)
+    if not expected <= MOST:
+        raise InputError(
+            f"sub-halos: halo_fraction={settings.halo_fraction} of masses {settings.halo_masses}, z_lens="
+            f"{settings.z_lens} and z_source={settings.z_source} make {expected:.3g} in each scene; expected at most "
+            f"{MOST}. Raise the lowest mass, or move the source away from the lens."
+        )
+    rate = torch.tensor(expected, dtype=torch.float64)
     count = int(torch.poisson(rate, generator=generator))
     draws = torch.rand(3, count, generator=generator, dtype=torch.float64)
     solar, order = halo_masses(draws[0], settings).sort(descending=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from steerable.tasks.lensing.floats import as_floats
 from steerable.tasks.lensing.profiles import LENSES, SOURCES, Profile
 
 if TYPE_CHECKING:
@@ -22,8 +24,16 @@ def read(lens_models: Sequence[str], kwargs_lens: Sequence[Any], source_models: 
     """See `Scene.from_lenstronomy`."""
     from steerable.tasks.lensing.scene import Scene
 
+    lens_models, source_models = ([] if m is None else m for m in (lens_models, source_models))
+    kwargs_lens, kwargs_source = (_listed(what, k) for what, k in (("lens", kwargs_lens), ("source", kwargs_source)))
     nested = [kw for kw in (*kwargs_lens, *kwargs_source) if not isinstance(kw, Mapping)]
     if nested:
+        wrong = [kw for kw in nested if isinstance(kw, str) or not isinstance(kw, Sequence)]
+        if wrong:
+            raise ValueError(
+                f"Scene.from_lenstronomy: an entry of kwargs_lens or kwargs_source is {wrong[0]!r}; expected a "
+                "dictionary for each profile, or a list of such lists"
+            )
         rows = max(len(kwargs_lens), len(kwargs_source))
         lens = kwargs_lens if lens_models else [[]] * rows
         source = kwargs_source if source_models else [[]] * rows
@@ -41,6 +51,7 @@ def read(lens_models: Sequence[str], kwargs_lens: Sequence[Any], source_models: 
     lens = _parts("lens", lens_models, kwargs_lens, LENSES, dtype)
     source = _parts("source", source_models, kwargs_source, SOURCES, dtype)
     sizes = {len(value) for _, values in (*lens, *source) for value in values.values() if value.ndim}
+    sizes = sizes - {1} or sizes  # an array of one is a number
     if len(sizes) > 1:
         raise ValueError(f"Scene.from_lenstronomy: values of {sorted(sizes)} scenes; expected numbers or one length")
     batch = sizes.pop() if sizes else 1
@@ -48,6 +59,18 @@ def read(lens_models: Sequence[str], kwargs_lens: Sequence[Any], source_models: 
         [(kind, {n: v.expand(batch) for n, v in values.items()}) for kind, values in rows] for rows in (lens, source)
     ]
     return Scene(_gather(parts[0]), _gather(parts[1]))
+
+
+def _listed(what: str, kwargs: Any) -> Sequence[Any]:
+    """The keyword arguments as a list; None is an empty one."""
+    if kwargs is None:
+        return []
+    if isinstance(kwargs, Mapping | str) or not isinstance(kwargs, Sequence):
+        raise ValueError(
+            f"Scene.from_lenstronomy: kwargs_{what} is of type {type(kwargs).__name__}; expected a list with one "
+            f"dictionary for each name of {what}_model_list"
+        )
+    return kwargs
 
 
 def _parts(what: str, models: Sequence[str], kwargs: Sequence[Mapping[str, Any]], table: dict[str, Profile],
@@ -74,7 +97,7 @@ def _parts(what: str, models: Sequence[str], kwargs: Sequence[Mapping[str, Any]]
                 f"{where}: {'unknown' if unknown else 'missing'} parameter {(unknown or missing)[0]!r}; expected "
                 f"{', '.join(profile.parameters)}"
             )
-        values = {name: torch.as_tensor(given.get(name, 0.0), dtype=dtype) for name in profile.parameters}
+        values = {name: as_floats(given.get(name, 0.0), dtype, f"{where}: {name}") for name in profile.parameters}
         _check(where, profile, values)
         found.append((kind, values))
     return found
@@ -87,6 +110,8 @@ def _check(where: str, profile: Profile, values: dict[str, Tensor]) -> None:
             raise ValueError(f"{where}: {name} has shape {list(value.shape)}; expected a number or [B]")
         if not bool(torch.isfinite(value).all()):
             raise ValueError(f"{where}: {name}={value.tolist()}; expected finite numbers")
+        if name == "theta_E" and bool((value < 0).any()):
+            raise ValueError(f"{where}: theta_E={value.tolist()}; expected an Einstein radius of at least 0")
         low, high = (0.0, float("inf")) if name in profile.positive else profile.bounds.get(name, (None, None))
         if low is not None and not bool(((value > low) & (value < high)).all()):
             raise ValueError(f"{where}: {name}={value.tolist()}; expected values above {low} and below {high}")
@@ -143,6 +168,13 @@ def their_model(
     Raises:
         ModuleNotFoundError: lenstronomy is not installed.
     """
+    if importlib.util.find_spec("lenstronomy") is None:
+        extra = "lenstronomy"
+        raise ModuleNotFoundError(
+            f"engine='lenstronomy': the package {extra} is not installed; expected the extra [{extra}]: "
+            f"pip install 'steerable[{extra}]'",
+            name=extra,
+        )
     from lenstronomy.Data.imaging_data import ImageData  # pyright: ignore[reportMissingImports]
     from lenstronomy.Data.psf import PSF  # pyright: ignore[reportMissingImports]
     from lenstronomy.ImSim.image_model import ImageModel  # pyright: ignore[reportMissingImports]

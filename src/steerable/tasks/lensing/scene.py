@@ -7,9 +7,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from steerable.tasks.lensing.floats import as_floats
 from steerable.tasks.lensing.light_path import add_deflection, surface_brightness
 from steerable.tasks.lensing.profiles import LENSES, SOURCES
 from steerable.tasks.lensing.psf import blur, gaussian_matrix
@@ -74,7 +76,8 @@ class Scene:
 
     def __getitem__(self, index: int | slice | Tensor | list[int]) -> Scene:
         """Scenes chosen along the batch by an integer, a slice, a list of integers or a tensor (integer or mask)."""
-        if isinstance(index, int):
+        if isinstance(index, int | np.integer) or (isinstance(index, Tensor) and index.ndim == 0):
+            index = int(index)
             if not -len(self) <= index < len(self):
                 raise IndexError(f"Scene: index {index} of a batch of {len(self)}; expected {-len(self)} or more, below"
                                  f" {len(self)}")  # fmt: skip
@@ -114,7 +117,7 @@ class Scene:
             Two tensors [B, *S], in the dtype of `x` where that is a tensor of floats, else in that of the scene.
 
         Raises:
-            ValueError: coordinates of different shapes.
+            ValueError: coordinates of different shapes, or that are no numbers.
         """
         x, y = self._points(x, y)
         flat = add_deflection(self.lens, x.reshape(1, -1), y.reshape(1, -1), len(self))
@@ -148,10 +151,17 @@ class Scene:
             engine: "torch", or "lenstronomy" (an extra; not differentiable, float64, on the CPU).
 
         Raises:
-            ValueError: sizes that are not positive, a point-spread function wider than the image, an unknown engine.
+            ValueError: sizes that are not positive or whole, a point-spread function wider than the image, another
+                dtype than float32 and float64, an unknown engine.
+            ModuleNotFoundError: the engine lenstronomy without the extra of that name.
         """
         if engine not in ("torch", "lenstronomy"):
             raise ValueError(f"Scene.image: engine={engine!r}; expected 'torch' or 'lenstronomy'")
+        for name, value in (("pixels", pixels), ("supersampling", supersampling)):
+            if not isinstance(value, int | np.integer):
+                raise ValueError(f"Scene.image: {name}={value!r}; expected a whole number")
+        if dtype not in (None, torch.float32, torch.float64):
+            raise ValueError(f"Scene.image: dtype={dtype}; expected torch.float32 or torch.float64")
         if pixels < 1 or not 0 < pixel_scale < math.inf or supersampling < 1:
             raise ValueError(
                 f"Scene.image: pixels={pixels}, pixel_scale={pixel_scale}, supersampling={supersampling}; expected all "
@@ -176,10 +186,15 @@ class Scene:
 
     def _points(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
         tensor = isinstance(x, Tensor) and x.is_floating_point()
-        x = torch.as_tensor(x) if tensor else torch.as_tensor(x, dtype=self.dtype)
-        y = torch.as_tensor(y).to(x)
-        if x.shape != y.shape:
-            raise ValueError(f"Scene: points x {list(x.shape)} and y {list(y.shape)}; expected one shape for both")
+        x = x if tensor else as_floats(x, self.dtype, "Scene: x")
+        y = as_floats(y, x.dtype, "Scene: y").to(x.device)
+        try:
+            x, y = torch.broadcast_tensors(x, y)
+        except RuntimeError:
+            raise ValueError(
+                f"Scene: points x {list(x.shape)} and y {list(y.shape)}; expected one shape for both, or shapes that "
+                "broadcast"
+            ) from None
         return x, y
 
     @staticmethod
@@ -209,8 +224,8 @@ class Scene:
         *,
         dtype: torch.dtype = torch.float64,
     ) -> Scene:
-        """Scenes from lenstronomy's lists and keyword arguments: SIE, EPL, SHEAR, POINT_MASS, NFW, PJAFFE lenses and
-        SERSIC, SERSIC_ELLIPSE sources.
+        """Scenes from lenstronomy's lists and keyword arguments: SIE, EPL, SHEAR, CONVERGENCE, POINT_MASS, NFW, PJAFFE
+        lenses and SERSIC, SERSIC_ELLIPSE sources.
 
         A value is a number, or an array or tensor [B] for B scenes; tensors keep their gradients. A list of lists of
         keyword arguments is a batch too, scene by scene.

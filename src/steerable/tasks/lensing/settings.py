@@ -127,10 +127,10 @@ class LensSettings:
         for name in ("pixels", "pixel_scale", "peak_snr", "vortex_points", "halo_field", "half_mode_mass"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"LensSettings: {name}={getattr(self, name)}; expected a number above 0")
-        for name in ("psf_fwhm", "halo_fraction", "vortex_fraction", "source_offset", "half_mode_slope"):
+        for name in ("psf_fwhm", "source_offset", "half_mode_slope"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"LensSettings: {name}={getattr(self, name)}; expected a number of at least 0")
-        for name in ("poisson_share", "core_fraction"):
+        for name in ("poisson_share", "core_fraction", "halo_fraction", "vortex_fraction"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"LensSettings: {name}={getattr(self, name)}; expected a share of at least 0, below 1")
         for name in ("theta_e", "halo_masses", "source_radius", "sersic_index"):
@@ -139,6 +139,18 @@ class LensSettings:
         for name in ("ellipticity", "source_ellipticity", "shear"):
             if getattr(self, name)[0] < 0 or getattr(self, name)[1] >= 1:
                 raise ValueError(f"LensSettings: {name}={getattr(self, name)}; expected a range within 0 and 1")
+        if not (self.sersic_index[0] > 0.17 and self.sersic_index[1] <= 10):
+            raise ValueError(f"LensSettings: sersic_index={self.sersic_index}; expected a range within 0.17 and 10")
+        if not (self.log10_axion_mass[0] >= -30 and self.log10_axion_mass[1] <= -10):
+            raise ValueError(
+                f"LensSettings: log10_axion_mass={self.log10_axion_mass}; expected a range within -30 and -10: log10 "
+                "of the mass in eV"
+            )
+        if self.halo_masses[1] > 1e13:
+            raise ValueError(
+                f"LensSettings: halo_masses={self.halo_masses}; expected solar masses of at most 1e13, far below the "
+                "mass of the lens"
+            )
         if not 0 < self.z_lens < self.z_source:
             raise ValueError(
                 f"LensSettings: z_lens={self.z_lens}, z_source={self.z_source}; expected 0 < z_lens < z_source: the "

@@ -58,6 +58,7 @@ class Profile:
 
 
 _CENTRE = ("center_x", "center_y")
+_INDEX = {"n_sersic": (0.17, float("inf"))}  # below, 1.9992 n - 0.3271 is negative and the light grows outwards
 
 
 def _round_sersic(x: Tensor, y: Tensor, v: Values) -> Tensor:
@@ -120,7 +121,8 @@ SOURCES = {
         ("amp", "R_sersic", "n_sersic", *_CENTRE),
         _CENTRE,
         "amp",
-        positive=("R_sersic", "n_sersic"),
+        positive=("R_sersic",),
+        bounds=_INDEX,
         light=_round_sersic,
     ),
     "SERSIC_ELLIPSE": Profile(
@@ -128,7 +130,8 @@ SOURCES = {
         _CENTRE,
         "amp",
         ("e1", "e2"),
-        ("R_sersic", "n_sersic"),
+        ("R_sersic",),
+        _INDEX,
         light=lambda x, y, v: sersic(x, y, v["R_sersic"], v["n_sersic"], v["e1"], v["e2"], v["amp"]),
     ),
 }
