@@ -12,9 +12,10 @@ from steerable.data import Target
 from steerable.run import catalogue, prepare
 from steerable.run.catalogue import read_metadata
 from steerable.run.cli import main
-from steerable.run.prepare import Preparation
+from steerable.run.prepare import Preparation, blind_residual
 from steerable.run.scores import accuracy, predict
 from steerable.run.store import load
+from steerable.tasks.lensing import simulate
 
 from .conftest import bars
 
@@ -417,3 +418,18 @@ def test_a_seeing_wider_than_the_image_is_named(lens_run, tmp_path, capsys):
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert "FWHM 9 arcsec" in error and "expected" in error
     assert not out.exists()
+
+
+def test_the_background_of_a_lens_is_that_without_its_arcs() -> None:
+    """What `predict` computes from images is what the network was trained on: arcs that reach the border are no sky."""
+    data = simulate(20, seed=3, classes=("none",))
+    assert data.fit_residual is not None
+    options = {"pixel_scale": 0.05, "psf_fwhm": 0.087, "lens_light": 0}
+    found, columns = blind_residual(data.image[:, None] + 5.0, options)
+    assert all(columns["converged"])
+    off = (found[:, 0] - data.fit_residual).square().mean().sqrt()
+    assert float(off) < 0.12  # 0.28 with the background of the border as it is
+    pull = (torch.tensor(list(columns["source_radius"])) - data.macro[:, 9]) / torch.tensor(
+        list(columns["source_radius_error"])
+    )
+    assert abs(float(pull.mean())) < 5  # it was -15

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from steerable.data.errors import InputError
+
+if TYPE_CHECKING:
+    from steerable.tasks.lensing.macro import MacroFit
 
 Columns = dict[str, Tensor | Sequence[Any]]
 Function = Callable[[Tensor, Mapping[str, Any]], tuple[Tensor, Columns]]
@@ -38,9 +42,11 @@ def pixels(images: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, Columns]
 def blind_residual(images: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, Columns]:
     """Return what a blind fit of a smooth lens leaves of each image, in units of its noise, and how the fit went.
 
-    Background and noise are those of the border of each image. An image whose border says nothing about its noise gets
-    a residual of NaN and the reason in words. Parameters are those of `steerable.tasks.lensing.macro`, with y from the
-    last row to row 0: images from FITS files were turned over before (`rows.Want.sky_up`).
+    Background and noise are those of the border of each image **without the model**: the wings of arcs reach the
+    border, and counted as background they would bias the source and what is left (see `_fitted`). An image whose border
+    says nothing about its noise gets a residual of NaN and the reason in words. Parameters are those of
+    `steerable.tasks.lensing.macro`, with y from the last row to row 0: images from FITS files were turned over before
+    (`rows.Want.sky_up`).
 
     Args:
         images: ``[N, 1, n, n]``, any unit.
@@ -50,7 +56,7 @@ def blind_residual(images: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, 
     Raises:
         InputError: several channels, images that are not square, or a point-spread function larger than the image.
     """
-    from steerable.tasks.lensing.macro import Optics, SmoothModel, border_noise, fit_macro
+    from steerable.tasks.lensing.macro import Optics, SmoothModel
 
     n, channels, height, width = images.shape
     if channels != 1 or height != width:
@@ -68,14 +74,40 @@ def blind_residual(images: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, 
     residual, rows = torch.full_like(images, math.nan), []
     for i in range(n):
         try:
-            level, sigma = border_noise(images[i])
-            fit = fit_macro(images[i] - level[:, None, None], sigma, scale, fwhm, lens_light=light)
+            fit, sigma = _fitted(images[i], scale, fwhm, light)
         except ValueError as e:
             rows.append({**failed, "converged": False, "iterations": 0, "start": "", "reason": str(e)})
             continue
         residual[i] = fit.residual
         rows.append({name: values[0] for name, values in fit.table().items()} | {"noise": float(sigma)})
     return residual, {name: [row[name] for row in rows] for name in rows[0]}
+
+
+_ROUNDS, _STEP, _SETTLED = 8, 1.6, 0.02  # the fit takes up part of each step: a longer one settles sooner
+
+
+def _fitted(image: Tensor, scale: float, fwhm: float, light: int) -> tuple[MacroFit, Tensor]:
+    """The blind fit of one image [1, n, n], and its noise; background and noise from the border of image - model.
+
+    The first fit takes those of the image itself. Further ones start from the one before, until the background moves by
+    less than 0.02 sigma. A fit that has not converged is no model of the border, and ends it.
+    """
+    from steerable.tasks.lensing.macro import border_noise, fit_macro
+
+    level, sigma = border_noise(image)
+    fit = fit_macro(image - level[:, None, None], sigma, scale, fwhm, lens_light=light)
+    for _ in range(_ROUNDS):
+        if not bool(fit.converged[0]):
+            break
+        rest, scatter = border_noise(image - level[:, None, None] - fit.model.to(image))
+        moved, stretched = float(rest.abs() / scatter), float(scatter / sigma)
+        if moved < _SETTLED and abs(stretched - 1.0) < _SETTLED:
+            break
+        level, sigma = level + _STEP * rest, scatter
+        starts = fit.parameters[:, None]
+        again = fit_macro(image - level[:, None, None], sigma, scale, fwhm, lens_light=light, starts=starts)
+        fit = dataclasses.replace(again, start=fit.start, start_names=fit.start_names)
+    return fit, sigma
 
 
 PREPARATIONS: dict[str, Preparation] = {

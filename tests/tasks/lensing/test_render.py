@@ -201,5 +201,5 @@ def test_an_empty_batch_has_no_images() -> None:
 
 @pytest.mark.parametrize("share", [1.0, 1.5, -0.1])
 def test_a_pixel_without_noise_is_refused(share: float) -> None:
-    with pytest.raises(ValueError, match=f"poisson_share={share}; expected a share of at least 0, below 1"):
+    with pytest.raises(ValueError, match=f"poisson_share={share}; expected a share between 0 and 1, 1 excluded"):
         LensSettings(poisson_share=share)

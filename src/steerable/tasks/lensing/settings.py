@@ -132,7 +132,9 @@ class LensSettings:
                 raise ValueError(f"LensSettings: {name}={getattr(self, name)}; expected a number of at least 0")
         for name in ("poisson_share", "core_fraction", "halo_fraction", "vortex_fraction"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"LensSettings: {name}={getattr(self, name)}; expected a share of at least 0, below 1")
+                raise ValueError(
+                    f"LensSettings: {name}={getattr(self, name)}; expected a share between 0 and 1, 1 excluded"
+                )
         for name in ("theta_e", "halo_masses", "source_radius", "sersic_index"):
             if getattr(self, name)[0] <= 0:
                 raise ValueError(f"LensSettings: {name}={getattr(self, name)}; expected a range above 0")
