@@ -94,19 +94,17 @@ def _flux_of_deflection(scene: Scene, radius: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("kind", "profile", "share"),
-    [("cdm", "PJAFFE", 0.92), ("sidm", "PJAFFE", 0.89), ("cdm", "NFW", 0.69), ("vortex", "PJAFFE", 1.0)],
+    ("kind", "profile"),
+    [("cdm", "PJAFFE"), ("wdm", "PJAFFE"), ("sidm", "PJAFFE"), ("cdm", "NFW"), ("vortex", "PJAFFE")],
 )
-def test_clumps_take_their_mass_from_the_smooth_part(kind: str, profile: str, share: float) -> None:
-    """All classes hold the same mass inside theta_e, to the part of extended halos that lies outside."""
-    drawn = draw_scenes(LensSettings(classes=(kind,), halo_profile=profile), 0, range(60))
+def test_clumps_take_their_mass_from_the_smooth_part(kind: str, profile: str) -> None:
+    """All classes hold the same mass inside theta_e."""
+    drawn = draw_scenes(LensSettings(classes=(kind,), halo_profile=profile), 0, range(40))
     theta_e, lens = drawn.macro[:, 0], drawn.scene.lens
-    clumps = _flux_of_deflection(_clumps(drawn), theta_e)
-    assert float(clumps.sum() / drawn.mass_inside.sum()) == pytest.approx(share, abs=0.01 if kind == "vortex" else 0.05)
-    parts = sum((_flux_of_deflection(Scene((part,), ()), theta_e) for part in lens[:-1]), torch.zeros(60))
+    assert torch.allclose(_flux_of_deflection(_clumps(drawn), theta_e), drawn.mass_inside, rtol=0.01, atol=2e-4)
     whole = _flux_of_deflection(Scene((Part("SIE", {**lens[0].values, "theta_E": theta_e}),), ()), theta_e)
-    assert ((parts + drawn.mass_inside) / whole - 1).abs().max() < 2e-3  # what is taken is what was counted
-    assert float(drawn.mass_inside.mean()) > 0.02  # and it is not nothing
+    assert (_flux_of_deflection(drawn.scene, theta_e) / whole - 1).abs().max() < 1e-3
+    assert float(drawn.mass_inside.mean()) > 0.01  # and it is not nothing
 
 
 def test_psf_repeats_the_border_and_keeps_flux() -> None:

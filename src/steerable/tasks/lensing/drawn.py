@@ -20,11 +20,8 @@ class Drawn:
     Attributes:
         scene: what bends the light and what shines.
         label: [B] int64, index into `LensSettings.classes`.
-        macro: [B, 14] float64, columns `MACRO`; theta_e is that of the total mass, clumps included, to 1 % (see
-            `mass_inside`).
-        mass_inside: [B] whole mass of the clumps whose centres are inside theta_e (squared Einstein radius, arcsec^2):
-            taken from the smooth part. Halos are extended: of that mass their deflection holds 92 % inside theta_e on
-            average (cdm), 69 % as NFW halos, which leaves such lenses 0.4 % and 1.6 % lighter than they claim.
+        macro: [B, 14] float64, columns `MACRO`; theta_e is that of the total mass, clumps included.
+        mass_inside: [B] clump mass inside theta_e (squared Einstein radius, arcsec^2): taken from the smooth part.
         vortex: [B, 2] direction in radians and half length in arcsec of the vortex line; half length 0 without one.
         seed: [B] int64, seeds of the noise.
     """

@@ -9,10 +9,12 @@ from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.tasks.lensing.cosmology import nfw_halo
+from steerable.tasks.lensing.light_path import add_deflection
 from steerable.tasks.lensing.profiles.point_mass import SOFTENING
+from steerable.tasks.lensing.scene import Part
 from steerable.tasks.lensing.settings import LensSettings
 
-__all__ = ["Halos", "draw_halos", "halo_masses", "mean_halo_mass"]
+__all__ = ["Halos", "draw_halos", "halo_masses", "mass_inside", "mean_halo_mass"]
 
 MOST = 100_000
 """Sub-halos of a scene, on average; more say that a mass or a redshift makes no sense."""
@@ -79,14 +81,33 @@ def draw_halos(
         solar, radius, angle = solar[there], radius[there], angle[there]
     mass = solar * mass_unit
     values = {"center_x": radius * angle.cos(), "center_y": radius * angle.sin()}
-    inside = mass[radius < theta_e].sum()
     if settings.halo_profile == "NFW" and kind != "sidm":
         cosmology = {"hubble": settings.hubble, "omega_m": settings.omega_m}
         pairs = [nfw_halo(m, z_lens=settings.z_lens, mass_unit=mass_unit, **cosmology) for m in solar.tolist()]
         scale, alpha = torch.tensor(pairs, dtype=torch.float64).reshape(-1, 2).unbind(1)
-        return "NFW", {"Rs": scale, "alpha_Rs": alpha, **values}, inside
+        values = {"Rs": scale, "alpha_Rs": alpha, **values}
+        return "NFW", values, mass_inside("NFW", values, theta_e)
     # Isothermal inside the tidal radius sqrt(b theta_e) of a sphere of Einstein radius b = (mass^2 / theta_e)^(1/3):
     # J. A. Munoz, C. S. Kochanek, C. R. Keeton, ApJ 558, 657 (2001), section 2. The mass is 2 sigma0 core cut.
     cut = (mass * theta_e) ** (1.0 / 3.0)
     core = settings.core_fraction * cut if kind == "sidm" else torch.full_like(cut, SOFTENING)
-    return "PJAFFE", {"sigma0": mass / (2.0 * core * cut), "Ra": core, "Rs": cut, **values}, inside
+    values = {"sigma0": mass / (2.0 * core * cut), "Ra": core, "Rs": cut, **values}
+    return "PJAFFE", values, mass_inside("PJAFFE", values, theta_e)
+
+
+def mass_inside(kind: str, values: dict[str, Tensor], radius: float) -> Tensor:
+    """Projected mass [] of halos inside a circle of `radius` arcsec about the origin, as a squared Einstein radius.
+
+    Gauss's law: the mean outward deflection on the circle times the radius, here over 720 points. Halos are extended,
+    so it is less than the mass of those whose centres are inside (cdm: 92 %; as NFW halos, which have no edge: 69 %).
+
+    Args:
+        kind: a round profile, of `profiles.LENSES`.
+        values: its parameters, [K].
+        radius: arcsec.
+    """
+    angle = 2.0 * math.pi * (torch.arange(720, dtype=torch.float64)[None] + 0.5) / 720
+    cos, sin = angle.cos(), angle.sin()
+    part = Part(kind, {name: value[None] for name, value in values.items()})
+    ax, ay = add_deflection((part,), radius * cos, radius * sin, 1)
+    return radius * (ax * cos + ay * sin).mean()
