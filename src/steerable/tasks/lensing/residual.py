@@ -24,8 +24,8 @@ BANNER = (
 BANNERS = {
     "residual": BANNER,
     "fit_residual": (
-        "Residuals are what a blind fit of a smooth lens leaves: no truth is used, but the source family and the "
-        "point-spread function are known and the lens does not shine."
+        "Residuals are what a blind fit of a smooth lens leaves: no truth is used, but the source family, the "
+        "point-spread function and the noise level are known and the lens does not shine."
     ),
 }
 """What must stand beside results, by the residual that the networks saw."""
