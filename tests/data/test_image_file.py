@@ -73,8 +73,9 @@ def test_compressed_fits(tmp_path):
 def test_fits_that_was_packed(tmp_path):
     fits = pytest.importorskip("astropy.io.fits")
     x = np.arange(63, dtype=np.int16).reshape(7, 9)
-    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(x)]).writeto(tmp_path / "a.fits")
-    assert torch.equal(read_image_file(tmp_path / "a.fits")[0, 0], torch.from_numpy(x.astype(np.float32)))
+    for name in ("a.fits", "b.fits.fz"):
+        fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(x)]).writeto(tmp_path / name)
+        assert torch.equal(read_image_file(tmp_path / name)[0, 0], torch.from_numpy(x.astype(np.float32)))
 
 
 def test_a_table_is_no_image(tmp_path):

@@ -16,7 +16,7 @@ from torch import Tensor
 from steerable.data.errors import InputError, did_you_mean
 from steerable.data.files import as_images
 
-FITS = (".fits", ".fit", ".fts", ".fits.gz")
+FITS = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz")
 PICTURES = (".png", ".jpg", ".jpeg")
 EXTENSIONS = (*FITS, ".npy", ".npz", *PICTURES)
 BROKEN = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, SyntaxError, MemoryError,
@@ -24,9 +24,9 @@ BROKEN = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, Attrib
 
 
 def extension(path: Path) -> str:
-    """Return the extension that decides how a file is read, in lower case: ``.fits.gz`` counts as one."""
+    """Return the extension that decides how a file is read, in lower case; that of a packed FITS file has two parts."""
     name = path.name.lower()
-    return ".fits.gz" if name.endswith(".fits.gz") else path.suffix.lower()
+    return next((end for end in (".fits.gz", ".fits.fz") if name.endswith(end)), path.suffix.lower())
 
 
 def iterate_images(path: str | Path, hdu: int | None = None, chunk: int = 256, check: bool = True) -> Iterator[Tensor]:

@@ -45,6 +45,8 @@ def test_settings_refuse_what_is_not_theirs() -> None:
         LensSettings(mode="published")
     with pytest.raises(ValueError, match="the source lies behind the lens"):
         LensSettings(z_lens=1.0, z_source=0.5)
+    with pytest.raises(ValueError, match="at most 4096 a side"):
+        LensSettings(pixels=10_000_000)
     with pytest.raises(ValueError, match="point-spread function that fits in"):
         LensSettings(psf_fwhm=4.0)
     with pytest.raises(ValueError, match="classes=\\('none', 'hot'\\); expected some of"):

@@ -90,9 +90,11 @@ def lensing(argv: list[str]) -> int:
 def main(argv: list[str]) -> int:
     """Run the command."""
     if not argv or argv[0].startswith("-"):
-        argparse.ArgumentParser(prog="steerable simulate", usage="steerable simulate TASK [options]").parse_args(
-            [a for a in argv if a in ("-h", "--help")]
-        )
+        argparse.ArgumentParser(
+            prog="steerable simulate",
+            usage="steerable simulate TASK [options]",
+            description=f"Tasks: {', '.join(TASKS)}. Each explains itself: steerable simulate lensing --help",
+        ).parse_args([a for a in argv if a in ("-h", "--help")])
         raise InputError(f"simulate: no task was given ({argv}); expected one of {', '.join(TASKS)}.")
     if argv[0] not in TASKS:
         raise InputError(

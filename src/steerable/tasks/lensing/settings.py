@@ -127,6 +127,8 @@ class LensSettings:
         for name in ("pixels", "pixel_scale", "peak_snr", "vortex_points", "halo_field", "half_mode_mass"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"LensSettings: {name}={getattr(self, name)}; expected a number above 0")
+        if self.pixels > 4096:
+            raise ValueError(f"LensSettings: pixels={self.pixels}; expected at most 4096 a side")
         for name in ("psf_fwhm", "source_offset", "half_mode_slope"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"LensSettings: {name}={getattr(self, name)}; expected a number of at least 0")
