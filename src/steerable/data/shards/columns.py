@@ -15,7 +15,7 @@ from torch import Tensor
 from steerable.data.errors import InputError
 
 Block = dict[str, Any]
-"""Rows by column name: a tensor [rows, *shape], or a list of strings for a text column."""
+"""Rows by column name: a tensor `[rows, *shape]`, or a list of strings for a text column."""
 
 TEXT = "text"
 DTYPES = {
@@ -72,7 +72,7 @@ def columns_of(block: Mapping[str, Any], may_be_nan: tuple[str, ...] = ()) -> di
     """Read the columns off a block of rows.
 
     Args:
-        block: tensors [rows, *shape] and lists of strings, by name.
+        block: tensors `[rows, *shape]` and lists of strings, by name.
         may_be_nan: float columns in which NaN means "no value".
     """
     found = {}
@@ -170,7 +170,7 @@ def to_arrow(values: Any, column: Column) -> Any:
 
 
 def from_arrow(array: Any, column: Column) -> Any:
-    """Read-only numpy array [rows, *shape] on the memory of a whole Arrow array, or a list of strings.
+    """Read-only numpy array `[rows, *shape]` on the memory of a whole Arrow array, or a list of strings.
 
     Truth values are unpacked, so they are a copy.
     """

@@ -40,7 +40,7 @@ def encode(block: Block, columns: Mapping[str, Column]) -> bytes:
 
 
 def decode(data: Any, columns: Mapping[str, Column], chosen: Sequence[str], rows: int, where: str) -> dict[str, Any]:
-    """Read-only numpy arrays [rows, *shape], and lists of strings, of the `chosen` columns.
+    """Read-only numpy arrays `[rows, *shape]`, and lists of strings, of the `chosen` columns.
 
     Args:
         data: an Arrow buffer with the file.

@@ -16,7 +16,7 @@ from steerable.data.shards.parquet import decode
 
 
 def read_shards(folder: str | Path, columns: Sequence[str] | None = None, verify: bool = True) -> Block:
-    """Read one part of a data set into memory: a tensor [N, *shape] for every column, a list of str for a text column.
+    """Read one part of a data set into memory: a tensor `[N, *shape]` for every column, a list of str for a text one.
 
     Files are mapped, decoded shard by shard and copied once, into tensors made for the whole part.
 
@@ -115,7 +115,7 @@ def _cat(a: Block, b: Block) -> Block:
 def iter_shards(
     folder: str | Path, columns: Sequence[str] | None = None, *, batch_size: int = 64, verify: bool = True
 ) -> Iterator[Block]:
-    """Stream one part in order, as batches {name: tensor [batch_size, *shape] or list of str}; the last is smaller.
+    """Stream one part in order, as batches {name: tensor `[batch_size, *shape]` or list of str}; the last is smaller.
 
     One shard is in memory at a time.
 

@@ -115,7 +115,7 @@ class Scene:
             y: vertical coordinates, the same shape.
 
         Returns:
-            Two tensors [B, *S], in the dtype of `x` where that is a tensor of floats, else in that of the scene.
+            Two tensors `[B, *S]`, in the dtype of `x` where that is a tensor of floats, else in that of the scene.
 
         Raises:
             ValueError: coordinates of different shapes, or that are no numbers.
@@ -125,7 +125,7 @@ class Scene:
         return flat[0].reshape(len(self), *x.shape), flat[1].reshape(len(self), *x.shape)
 
     def brightness(self, x: Any, y: Any) -> Tensor:
-        """Surface brightness [B, *S] seen at points of shape S (see `deflection`), before any point-spread function."""
+        """Surface brightness `[B, *S]` at points of shape S (see `deflection`), before any point-spread function."""
         x, y = self._points(x, y)
         return surface_brightness(self.lens, self.source, x.reshape(1, -1), y.reshape(1, -1), len(self)).reshape(
             len(self), *x.shape
