@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from steerable.tasks.lensing.dataset import LensData, blind_fit, observe
+from steerable.tasks.lensing.dataset import blind_fit, observe
 from steerable.tasks.lensing.draw import draw_scenes
 from steerable.tasks.lensing.drawn import Drawn
 from steerable.tasks.lensing.macro.result import MacroFit
@@ -27,7 +27,7 @@ from steerable.tasks.lensing.scene import turn_macro
 from steerable.tasks.lensing.settings import LensSettings
 from steerable.tasks.lensing.train import turn_d4
 
-__all__ = ["AngleCurve", "Evaluation", "TurningSky", "angle_curve", "difference", "evaluate", "evaluate_data"]
+__all__ = ["AngleCurve", "Evaluation", "TurningSky", "angle_curve", "difference", "evaluate"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,11 +72,6 @@ def evaluate(model: nn.Module | Callable[[Tensor], Tensor], inputs: Tensor, labe
         logits=upright,
         label=label,
     )
-
-
-def evaluate_data(model: nn.Module | Callable[[Tensor], Tensor], data: LensData, kind: str = "residual") -> Evaluation:
-    """`evaluate` on a simulated split, on residuals of this kind."""
-    return evaluate(model, data.inputs(kind), data.label)
 
 
 def difference(one: Evaluation, other: Evaluation) -> tuple[float, float]:
