@@ -111,7 +111,7 @@ def draw_galaxies(indices: range | Sequence[int], seed: int = 0, split: str = "t
     for i in indices:
         generator = torch.Generator().manual_seed(image_seed(seed, split, "galaxy", i, "shape"))
         rows.append(torch.rand(24 + 4 * CLUMPS, generator=generator, dtype=torch.float64))
-    return _from_uniform(torch.stack(rows).T.contiguous().T)
+    return _from_uniform(torch.stack(rows))
 
 
 def _between(u: Tensor, low: float, high: float) -> Tensor:
@@ -120,7 +120,7 @@ def _between(u: Tensor, low: float, high: float) -> Tensor:
 
 def _from_uniform(u: Tensor) -> Galaxies:
     """Galaxies out of uniform numbers ``[N, 24 + 4 CLUMPS]``."""
-    kind = torch.bucketize(u[:, 0], torch.tensor([0.38, 0.95], dtype=torch.float64))
+    kind = (u[:, 0] > 0.38).long() + (u[:, 0] > 0.95).long()
     disc = kind == 1
     zero = torch.zeros_like(u[:, 0])
     odd = torch.where((u[:, 1] < 0.22) & (kind < 2), (u[:, 2] * len(ODDITIES)).long(), -1)
@@ -131,7 +131,7 @@ def _from_uniform(u: Tensor) -> Galaxies:
     cosine = u[:, 3]
     cosine = torch.where(face_on, _between(cosine, 0.45, 1), cosine)
     cosine = torch.where((odd == 6) & disc, _between(cosine, 0.02, 0.15), cosine)
-    arms = 1 + torch.bucketize(u[:, 4], torch.tensor(_ARMS, dtype=torch.float64).cumsum(0)[:-1])
+    arms = 1 + (u[:, 4, None] > torch.tensor(_ARMS, dtype=torch.float64).cumsum(0)[:-1]).sum(-1)
     irregular = odd == 3
     bulge = torch.where(disc & ~irregular, 0.65 * u[:, 5] ** 1.5, zero)
     place = u[:, 24:].unflatten(1, (CLUMPS, 4))
