@@ -32,7 +32,7 @@ class Answerer(ABC):
         """Return what each network says to images ``[N, C, H, W]`` that the recipe was applied to.
 
         Returns:
-            Logits ``[S, N, K]``, or values ``[S, N, 1]`` in the unit of the target; float64, on the CPU.
+            Logits ``[S, N, K]``, or values ``[S, N, 1]`` or ``[S, N, K]`` in the unit of the target; float64, on the CPU.
         """
 
     @property
@@ -44,7 +44,7 @@ class Answerer(ABC):
         """Return the answer of each network to images ``[N, C, H, W]`` that the recipe was applied to.
 
         Returns:
-            Probabilities ``[S, N, K]``, or values ``[S, N, 1]`` in the unit of the target; float64, on the CPU.
+            Probabilities ``[S, N, K]``, or values ``[S, N, 1]`` or ``[S, N, K]`` in the unit of the target; float64, on the CPU.
         """
         each = self.each(x)
         return each if self.is_regression else each.softmax(-1)
@@ -53,8 +53,8 @@ class Answerer(ABC):
         """Return the columns of the catalogue for images ``[N, C, H, W]`` that the recipe was applied to.
 
         Classes: ``prediction``, ``p_<class>`` (averaged over seeds) and ``spread``, the standard deviation over seeds
-        of the probability of the predicted class. Values: ``<target>`` and ``<target>_spread``. A single seed has no
-        spread: null.
+        of the probability of the predicted class. Values: ``<target>`` and ``<target>_spread``. Vectors: a column for
+        each entry, and ``<target>_spread``, the root mean square over the entries. A single seed has no spread: null.
         """
         answers = self(x)
         mean = answers.mean(0)
@@ -63,6 +63,10 @@ class Answerer(ABC):
         if target is not None:
             name = target["name"]
             none = [None] * len(x)
+            if target.get("columns"):
+                each = {c: mean[:, k].tolist() for k, c in enumerate(target["columns"])}
+                rms = none if spread is None else spread.square().mean(1).sqrt().tolist()
+                return {**each, f"{name}_spread": rms}
             return {name: mean[:, 0].tolist(), f"{name}_spread": none if spread is None else spread[:, 0].tolist()}
         best = mean.argmax(1)
         classes = self.record["classes"]

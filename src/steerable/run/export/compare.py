@@ -57,10 +57,10 @@ def compare(eager: Folder, written: Answerer, images: Images) -> Comparison:
     relative = (each - each_w).abs().max() / each.abs().max().clamp_min(1e-30)
     before = after = None
     if eager.is_regression:
-        change = (mean - mean_w).abs().mean() / mean.std(unbiased=False).clamp_min(1e-30)
+        change = (mean - mean_w).abs().mean() / mean.std(0, unbiased=False).mean().clamp_min(1e-30)
         agreement = 1.0 - float(change)
         if images.truth is not None:
-            before, after = (float((m[:, 0] - images.truth).abs().mean()) for m in (mean, mean_w))
+            before, after = (float((m - images.truth.reshape(m.shape)).abs().mean()) for m in (mean, mean_w))
     else:
         agreement = float((mean.argmax(1) == mean_w.argmax(1)).double().mean())
         if images.truth is not None:

@@ -37,7 +37,9 @@ def one_line(name: str | Path, what: str) -> Iterator[None]:
         raise InputError(
             f"'{name}' {what}: it is no folder, and no name of the hub; expected FOLDER or USER/NAME. Mend it."
         ) from None
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled):
+    except OfflineModeIsEnabled:
+        raise InputError(f"'{name}' {what}: HF_HUB_OFFLINE is set; expected a connection. Unset it.") from None
+    except LocalEntryNotFoundError:
         why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the hub cannot be reached"
         raise InputError(
             f"'{name}' {what}: it is no folder, {why}, and it is not among the models that were downloaded before. "

@@ -22,15 +22,15 @@ from steerable.run.store import (
     WEIGHTS,
     build,
     find_runs,
-    in_units,
     load_network,
     meaning,
     portable,
     recipe,
     save,
 )
+from steerable.run.units import in_units
 
-CONFIG, SCORES = "config.json", "evaluation.json"
+SCORES = "evaluation.json"
 
 
 class Pretrained(nn.Module, PyTorchModelHubMixin, library_name="steerable", tags=["steerable", "equivariance"]):
@@ -72,7 +72,8 @@ class Pretrained(nn.Module, PyTorchModelHubMixin, library_name="steerable", tags
 
     def forward(self, x: Tensor) -> Tensor:
         """Prepared images ``[N, C, H, W]`` to logits ``[N, K]``, or values ``[N, 1]`` in the unit of the target."""
-        return in_units(self.network, self.record)(x)
+        target = self.record["target"]
+        return (self.network if target is None else in_units(self.network, target))(x)
 
     @torch.no_grad()
     def answer(self, images: Tensor) -> Tensor:
