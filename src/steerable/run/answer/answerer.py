@@ -32,7 +32,8 @@ class Answerer(ABC):
         """Return what each network says to images ``[N, C, H, W]`` that the recipe was applied to.
 
         Returns:
-            Logits ``[S, N, K]``, or values ``[S, N, 1]`` or ``[S, N, K]`` in the unit of the target; float64, on the CPU.
+            Logits ``[S, N, K]``, or values ``[S, N, K]`` in the unit of the target (K is 1, or the length of a
+            vector); float64, on the CPU.
         """
 
     @property
@@ -44,7 +45,7 @@ class Answerer(ABC):
         """Return the answer of each network to images ``[N, C, H, W]`` that the recipe was applied to.
 
         Returns:
-            Probabilities ``[S, N, K]``, or values ``[S, N, 1]`` or ``[S, N, K]`` in the unit of the target; float64, on the CPU.
+            Probabilities or values ``[S, N, K]``; float64, on the CPU.
         """
         each = self.each(x)
         return each if self.is_regression else each.softmax(-1)

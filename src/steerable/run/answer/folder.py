@@ -22,10 +22,13 @@ class Folder(Answerer):
         models: in eval mode, on one device.
         records: one for each.
         source: the folder of the run.
+        folders: of each seed.
     """
 
-    def __init__(self, models: list[nn.Module], records: list[dict[str, Any]], source: Path) -> None:
-        self.models, self.records, self.source = models, records, source
+    def __init__(
+        self, models: list[nn.Module], records: list[dict[str, Any]], source: Path, folders: list[Path]
+    ) -> None:
+        self.models, self.records, self.source, self.folders = models, records, source, folders
         self.record, self.recipe = records[0], recipe(records[0])
         self.seeds = [int(r["seed"]) for r in records]
 
@@ -47,10 +50,11 @@ class Folder(Answerer):
                         f"'{run}' has {key} {record.get(key)}, '{runs[0]}' has {first.get(key)}; expected the same in "
                         "all seeds of a run. Name one of the folders."
                     )
-        kept = [(m, r) for m, r in found if seed is None or r["seed"] == seed]
+        kept = [k for k, (_, r) in enumerate(found) if seed is None or r["seed"] == seed]
         if not kept:
             raise InputError(f"--seed {seed}: '{folder}' has the seeds {[r['seed'] for _, r in found]}; expected one.")
-        return Folder([m.to(device) for m, _ in kept], [r for _, r in kept], Path(folder))
+        models, records, folders = zip(*((found[k][0].to(device), found[k][1], runs[k]) for k in kept), strict=True)
+        return Folder(list(models), list(records), Path(folder), list(folders))
 
     def double(self) -> Folder:
         """Bring the networks to float64, in place."""

@@ -20,6 +20,24 @@ def is_exported(path: str | Path) -> bool:
     return Path(path).suffix.lower() in (".pt2", ".onnx") and not Path(path).is_dir()
 
 
+def open_file(path: str | Path, device: str = "cpu") -> Program | OnnxFile:
+    """Open a file of `steerable export`.
+
+    Args:
+        path: the file.
+        device: ``cpu``, ``gpu`` or ``auto``; ``auto`` runs ONNX files on the CPU.
+
+    Raises:
+        InputError: another kind of file, or what this kind refuses.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".pt2":
+        return Program.load(path, find_device(device))
+    if path.suffix.lower() == ".onnx":
+        return OnnxFile.load(path, find_device("cpu" if device == "auto" else device))
+    raise InputError(f"'{path}' ends in '{path.suffix}'; expected {WHAT}. Mend the path.")
+
+
 def open_answerer(path: str | Path, device: str = "cpu") -> Answerer:
     """Open a folder of `steerable fit`, or a file of `steerable export`.
 
@@ -39,8 +57,4 @@ def open_answerer(path: str | Path, device: str = "cpu") -> Answerer:
     path = Path(path)
     if path.is_dir() or not path.suffix:
         return Folder.load(path, find_device(device))
-    if path.suffix.lower() == ".pt2":
-        return Program.load(path, find_device(device))
-    if path.suffix.lower() == ".onnx":
-        return OnnxFile.load(path, find_device("cpu" if device == "auto" else device))
-    raise InputError(f"'{path}' ends in '{path.suffix}'; expected {WHAT}. Mend the path.")
+    return open_file(path, device)

@@ -20,7 +20,8 @@ from steerable.run.export.header import make_header
 from steerable.run.export.images import Images, find_images
 from steerable.run.export.probe import answer, probe_images
 from steerable.run.export.write import convert, trace, write_onnx, write_program
-from steerable.run.outputs import whole_file
+from steerable.run.floors import FILE as FLOORS
+from steerable.run.outputs import read_json, whole_file
 
 FORMATS = {"program": ".pt2", "onnx": ".onnx", "int8": ".int8.onnx"}
 
@@ -47,13 +48,13 @@ def make_parser() -> argparse.ArgumentParser:
         description="Write a trained run as one file that answers by itself: a program of torch, ONNX, or ONNX in "
         "integers. The file is read back and checked against the network before it gets its name.",
     )
-    parser.add_argument("run", help="a folder that `steerable fit` wrote; several seeds become one file with their mean")
+    parser.add_argument("run", help="a folder of `steerable fit`; several seeds become one file with their mean")
     parser.add_argument("--format", nargs="+", choices=tuple(FORMATS), help="default: by the name of --out, or onnx")
     parser.add_argument("--out", required=True, help="a file (.pt2, .onnx), or a folder for several formats")
     parser.add_argument("--overwrite", action="store_true", help="replace files of that name")
     parser.add_argument("--seed", type=int, help="this seed alone")
     parser.add_argument("--batch", default="dynamic", help="images at a time: a number, or `dynamic` (default)")
-    parser.add_argument("--precision", choices=("float32", "float64"), default="float32", help="float64: a program only")
+    parser.add_argument("--precision", choices=("float32", "float64"), default="float32", help="of a program")
     parser.add_argument("--recipe", choices=("inside", "outside"), default="inside",
                         help="whether the preparation of the images is part of the graph (default), or left to the "
                         "caller")  # fmt: skip
@@ -97,6 +98,11 @@ def read_batch(text: str) -> int | None:
     return int(text)
 
 
+def read_floors(folder: Path) -> dict[str, Any] | None:
+    """Return the floors of a run, so that a file can be scored beside them; None where it has none."""
+    return read_json(folder / FLOORS, "floors") if (folder / FLOORS).is_file() else None
+
+
 def write(kind: str, eager: Folder, images: Images, wish: Wish, path: Path, bound: float) -> Answerer:
     """Write one format and read it back.
 
@@ -113,7 +119,7 @@ def write(kind: str, eager: Folder, images: Images, wish: Wish, path: Path, boun
     recipe = eager.recipe if wish.inside else Recipe()
     header = make_header(
         record, eager.seeds, kind, wish.batch, str(dtype).removeprefix("torch."), wish.inside, bound,
-        answer(eager).tolist(),
+        answer(eager).tolist(), floors=read_floors(eager.folders[0]),
     )  # fmt: skip
     if kind == "int8":
         from steerable.run.export.int8 import write_int8

@@ -37,7 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
         description="Answer to images: one row each in a Parquet file, in the order of the input. Several seeds answer "
         "with their mean.",
     )
-    parser.add_argument("run", help="a folder that `steerable fit` wrote, or a .pt2 or .onnx file of `steerable export`")
+    parser.add_argument("run", help="a folder of `steerable fit`, a file of `steerable export`, or hf://USER/NAME")
     parser.add_argument("images", nargs="*", help="folders, image files (FITS, npy, npz, PNG, JPEG), or @list.txt")
     parser.add_argument("--list", action="append", default=[], help="a text file with one path a line, as @list.txt")
     parser.add_argument("--out", required=True, help="the catalogue, FILE.parquet")

@@ -15,7 +15,7 @@ from steerable.run.store import KEYS, portable, recipe, versions
 FORMAT = "steerable-export-1"
 ENTRY = "steerable.json"  # of a program: the name of its extra file; of ONNX: the key of its metadata
 MEND = "Write it again with `steerable export RUN --out FILE`."
-NEEDED = ("kind", "record", "seeds", "recipe_in_graph", "batch", "dtype", "bound", "probe", "versions")
+NEEDED = ("kind", "record", "seeds", "recipe_in_graph", "batch", "dtype", "bound", "probe", "floors", "versions")
 
 
 def make_header(
@@ -28,6 +28,7 @@ def make_header(
     bound: float = 0.0,
     probe: Sequence[Any] = (),
     operators: Mapping[str, int] | None = None,
+    floors: Any = None,
 ) -> dict[str, Any]:
     """Return the header of a file.
 
@@ -41,6 +42,7 @@ def make_header(
         bound: largest relative difference from eager that was allowed.
         probe: the answer to :func:`steerable.run.export.probe.probe_images`, nested lists ``[S][N][K]``.
         operators: what the graph consists of, and how often.
+        floors: of the run, see :class:`steerable.run.floors.Floors`; None: it has none.
     """
     target = record["target"] is not None
     return finite(
@@ -56,6 +58,7 @@ def make_header(
             "operators": dict(operators or {}),
             "bound": bound,
             "probe": list(probe),
+            "floors": floors,
             "versions": versions(),
         }
     )

@@ -32,7 +32,9 @@ def figures_table(record: dict[str, Any], test: dict[str, Any] | None) -> str:
     return "\n".join([*head, *rows])
 
 
-def card_text(record: dict[str, Any], test: dict[str, Any] | None, exactness: str, license: str | None, name: str) -> str:
+def card_text(
+    record: dict[str, Any], test: dict[str, Any] | None, exactness: str, license: str | None, name: str
+) -> str:
     """Return the page as Markdown, with its YAML head.
 
     Args:
@@ -44,30 +46,31 @@ def card_text(record: dict[str, Any], test: dict[str, Any] | None, exactness: st
     """
     config = record["config"]["model"]
     what = meaning(record)
-    if isinstance(what, tuple):
-        tag, task = "image-classification", f"classification into {len(what)} classes: {', '.join(what)}"
-        answer = "probabilities"
-    else:
-        tag, task, answer = "image-feature-extraction", f"regression of {what}", "values"
+    is_class = isinstance(what, tuple)
+    task = f"classification into {len(what)} classes: {', '.join(what)}" if is_class else f"regression of {what}"
     h, w = record["raw_size"]
-    yaml = ["library_name: steerable", f"pipeline_tag: {tag}" if isinstance(what, tuple) else "", "tags:",
-            "- steerable", "- equivariance", "- pytorch_model_hub_mixin"]  # fmt: skip
-    head = [line for line in ["---", f"license: {license}" if license else "", *yaml, "---"] if line]
-    licence = license or "not stated by its author: ask before you use the weights"
-    versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
-    return "\n".join(head) + f"""
+    c = record["in_channels"]
+    head = [
+        *([f"license: {license}"] if license else []),
+        "library_name: steerable",
+        *(["pipeline_tag: image-classification"] if is_class else []),
+        *("tags:", "- steerable", "- equivariance", "- pytorch_model_hub_mixin"),
+    ]
+    symmetry = f" with the symmetry {config['group']}" if config["group"] else ""
+    place = f"hf://{name}" if "/" in name else name
+    return (
+        "\n".join(["---", *head, "---"])
+        + f"""
 
 # {name}
 
-A `{config["name"]}`{f" with the symmetry {config['group']}" if config["group"] else ""}, {record["parameters"]:,}
-parameters, trained by [steerable](https://pypi.org/project/steerable/).
+A `{config["name"]}`{symmetry} of {record["parameters"]:,} parameters, trained with `steerable`.
 
 - **Task**: {task}.
-- **Input**: {record["in_channels"]} channel{"s" * (record["in_channels"] > 1)} of {h} x {w} pixels ({record["input"]});
-  then: {recipe(record)}.
+- **Input**: {record["input"]}, {c} channel{"s" * (c > 1)} of {h} x {w}; first: {recipe(record)}.
 - **Exactness**: {exactness}
-- **Licence** of the weights: {licence}.
-- **Written with**: {versions}.
+- **Licence** of the weights: {license or "not stated by their author: ask before you use them"}.
+- **Written with**: {", ".join(f"{k} {v}" for k, v in record["versions"].items())}.
 
 ## Figures
 
@@ -79,10 +82,11 @@ parameters, trained by [steerable](https://pypi.org/project/steerable/).
 import steerable
 
 model = steerable.from_pretrained("{name}")
-{answer} = model.answer(images)  # raw images [N, {record["in_channels"]}, {h}, {w}]
+{"probabilities" if is_class else "values"} = model.answer(images)  # raw images [N, {c}, {h}, {w}]
 ```
 
-    steerable predict hf://{name} IMAGES --out catalogue.parquet
+    steerable predict {place} IMAGES --out catalogue.parquet
 
 Weights are safetensors, everything else is JSON: loading runs no code of the repository.
 """
+    )

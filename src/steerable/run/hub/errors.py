@@ -46,7 +46,9 @@ def one_line(name: str | Path, what: str) -> Iterator[None]:
             "Mend the name, or go online."
         ) from None
     except GatedRepoError:
-        raise InputError(f"'{name}' {what}: its owner grants access on request. Ask on its page, then `hf auth login`.") from None
+        raise InputError(
+            f"'{name}' {what}: its owner grants access on request. Ask on its page, then `hf auth login`."
+        ) from None
     except RevisionNotFoundError:
         raise InputError(f"'{name}' {what}: the hub has no such revision of it. Mend `revision`.") from None
     except RepositoryNotFoundError:
