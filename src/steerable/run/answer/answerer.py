@@ -78,7 +78,7 @@ class Answerer(ABC):
         }
 
 
-class AsModule(torch.nn.Module):
+class Answers(torch.nn.Module):
     """An answerer as a network, for whatever scores or measures networks.
 
     Args:

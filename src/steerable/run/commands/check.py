@@ -10,7 +10,7 @@ from torch import nn
 
 from steerable.data.errors import InputError
 from steerable.models import example_side
-from steerable.run.answer.answerer import AsModule
+from steerable.run.answer.answerer import Answers
 from steerable.run.answer.opening import is_exported, open_file
 from steerable.run.build import build_model, read_group
 from steerable.run.config import ModelConfig
@@ -54,7 +54,7 @@ def find_file(args: argparse.Namespace) -> tuple[nn.Module, int, int]:
         raise InputError(
             f"'{args.model}': the symmetry is {args.under}; expected a group to ask about. Say --under C4."
         )
-    return AsModule(answerer), int(record["in_channels"]), height
+    return Answers(answerer), int(record["in_channels"]), height
 
 
 def main(argv: list[str]) -> int:

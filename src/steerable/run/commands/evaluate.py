@@ -12,7 +12,7 @@ from torch import nn
 from steerable.data import ImageData, Splits
 from steerable.data.errors import InputError
 from steerable.data.folder import read_npz_images
-from steerable.run.answer.answerer import AsModule
+from steerable.run.answer.answerer import Answers
 from steerable.run.answer.opening import is_exported, open_file
 from steerable.run.build import try_model
 from steerable.run.config import FitConfig
@@ -171,7 +171,7 @@ def evaluate_file(
     check_data(path, record, raw)
     check_shape(raw.x, record, raw.source)
     seen = raw if header["recipe_in_graph"] else prepared
-    scores = score(AsModule(answerer), seen, floors, bins, prepared)
+    scores = score(Answers(answerer), seen, floors, bins, prepared)
     write_json(path.with_name(f"{path.name}.evaluation.json"), {"seeds": answerer.seeds, **scores})
     model = {**record["config"]["model"], "name": f"{record['config']['model']['name']} ({header['kind']})"}
     return {**record, "config": {**record["config"], "model": model}, "networks": len(answerer.seeds)}, scores

@@ -5,40 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from steerable.data import Recipe
 from steerable.data.errors import InputError
-from steerable.run.answer import Answerer, Folder, OnnxFile, Program
+from steerable.run.answer import Folder
+from steerable.run.export.build import Wish, write
 from steerable.run.export.compare import BOUNDS, INT8_BOUND, Comparison, compare, require
-from steerable.run.export.graph import Graph
-from steerable.run.export.header import make_header
-from steerable.run.export.images import Images, find_images
-from steerable.run.export.probe import answer, probe_images
-from steerable.run.export.write import convert, trace, write_onnx, write_program
-from steerable.run.floors import FILE as FLOORS
-from steerable.run.outputs import read_json, whole_file
+from steerable.run.export.images import find_images
+from steerable.run.outputs import whole_file
 
 FORMATS = {"program": ".pt2", "onnx": ".onnx", "int8": ".int8.onnx"}
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What to write.
-
-    Attributes:
-        batch: images at a time; None: any number.
-        double: a program in float64.
-        inside: the preparation of the images is part of the graph.
-    """
-
-    batch: int | None = None
-    double: bool = False
-    inside: bool = True
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -58,6 +35,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--recipe", choices=("inside", "outside"), default="inside",
                         help="whether the preparation of the images is part of the graph (default), or left to the "
                         "caller")  # fmt: skip
+    parser.add_argument("--weight-bits", type=int, choices=(7, 8), default=8, help="of int8; 7 for x86 processors "
+                        "without VNNI, whose 8-bit products saturate")  # fmt: skip
     parser.add_argument("--images", nargs="+", default=[], help="check (and calibrate int8) on these files or folders "
                         "instead of the images of the run")  # fmt: skip
     parser.add_argument("--root", help="where the data of the run lies now, if not where it lay in training")
@@ -98,48 +77,6 @@ def read_batch(text: str) -> int | None:
     return int(text)
 
 
-def read_floors(folder: Path) -> dict[str, Any] | None:
-    """Return the floors of a run, so that a file can be scored beside them; None where it has none."""
-    return read_json(folder / FLOORS, "floors") if (folder / FLOORS).is_file() else None
-
-
-def write(kind: str, eager: Folder, images: Images, wish: Wish, path: Path, bound: float) -> Answerer:
-    """Write one format and read it back.
-
-    Args:
-        kind: ``program``, ``onnx`` or ``int8``.
-        eager: the networks, in the precision that is wished.
-        images: to calibrate on.
-        wish: what to write.
-        path: the file.
-        bound: the largest difference from eager, for the header.
-    """
-    record = eager.record
-    dtype = torch.float64 if wish.double else torch.float32
-    recipe = eager.recipe if wish.inside else Recipe()
-    header = make_header(
-        record, eager.seeds, kind, wish.batch, str(dtype).removeprefix("torch."), wish.inside, bound,
-        answer(eager).tolist(), floors=read_floors(eager.folders[0]),
-    )  # fmt: skip
-    if kind == "int8":
-        from steerable.run.export.int8 import write_int8
-
-        write_int8(eager, recipe, images, header, path)
-        return OnnxFile.load(path)
-    try:
-        graph = Graph(eager.models, recipe, eager.is_regression)
-    except NotImplementedError as e:
-        raise InputError(f"'{eager.source}' cannot be baked: {e}.") from None
-    example = probe_images(record, prepared=not wish.inside).to(dtype)
-    count = wish.batch or 2
-    program = trace(graph, example.repeat(count, 1, 1, 1)[:count], wish.batch)
-    if kind == "program":
-        write_program(program, header, path)
-        return Program.load(path)
-    write_onnx(convert(program, header["outputs"], wish.batch), header, path)
-    return OnnxFile.load(path)
-
-
 def report(kind: str, path: Path, size: int, found: Comparison, written: Any, record: dict[str, Any]) -> str:
     """Return what was written and how it compares, for people."""
     what = "probabilities" if record["target"] is None else record["target"]["name"]
@@ -151,6 +88,8 @@ def report(kind: str, path: Path, size: int, found: Comparison, written: Any, re
     ]
     if record["target"] is None:
         lines.append(f"  the same class for {found.agreement:.2%} of {found.images} images")
+    if found.integers is not None:
+        lines.append(f"  {found.integers:.2%} of the answers are those of the integer network in torch")
     if found.before is not None and found.after is not None:
         figure = "accuracy" if record["target"] is None else "mean absolute error"
         lines.append(f"  {figure}: network {found.before:.4f}, file {found.after:.4f}")
@@ -165,24 +104,19 @@ def main(argv: list[str]) -> int:
     double = args.precision == "float64"
     if double and set(targets) != {"program"}:
         raise InputError(f"--precision float64 and --format {' '.join(targets)}; expected --format program alone.")
-    wish = Wish(batch, double, args.recipe == "inside")
+    wish = Wish(batch, double, args.recipe == "inside", args.weight_bits)
     eager = Folder.load(args.run, seed=args.seed)
     eager = eager.double() if double else eager
     images, warning = find_images(eager.record, args.images, args.root, args.run)
     if warning:
         print(warning, file=sys.stderr)
-    if "int8" in targets and images.calibrate is None:
-        raise InputError(
-            f"--format int8: a quantiser needs images to calibrate on, and there are only {images.source}; expected "
-            "those of training. Say --root DIR or --images PATHS."
-        )
     texts = []
     with ExitStack() as stack:  # all files get their names, or none
         for kind, path in targets.items():
             partial = stack.enter_context(whole_file(path, args.overwrite))
             bound = INT8_BOUND if kind == "int8" else BOUNDS[args.precision]
-            written = write(kind, eager, images, wish, partial, bound)
-            found = compare(eager, written, images)
+            written, integers = write(kind, eager, images, wish, partial, bound)
+            found = compare(eager, written, images, integers)
             require(found, kind, bound, path, images.real)
             texts.append(report(kind, path, partial.stat().st_size, found, written, eager.record))
     print(f"checked on {images.source}")

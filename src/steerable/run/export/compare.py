@@ -16,6 +16,8 @@ from steerable.run.export.images import Images
 BOUNDS = {"float32": 1e-5, "float64": 1e-10}
 #: of an int8 file: share of images whose class changes, or mean change of a value in units of the spread of values
 INT8_BOUND = 0.1
+#: share of images for which onnxruntime may round a prepared pixel to another integer than torch
+SLIPS = 0.01
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Comparison:
         agreement: share of images with the same class; for values 1 - their mean change over their spread.
         before, after: accuracy or mean absolute error of the network and of the file, where the truth is known.
         images: how many.
+        integers: of an int8 file: share of the answers that are those of the integer network in torch.
     """
 
     relative: float
@@ -36,6 +39,7 @@ class Comparison:
     before: float | None
     after: float | None
     images: int
+    integers: float | None = None
 
 
 def answers(answerer: Answerer, x: Tensor, batch: int = 64) -> tuple[Tensor, Tensor]:
@@ -44,13 +48,14 @@ def answers(answerer: Answerer, x: Tensor, batch: int = 64) -> tuple[Tensor, Ten
     return each, (each if answerer.is_regression else each.softmax(-1)).mean(0)
 
 
-def compare(eager: Folder, written: Answerer, images: Images) -> Comparison:
+def compare(eager: Folder, written: Answerer, images: Images, integers: float | None = None) -> Comparison:
     """Let both answer to the same images.
 
     Args:
         eager: the networks as they were trained, in the precision of the file.
         written: the file, read back.
         images: to compare on.
+        integers: see :class:`Comparison`.
     """
     x = images.check.to(next(eager.models[0].parameters(), torch.zeros(())).dtype)
     (each, mean), (each_w, mean_w) = answers(eager, x), answers(written, x)
@@ -66,7 +71,7 @@ def compare(eager: Folder, written: Answerer, images: Images) -> Comparison:
         if images.truth is not None:
             before, after = (float((m.argmax(1) == images.truth).double().mean()) for m in (mean, mean_w))
     absolute = float((mean - mean_w).abs().max())
-    return Comparison(float(relative), absolute, agreement, before, after, len(x))
+    return Comparison(float(relative), absolute, agreement, before, after, len(x), integers)
 
 
 def require(found: Comparison, kind: str, bound: float, path: Path, real: bool) -> None:
@@ -83,6 +88,11 @@ def require(found: Comparison, kind: str, bound: float, path: Path, real: bool) 
     Raises:
         InputError: it differs more.
     """
+    if found.integers is not None and not found.integers >= 1.0 - SLIPS:
+        raise InputError(
+            f"'{path}': onnxruntime gives {1.0 - found.integers:.1%} other answers than the same integers in torch; "
+            f"expected at most {SLIPS:.0%}. Nothing was written: say --weight-bits 7, this processor may saturate."
+        )
     if kind == "int8":
         if real and not 1.0 - found.agreement <= bound:
             raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import warnings
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from steerable.data.errors import InputError
 from steerable.run.answer.program import quiet
@@ -20,6 +21,7 @@ from steerable.run.export.header import ENTRY
 from steerable.run.export.operators import onnx_operators, program_operators
 
 MOST_BYTES = 2**31 - 1  # of a protocol buffer
+MOST_IMAGES = 2**20
 INPUT = "image"
 
 
@@ -29,6 +31,7 @@ def silent() -> Iterator[None]:
     with warnings.catch_warnings(), quiet():
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", "# The axis name", UserWarning)
         yield
 
 
@@ -43,7 +46,7 @@ def trace(graph: Graph, example: Tensor, batch: int | None) -> torch.export.Expo
     Raises:
         InputError: the exporter refuses the network.
     """
-    shapes = ({0: torch.export.Dim("batch", min=1, max=2**20)},) if batch is None else None
+    shapes = ({0: torch.export.Dim("batch", min=1, max=MOST_IMAGES)},) if batch is None else None
     try:
         with silent(), torch.no_grad():
             return torch.export.export(graph, (example,), dynamic_shapes=shapes)
@@ -63,29 +66,39 @@ def write_program(program: torch.export.ExportedProgram, header: dict[str, Any],
     path.write_bytes(buffer.getvalue())
 
 
-def convert(program: torch.export.ExportedProgram, names: list[str], batch: int | None) -> Any:
-    """Return the `onnx.ModelProto` of a program.
+def to_onnx(
+    module: torch.export.ExportedProgram | nn.Module,
+    example: tuple[Tensor, ...],
+    inputs: list[str],
+    outputs: list[str],
+    opset: int | None = None,
+    batch: int | None = None,
+) -> Any:
+    """Return the `onnx.ModelProto` of a program, or of a module in eval mode.
 
     Args:
-        program: of :func:`trace`.
-        names: of the two outputs.
-        batch: as of :func:`trace`.
+        module: what to convert.
+        example: its arguments; empty for a program.
+        inputs, outputs: names.
+        opset: of the standard operators; None: that of the converter.
+        batch: the length of the first axis of each argument; None: any.
 
     Raises:
         InputError: the converter refuses the network, or the file would be too large.
         ModuleNotFoundError: without the extra ``steerable[export]``.
     """
-    import onnx  # noqa: F401  what is missing is told by its name
-    import onnxscript  # noqa: F401
-
-    shapes = ({0: "batch"},) if batch is None else None
+    for package in ("onnx", "onnxscript"):  # the converter names neither of them when they are missing
+        importlib.import_module(package)
+    shapes = tuple({0: torch.export.Dim("batch", min=1, max=MOST_IMAGES)} for _ in example) if batch is None else None
+    if isinstance(module, nn.Module) and len(example) > 1 and shapes is not None:
+        shapes = (shapes,)  # of *arguments
     try:
         with silent():
             found = torch.onnx.export(
-                program, dynamo=True, verbose=False, input_names=[INPUT], output_names=names, dynamic_shapes=shapes,
-                optimize=True,
+                module, example, dynamo=True, verbose=False, input_names=inputs, output_names=outputs,
+                opset_version=opset, dynamic_shapes=shapes if example else None,
             )  # fmt: skip
-    except Exception as e:
+    except Exception as e:  # the converter lets through whatever its parts raise
         raise InputError(
             f"the converter to ONNX refuses the network: {_line(e)}. Say --format program instead."
         ) from None
@@ -98,6 +111,13 @@ def convert(program: torch.export.ExportedProgram, names: list[str], batch: int 
             "--format program, or --seed K for one seed."
         )
     return model
+
+
+def fix_batch(model: Any, batch: int | None) -> None:
+    """Write a fixed number of images into the inputs and outputs of an `onnx.ModelProto`, in place; None: any."""
+    if batch is not None:
+        for value in (*model.graph.input, *model.graph.output):
+            value.type.tensor_type.shape.dim[0].dim_value = batch
 
 
 def write_onnx(model: Any, header: dict[str, Any], path: Path) -> None:
