@@ -163,7 +163,11 @@ def evaluate_file(
     floors = Floors.from_json(header["floors"], str(path))
     if images is None:
         config = FitConfig.from_dict(record["config"]).data
-        data = load_data(config if root is None else dataclasses.replace(config, root=root), raw=True)
+        try:
+            data = load_data(config if root is None else dataclasses.replace(config, root=root), raw=True)
+        except InputError as e:
+            hint = " An exported file does not know where its images lie: say --root DIR or --images FILE.npz."
+            raise InputError(f"'{path}': {e}{hint if root is None else ''}") from None
         raw, prepared = (data.raw or data).test, data.test
     else:
         raw = given_images(images, path, record)

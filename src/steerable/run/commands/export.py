@@ -13,6 +13,7 @@ from steerable.run.answer import Folder
 from steerable.run.export.build import Wish, write
 from steerable.run.export.compare import BOUNDS, INT8_BOUND, Comparison, compare, require
 from steerable.run.export.images import find_images
+from steerable.run.export.int8 import calibration
 from steerable.run.outputs import whole_file
 
 FORMATS = {"program": ".pt2", "onnx": ".onnx", "int8": ".int8.onnx"}
@@ -108,6 +109,8 @@ def main(argv: list[str]) -> int:
     eager = Folder.load(args.run, seed=args.seed)
     eager = eager.double() if double else eager
     images, warning = find_images(eager.record, args.images, args.root, args.run)
+    if "int8" in targets:
+        calibration(images)  # refused before anything is computed
     if warning:
         print(warning, file=sys.stderr)
     texts = []

@@ -65,6 +65,20 @@ def split_units(model: nn.Module) -> tuple[nn.Module, nn.Module]:
     return network, rest
 
 
+def calibration(images: Images) -> Tensor:
+    """Return the images to calibrate a quantiser on, ``[M, C, H, W]``.
+
+    Raises:
+        InputError: there are none.
+    """
+    if images.calibrate is None or not len(images.calibrate):
+        raise InputError(
+            f"--format int8: a quantiser needs images to calibrate on, and there are only {images.source}; expected "
+            "those of training. Say --root DIR or --images PATHS."
+        )
+    return images.calibrate
+
+
 def quantise(models: Sequence[nn.Module], recipe: Recipe, images: Images, weight_bits: int = 8) -> list[Any]:
     """Return an integer network for each model, calibrated on prepared images.
 
@@ -75,16 +89,11 @@ def quantise(models: Sequence[nn.Module], recipe: Recipe, images: Images, weight
         weight_bits: 8, or 7 for processors whose 8-bit products saturate.
 
     Raises:
-        InputError: no images, images that tell nothing, or a layer without an integer form.
+        InputError: no images, some that tell nothing, or a layer without an integer form.
     """
     from steerable.quant import quantize
 
-    if images.calibrate is None or not len(images.calibrate):
-        raise InputError(
-            f"--format int8: a quantiser needs images to calibrate on, and there are only {images.source}; expected "
-            "those of training. Say --root DIR or --images PATHS."
-        )
-    x = recipe(images.calibrate)
+    x = recipe(calibration(images))
     try:
         return [quantize(split_units(m)[0], x.split(64), weight_bits=weight_bits) for m in models]
     except (TypeError, ValueError) as e:

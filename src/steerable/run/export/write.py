@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import io
 import json
 import warnings
@@ -90,8 +91,10 @@ def to_onnx(
     for package in ("onnx", "onnxscript"):  # the converter names neither of them when they are missing
         importlib.import_module(package)
     shapes = tuple({0: torch.export.Dim("batch", min=1, max=MOST_IMAGES)} for _ in example) if batch is None else None
-    if isinstance(module, nn.Module) and len(example) > 1 and shapes is not None:
-        shapes = (shapes,)  # of *arguments
+    if isinstance(module, nn.Module):
+        kinds = [p.kind for p in inspect.signature(module.forward).parameters.values()]
+        if inspect.Parameter.VAR_POSITIONAL in kinds and shapes is not None:
+            shapes = (shapes,)
     try:
         with silent():
             found = torch.onnx.export(
@@ -130,6 +133,9 @@ def write_onnx(model: Any, header: dict[str, Any], path: Path) -> None:
     path.write_bytes(model.SerializeToString())
 
 
-def _line(e: Exception) -> str:
+def _line(e: BaseException) -> str:
+    """The first line of what is at the bottom of an error."""
+    while e.__cause__ is not None:
+        e = e.__cause__
     lines = [line for line in str(e).splitlines() if line.strip()]
     return (lines or [type(e).__name__])[0][:300]
