@@ -110,7 +110,7 @@ class Dieleman(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """What the shared network says of each part, ``[B, parts, features]``."""
-        return self.net(self.views(x).flatten(0, 1)).unflatten(0, (len(x), self.views.count))
+        return self.net(self.views(x).flatten(0, 1)).unflatten(0, (x.shape[0], self.views.count))
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_channels, S, S] -> [B, num_classes]``."""
@@ -166,7 +166,7 @@ class DielemanInvariant(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """What the shared network says of the parts, ``[B, views * features * order]``: regular fields."""
         found = self.net(self.views(x).flatten(0, 1))
-        found = found.unflatten(0, (len(x), -1, self.order))  # [B, views, order, features]
+        found = found.unflatten(0, (x.shape[0], -1, self.order))  # [B, views, order, features]
         return found.transpose(2, 3).flatten(1)
 
     def forward(self, x: Tensor) -> Tensor:
