@@ -19,10 +19,17 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 #: arguments that make a network small; the others are small enough
 TINY = {
+    "dieleman": {"width": 0.125},
+    "dieleman_d4": {"width": 0.125},
+    "dieleman_plain": {"width": 0.125},
+    "mobilenet_v2": {"width": 0.25},
+    "mobilenet_v2_plain": {"width": 0.25},
     "steerable_cnn": {"group": "C8", "fields": (2,) * 6},
     "lens_cnn": {"widths": (2, 3, 4, 4)},
     "lens_cnn_plain": {"widths": (4, 6, 8, 8)},
 }
+#: names that take long, though they are the first of their architecture
+HEAVY = {"resnet26_p4m"}
 #: name -> why the converter cannot take it; each must fail
 NOT_ONNX: dict[str, str] = {}
 
@@ -31,7 +38,8 @@ def chosen():
     """Every name; of each architecture the first is tried by default and the others are slow."""
     seen = set()
     for name, entry in _TABLE.items():
-        marks = [pytest.mark.slow] if (entry.module, entry.builder) in seen else []
+        slow = name in HEAVY or (entry.module, entry.builder) in seen
+        marks = [pytest.mark.slow] if slow else []
         seen.add((entry.module, entry.builder))
         yield pytest.param(name, id=name, marks=marks)
 
