@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.run.pictures import pictures
 
 import steerable as st
 from steerable.data import Recipe
@@ -12,7 +13,6 @@ from steerable.models.registry import _TABLE
 from steerable.run.export.graph import Graph
 from steerable.run.export.operators import onnx_operators, program_operators
 from steerable.run.export.write import INPUT, to_onnx, trace
-from tests.run.pictures import pictures
 
 pytest.importorskip("onnxscript")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -98,8 +98,8 @@ def test_the_card(run, tmp_path):
     scores = json.loads((run / "seed3" / "evaluation.json").read_text())
     for words in (
         "license: cc-by-4.0", "library_name: steerable", "classification into 3 classes: flat, upright, blob",
-        "1 channel of 9 x 9", "C4: relative error", "validation: accuracy", f"{scores['accuracy']:.3f}", "floor: linear",
-        "steerable predict net",
+        "1 channel of 9 x 9", "C4: relative error", "validation: accuracy", f"{scores['accuracy']:.3f}",
+        "floor: linear", "steerable predict net",
     ):  # fmt: skip
         assert words in text, words
     assert "not stated" in (hub.save_pretrained(run, tmp_path / "b", seed=3) / "README.md").read_text()
