@@ -344,6 +344,7 @@ def test_names_and_formats(place, tmp_path, capsys):
         (["--out", tmp_path / "m.onnx", "--batch", "0"], "--batch 0"),
         (["--out", tmp_path / "m.onnx", "--seed", "7"], "--seed 7", "[0, 1]"),
         (["--out", tmp_path / "m.onnx", "--precision", "float64"], "expected --format program"),
+        (["--out", tmp_path / "m.onnx", "--changed", "3"], "--changed 3", "0 to 1"),
         (["--out", tmp_path / "m.onnx", "--images", tmp_path / "none"], "none"),
         (["--out", tmp_path / "m.onnx", "--root", tmp_path / "none"], "none", "is not a folder"),
     ]:
