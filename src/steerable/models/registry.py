@@ -52,6 +52,17 @@ _TABLE: dict[str, Entry] = {
     "wrn28_10_plain": Entry(
         "plain_wide_resnet", "PlainWideResNet", {"depth": 28, "widen": 10}, "plain wide ResNet 28-10", 33
     ),
+    "p4cnn": Entry("gcnn", "DigitsGCNN", {"group": "C4"}, "p4 group CNN of rotated digits (Cohen and Welling)", 28),
+    "p4mcnn": Entry(
+        "gcnn", "DigitsGCNN", {"group": "D4", "fields": (7,) * 7}, "p4m group CNN of rotated digits, D4", 28
+    ),
+    "z2cnn": Entry(
+        "gcnn", "DigitsGCNN", {"group": None, "fields": (20,) * 7}, "plain twin of p4cnn and p4mcnn", 28
+    ),
+    "allcnn_p4": Entry("gcnn", "AllCNNC", {"group": "C4", "widths": (48, 96)}, "All-CNN-C of p4, for CIFAR", 33),
+    "allcnn_p4m": Entry("gcnn", "AllCNNC", {"group": "D4", "widths": (32, 64)}, "All-CNN-C of p4m, for CIFAR", 33),
+    "allcnn_plain": Entry("gcnn", "AllCNNC", {"group": None, "widths": (96, 192)}, "plain All-CNN-C", 33),
+    "hnet": Entry("harmonic_net", "HarmonicNet", {}, "harmonic network of rotated digits (Worrall et al.)", 28),
 }
 
 
