@@ -15,20 +15,22 @@ class DigitsGCNN(nn.Module):
 
     Batch norm and ReLU after each, the maximum over windows of 2 after the second, over orientations and all positions
     at the end. The published seventh layer is 4x4, which has no centre pixel; here it is 3x3 with a dense layer on the
-    invariants, so that any number of outputs and any even side of 20 pixels or more will do. On even sides it is exactly
-    invariant under the group.
+    invariants, so that any number of outputs and any even side of 16 pixels or more will do. On even sides it is
+    exactly invariant under the group (those of its elements that move pixels to pixels).
 
     Args:
         in_channels: channels of the image.
         num_classes: number of outputs.
         group: a finite planar group; ``None`` for the plain twin.
-        fields: fields of each convolution (channels of the plain one).
+        width: fields of every convolution (channels of the plain one); 10 for p4, as published, 7 for p4m and 20
+            plain have as many parameters.
+        depth: number of convolutions.
         pool_after: convolutions (from 1) followed by a pooling.
         padding: zeros on each border of every convolution; 0 as published.
         dropout: probability of dropping a field before the second half.
 
     Raises:
-        ValueError: for a group that is not finite and planar, or without fields.
+        ValueError: for a group that is not finite and planar, or a width or depth below 1.
 
     Source: Cohen and Welling, ICML 2016, arXiv 1602.07576, section 8.1.
     """
@@ -38,24 +40,25 @@ class DigitsGCNN(nn.Module):
         in_channels: int = 1,
         num_classes: int = 10,
         group: str | Group | None = "C4",
-        fields: Sequence[int] = (10,) * 7,
+        width: int = 10,
+        depth: int = 7,
         pool_after: Sequence[int] = (2,),
         padding: int = 0,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if not len(fields):
-            raise ValueError(f"DigitsGCNN: got fields {tuple(fields)}; expected a number for each convolution")
+        if width < 1 or depth < 1:
+            raise ValueError(f"DigitsGCNN: got width {width} and depth {depth}; expected positive integers")
         parts = kit(group, in_channels)
         layers: list[nn.Module] = []
-        for i, width in enumerate(fields, 1):
+        for i in range(1, depth + 1):
             layers += parts.conv(width, padding=padding)
             if i in pool_after:
                 layers += parts.max_pool()
-            if i == len(fields) // 2:
+            if i == depth // 2:
                 layers += parts.dropout(dropout)
         self.features = chain([*layers, *parts.invariants()])
-        self.head = nn.Linear(fields[-1], num_classes)
+        self.head = nn.Linear(width, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_channels, H, W]`` to logits ``[B, num_classes]``."""

@@ -10,6 +10,8 @@ from steerable.nn.crelu import CReLU as CReLU
 from steerable.nn.dropout import FieldDropout as FieldDropout
 from steerable.nn.exactness import ExactnessWarning as ExactnessWarning
 from steerable.nn.exactness import strict as strict
+from steerable.nn.fit_side import FitSide2d as FitSide2d
+from steerable.nn.fit_side import exact_side as exact_side
 from steerable.nn.fourier_act import FourierAct as FourierAct
 from steerable.nn.fourier_layers import FromFourier as FromFourier
 from steerable.nn.fourier_layers import ToFourier as ToFourier
