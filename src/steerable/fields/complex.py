@@ -66,12 +66,7 @@ def streams(rep: Representation) -> tuple[Stream, ...]:
     """
     if rep.size == 1:
         return (Stream(0, 1, rep),)
-    moves = rep(rep.group.generators).numpy()
-    pairs = np.kron(np.eye(rep.size // 2), np.ones((2, 2))) if rep.size % 2 == 0 else np.zeros((rep.size, rep.size))
-    times_i = np.kron(np.eye(rep.size // 2), TIMES_I)
-    if rep.size % 2 or np.abs(moves * (1 - pairs)).max(initial=0) > 1e-9 or np.abs(
-        moves @ times_i - times_i @ moves
-    ).max(initial=0) > 1e-9:  # fmt: skip
+    if not _is_complex(rep):
         raise ValueError(
             f"got the representation {rep!r}; expected complex numbers, pairs of channels (real, imaginary) that a "
             f"rotation multiplies by a phase. Make them with complex_stream(group, order)"
@@ -86,6 +81,18 @@ def streams(rep: Representation) -> tuple[Stream, ...]:
         part = Representation(rep.group, tuple(rep.irreps[k] for k in kept), rows[:, columns])
         found.append(Stream(start, start + 2, part))
     return tuple(found)
+
+
+def _is_complex(rep: Representation) -> bool:
+    """Whether pairs of channels stay together and commute with multiplication by i."""
+    if rep.size % 2:
+        return False
+    moves = rep(rep.group.generators).numpy()
+    one = np.eye(rep.size // 2)
+    apart = 1 - np.kron(one, np.ones((2, 2)))
+    times_i = np.kron(one, TIMES_I)
+    faults = np.stack([moves * apart, moves @ times_i - times_i @ moves])
+    return bool(np.abs(faults).max(initial=0) < 1e-9)
 
 
 def phase(stream: Stream) -> complex:

@@ -34,9 +34,8 @@ def segments(rep: Representation) -> tuple[Segment, ...]:
 
 
 def _pairs(rep: Representation) -> tuple[Segment, ...]:
-    """The complex numbers of a field."""
-    found = streams(rep)
-    return ((0, rep.size, 2, False),) if found[0].is_complex else ((0, 1, 1, True),)
+    """The complex numbers of a field, or the one real number."""
+    return ((0, rep.size, 2, False),) if streams(rep)[0].is_complex else ((0, 1, 1, rep.is_trivial),)
 
 
 def invariants(
