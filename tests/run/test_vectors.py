@@ -41,7 +41,7 @@ def test_values_of_a_vector_are_checked():
             ImageData(data.x, y, data.target)
     y = data.y.clone()
     y[2, 1] = torch.nan
-    with pytest.raises(InputError, match="1 of 4 values of flux .* image 2"):
+    with pytest.raises(InputError, match=r"1 of 4 values of flux .* image 2"):
         ImageData(data.x, y, data.target)
 
 
@@ -79,7 +79,8 @@ def test_floors_of_vectors(parts, tmp_path):
     assert scores["constant"]["rmse"] == pytest.approx(float((parts.test.y - mean).square().mean().sqrt()))
     assert scores["linear"]["rmse"] < 0.05 * scores["constant"]["rmse"]  # the flux is one of its statistics
     floors.save(tmp_path)
-    assert Floors.load(tmp_path).scores(parts.test) == scores
+    again = Floors.load(tmp_path).scores(parts.test)
+    assert again["constant"] == scores["constant"] and again["linear"] == pytest.approx(scores["linear"])
 
 
 def test_the_objective_of_galaxies_is_the_rmse_of_the_labels():

@@ -143,9 +143,9 @@ class Dieleman(nn.Module):
 class DielemanInvariant(nn.Module):
     """The same parts as regular fields of D(4): equivariant dense layers, then a pool over the group.
 
-    What the shared network says of the parts is ``views x features`` regular fields. Linear maps between regular fields and maxout
-    keep that, and the pool over the group ends it: the scores are **exactly** invariant under the 8 symmetries of the
-    square, with an eighth of the weights in each dense layer.
+    What the shared network says of the parts is ``views x features`` regular fields. Linear maps between regular
+    fields and maxout keep that, and the pool over the group ends it: the scores are **exactly** invariant under the 8
+    symmetries of the square, with an eighth of the weights in each dense layer.
 
     Args:
         group: D4, or C4 without mirror images.

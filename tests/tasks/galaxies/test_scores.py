@@ -64,7 +64,7 @@ def test_confidence_keeps_the_sharp_ones():
     assert kept[0.5] == [False, False, True, True]
     assert kept[1.0] == [False, False, False, True]
     assert filter_confident(pred, 0.5).shape == (4, 11)
-    with pytest.raises(ValueError, match="threshold=1.5"):
+    with pytest.raises(ValueError, match=r"threshold=1\.5"):
         filter_confident(pred, 1.5)
 
 

@@ -64,7 +64,7 @@ def test_a_galaxy_depends_on_its_number_alone(galaxies):
 def test_the_mix_of_kinds():
     g = draw_galaxies(range(2000))
     share = torch.bincount(g.kind, minlength=3).double() / 2000
-    assert [round(float(s), 1) for s in share] == [0.4, 0.6, 0.0] or (share - torch.tensor([0.36, 0.59, 0.05])).abs().max() < 0.05  # noqa: E501
+    assert (share - torch.tensor([0.36, 0.59, 0.05])).abs().max() < 0.04
     assert len(KINDS) == 3
     assert 0.15 < float((g.odd >= 0).double().mean()) < 0.27
     assert torch.bincount(g.arms[g.arm_strength > 0], minlength=7)[1:7].min() > 10
@@ -77,7 +77,7 @@ def spiral(arms, pitch, mirror=1.0, cosine=1.0):
     g = draw_galaxies([0])
     one = torch.ones(1, dtype=torch.float64)
     return dataclasses.replace(
-        g, kind=torch.tensor([1]), odd=torch.tensor([-1]), clumps=torch.zeros_like(g.clumps), bar=0 * one,
+        g, kind=torch.tensor([1]), odd=torch.tensor([-1]), clumps=g.clumps * torch.tensor([1, 1, 1, 0]), bar=0 * one,
         clump_kind=torch.zeros_like(g.clump_kind), bulge=0.05 * one, arms=torch.tensor([arms]), pitch=pitch * one,
         arm_strength=one, mirror=mirror * one, cos_inclination=cosine * one, offset=torch.zeros_like(g.offset),
         size=0.2 * one,
@@ -114,8 +114,8 @@ def test_number_and_winding_of_the_arms_are_in_the_image(arms, mirror):
 def test_an_inclined_disc_is_as_flat_as_its_inclination():
     rows = torch.arange(129, dtype=torch.float64) - 64
     for cosine in (1.0, 0.7, 0.5):
-        g = dataclasses.replace(spiral(2, 0.4, cosine=cosine), angle=torch.zeros(1, dtype=torch.float64),
-                                arm_strength=torch.zeros(1, dtype=torch.float64), bulge=torch.zeros(1).double())  # fmt: skip
+        none = torch.zeros(1, dtype=torch.float64)
+        g = dataclasses.replace(spiral(2, 0.4, cosine=cosine), angle=none, arm_strength=none, bulge=none)
         light = render_galaxies(g, 129)[0].sum(0)
         wide, high = (light * rows[None, :] ** 2).sum(), (light * rows[:, None] ** 2).sum()
         assert float((high / wide).sqrt()) == pytest.approx(math.sqrt(cosine**2 * (1 - 0.13**2) + 0.13**2), abs=0.03)
