@@ -65,7 +65,7 @@ def test_vectors_that_never_change_are_refused(parts):
         target_record(ImageData(vectors(4, 0).x, y, parts.target))
     y[:, 0] = torch.arange(4.0)
     assert target_record(ImageData(vectors(4, 0).x, y, parts.target))["std"][1:] == [1.0, 1.0]
-    for train, words in ((TrainConfig(select="val_accuracy"), "train.select"), ):
+    for train, words in ((TrainConfig(select="val_accuracy"), "train.select"),):
         with pytest.raises(InputError, match=f"{words} is 'val_accuracy', but the data has vectors of values"):
             objective_of(parts.train, train)
     with pytest.raises(InputError, match="expected one of galaxy_zoo"):

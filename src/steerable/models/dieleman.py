@@ -82,9 +82,7 @@ class PartFeatures(nn.Module):
             turning or mirroring the image permutes the parts.
     """
 
-    def __init__(
-        self, in_channels: int, width: float, views: Sequence[str | float], mirror: bool, part: int
-    ) -> None:
+    def __init__(self, in_channels: int, width: float, views: Sequence[str | float], mirror: bool, part: int) -> None:
         super().__init__()
         self.views = snn.ViewpointExtractor(views, mirror, part)
         self.net = PartNetwork(in_channels, part, width)
