@@ -21,9 +21,7 @@ class Entry(NamedTuple):
     side: int
 
 
-def _wrn(
-    depth: int, widen: int, groups: str | None = None, side: int = 33, plain: bool = False, **fixed: Any
-) -> Entry:
+def _wrn(depth: int, widen: int, groups: str | None = None, side: int = 33, plain: bool = False, **fixed: Any) -> Entry:
     """A row for a wide ResNet; ``groups`` such as ``"D8 D4 D1"`` are those of its stages."""
     fixed = {"depth": depth, "widen": widen, **fixed}
     if plain:
@@ -80,7 +78,9 @@ _TABLE: dict[str, Entry] = {
     "p4mcnn": Entry("gcnn", "DigitsGCNN", {"group": "D4", "width": 7}, "p4m group CNN of rotated digits", 28),
     "p4cnn_plain": Entry("gcnn", "DigitsGCNN", {"group": None, "width": 20}, "plain twin of p4cnn: Z2CNN", 28),
     "p4mcnn_plain": Entry("gcnn", "DigitsGCNN", {"group": None, "width": 20}, "plain twin of p4mcnn: Z2CNN", 28),
-    "z2cnn": Entry("gcnn", "DigitsGCNN", {"group": None, "width": 20}, "plain CNN of rotated digits, twin of p4cnn", 28),
+    "z2cnn": Entry(
+        "gcnn", "DigitsGCNN", {"group": None, "width": 20}, "plain CNN of rotated digits, twin of p4cnn", 28
+    ),
     "allcnn_p4": Entry("gcnn", "AllCNNC", {"group": "C4", "widths": (48, 96)}, "All-CNN-C of p4, for CIFAR", 33),
     "allcnn_p4m": Entry("gcnn", "AllCNNC", {"group": "D4", "widths": (32, 64)}, "All-CNN-C of p4m, for CIFAR", 33),
     "allcnn_plain": Entry("gcnn", "AllCNNC", {"group": None, "widths": (96, 192)}, "plain All-CNN-C", 33),
@@ -103,6 +103,12 @@ _TABLE: dict[str, Entry] = {
     "hnet_plain": Entry("harmonic_net_plain", "HarmonicNetPlain", {}, "plain twin of hnet", 28),
     "hnet_lens_plain": Entry(
         "harmonic_net_plain", "HarmonicNetPlain", {"pool_input": 2, "head": "linear"}, "plain twin of hnet_lens", 64
+    ),
+    "dieleman": Entry("dieleman", "Dieleman", {}, "the published galaxy network: 16 parts, concatenated", 69),
+    "dieleman_d4": Entry("dieleman", "DielemanInvariant", {}, "the galaxy network, exactly invariant under D4", 69),
+    "dieleman_plain": Entry("plain_dieleman", "DielemanPlain", {"match": "dieleman"}, "plain twin of dieleman", 69),
+    "dieleman_d4_plain": Entry(
+        "plain_dieleman", "DielemanPlain", {"match": "dieleman_d4"}, "plain twin of dieleman_d4", 69
     ),
 }
 
