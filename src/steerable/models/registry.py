@@ -52,6 +52,7 @@ _TABLE: dict[str, Entry] = {
     "wrn28_10_plain": Entry(
         "plain_wide_resnet", "PlainWideResNet", {"depth": 28, "widen": 10}, "plain wide ResNet 28-10", 33
     ),
+    "etn": Entry("transformer", "TransformerNet", {}, "equivariant transformer: upright, then log-polar", 64),
 }
 
 
