@@ -53,6 +53,23 @@ _TABLE: dict[str, Entry] = {
         "plain_wide_resnet", "PlainWideResNet", {"depth": 28, "widen": 10}, "plain wide ResNet 28-10", 33
     ),
     "etn": Entry("transformer", "TransformerNet", {}, "equivariant transformer: upright, then log-polar", 64),
+    "etn_direct": Entry(
+        "transformer",
+        "TransformerNet",
+        {"predictor": "direct"},
+        "etn with the pose regressed by an ordinary network",
+        64,
+    ),
+    "etn_plain": Entry("lens", "LensCNNPlain", {}, "plain twin of etn, without transformer", 64),
+    "etn_projective": Entry(
+        "transformer", "ProjectiveTransformerNet", {}, "equivariant transformer for projective maps, four in a row", 64
+    ),
+    "etn_projective_direct": Entry(
+        "transformer", "ProjectiveTransformerNet", {"predictor": "direct"}, "etn_projective with a regressed pose", 64
+    ),
+    "etn_projective_plain": Entry("lens", "LensCNNPlain", {}, "plain twin of etn_projective", 64),
+    "warped_cnn": Entry("warped_cnn", "WarpedCNN", {}, "convolutions in log-polar coordinates; classes or a pose", 64),
+    "warped_cnn_plain": Entry("lens", "LensCNNPlain", {}, "plain twin of warped_cnn", 64),
 }
 
 

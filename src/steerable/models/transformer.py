@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor, nn
 
 from steerable import nn as snn
@@ -27,6 +26,9 @@ TRANSFORMERS: dict[str, tuple[Callable[[], Warp], tuple[int, int]]] = {
     "perspective_x": (Warp.perspective_x, (32, 32)),
     "perspective_y": (Warp.perspective_y, (32, 32)),
 }
+
+#: the published order for the projective group
+PROJECTIVE = ("shear_x", "hyperbolic_rotation", "perspective_x", "perspective_y")
 
 
 class TransformerNet(nn.Module):
@@ -93,7 +95,35 @@ class TransformerNet(nn.Module):
         """The image in log-polar coordinates after the transformers, with the maps and poses that they found."""
         return self.transformer.normalise(x)
 
-    @torch.no_grad()
     def upright(self, x: Tensor) -> Tensor:
         """The normalised image in pixels ``[B, in_channels, H, W]``, to look at."""
         return snn.TransformerSequence(list(self.transformer.predictors), None, self.transformer.parallel)(x)
+
+
+class ProjectiveTransformerNet(TransformerNet):
+    """`TransformerNet` for the group of projective maps, in the published order.
+
+    Shear, hyperbolic rotation and the two perspectives are undone one after another; rotation and scaling are what
+    log-polar coordinates and a head with one ring pool away.
+
+    Args:
+        in_channels, num_classes, channels, widths, rings, r_min, r_max, parallel, predictor, image_side: see
+            `TransformerNet`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        num_classes: int = 10,
+        channels: int = 16,
+        widths: Sequence[int] = WIDTHS,
+        rings: int = 1,
+        r_min: float = 0.05,
+        r_max: float = 1.0,
+        parallel: bool = False,
+        predictor: str = "equivariant",
+        image_side: int = 64,
+    ) -> None:
+        super().__init__(
+            in_channels, num_classes, PROJECTIVE, channels, widths, rings, r_min, r_max, parallel, predictor, image_side
+        )

@@ -29,9 +29,9 @@ class Pose(NamedTuple):
 class PosePredictor(nn.Module):
     """Images ``[B, C, H, W]`` to the parameters of a group, such that ``theta(T_a f) = theta(f) + a``.
 
-    The image in canonical coordinates, two convolutions (the first of stride 2), the largest value along the axis that
-    does not shift, a convolution along the one that does, softmax, centroid; plus a learned offset, times half the
-    range. K. S. Tai, P. Bailis and G. Valiant, arXiv 1901.11399, section 3.
+    The image in canonical coordinates, two convolutions (after the first the mean over 2 x 2 cells), the largest value
+    along the axis that does not shift, a convolution along the one that does, softmax, centroid; plus a learned offset,
+    times half the range. K. S. Tai, P. Bailis and G. Valiant, arXiv 1901.11399, section 3.
 
     The law is exact on periodic axes for shifts by whole cells. On others it holds for the heat map away from its ends,
     and for the pose as far as the map is concentrated and its peak stays within the range: so the logits are brought to
@@ -44,7 +44,7 @@ class PosePredictor(nn.Module):
         size: rows and columns of the image in canonical coordinates.
         margin: cells of the heat map left out at each end of an axis that is not periodic.
         sharpness: at the start.
-        image_side: see :class:`WarpImage`.
+        image_side: pixels along the images it is meant for; others work too.
 
     Raises:
         ValueError: for a group without parameters or without matrices.
@@ -67,10 +67,12 @@ class PosePredictor(nn.Module):
                 "group with one or two, so that an image can be brought back by a matrix"
             )
         self.warp = warp
-        self.image = WarpImage(warp, size, image_side=image_side)
+        # the pose needs coarse features only: two samples a cell and axis are enough, and cheap to differentiate
+        self.image = WarpImage(warp, size, oversample=warp.oversampling(size, image_side, most=2))
         options = {"bias": False, "padding_mode": "replicate"}
         self.features = nn.Sequential(
-            WarpedConv2d(warp, in_channels, channels, 3, stride=2, **options),
+            WarpedConv2d(warp, in_channels, channels, 3, **options),
+            nn.AvgPool2d(2),
             nn.BatchNorm2d(channels),
             nn.LeakyReLU(0.1),
             WarpedConv2d(warp, channels, channels, 3, **options),
