@@ -91,7 +91,11 @@ class PosePredictor(nn.Module):
 
     def heatmaps(self, x: Tensor, transform: Tensor | None = None) -> tuple[Tensor, ...]:
         """Logits ``[B, n]`` along each axis that shifts, of images seen through matrices ``transform [B, 3, 3]``."""
-        maps = self.features(self.image(x, transform))
+        return self.read(self.image(x, transform))
+
+    def read(self, canonical: Tensor) -> tuple[Tensor, ...]:
+        """Logits ``[B, n]`` along each axis that shifts, of images ``[B, C, rows, columns]`` in canonical coordinates."""
+        maps = self.features(canonical)
         along = (maps.amax(3 - axis) for axis in self.warp.shifts)  # the other axis: columns for rows and so on
         return tuple(head(line)[:, 0] for head, line in zip(self.heads, along, strict=True))
 
