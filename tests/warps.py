@@ -1,4 +1,4 @@
-"""The one list of warps that drives every law of canonical coordinates, and smooth scenes that are moved analytically."""
+"""The one list of warps that drives every law of canonical coordinates, and scenes that are moved analytically."""
 
 from __future__ import annotations
 

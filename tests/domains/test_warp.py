@@ -179,7 +179,7 @@ def test_bad_arguments_are_named():
         Warp.scale_aspect(quadrants=2)
     with pytest.raises(ValueError, match="radius < distance"):
         Warp.sphere(1.0, 2.0, 1.0)
-    with pytest.raises(ValueError, match="less than 0.955"):
+    with pytest.raises(ValueError, match=r"less than 0\.955"):
         Warp.sphere(1.0, 1.0, 3.0, reach=1.2)
     with pytest.raises(ValueError, match="columns divisible by its 2 sheets"):
         Warp.scale_x().grid((8, 7))

@@ -94,7 +94,7 @@ class PosePredictor(nn.Module):
         return self.read(self.image(x, transform))
 
     def read(self, canonical: Tensor) -> tuple[Tensor, ...]:
-        """Logits ``[B, n]`` along each axis that shifts, of images ``[B, C, rows, columns]`` in canonical coordinates."""
+        """Logits ``[B, n]`` along each axis that shifts, of images ``[B, C, rows, columns]`` in its coordinates."""
         maps = self.features(canonical)
         along = (maps.amax(3 - axis) for axis in self.warp.shifts)  # the other axis: columns for rows and so on
         return tuple(head(line)[:, 0] for head, line in zip(self.heads, along, strict=True))
