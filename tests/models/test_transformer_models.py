@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
+from tests.snippets import run_page
 from tests.warps import image, pixels, scene
 
 import steerable as st
@@ -112,12 +114,18 @@ def test_pose_head_turns_with_the_image():
     assert trained_statistics("warped_cnn", head="pose", num_classes=1, axis=0)(x).shape == (1, 1)
 
 
+@pytest.mark.parametrize("page", ["etn", "warped_conv"])
+def test_pages_print_what_they_show(page):
+    assert run_page(Path(__file__).parents[2] / "docs" / "models" / f"{page}.md") >= 1
+
+
 def test_bad_arguments_are_named():
     for build, text in (
         (lambda: st.create_model("etn", sequence=["rotate"]), "expected a list of names out of translation"),
         (lambda: st.create_model("etn", sequence="rotation"), "expected a list of names"),
         (lambda: st.create_model("warped_cnn", head="angle"), "head='angle'"),
         (lambda: st.create_model("warped_cnn", head="pose", num_classes=3), "one or two outputs"),
+        (lambda: st.models.warped_plain.PlainTwin(of="lens_cnn"), "of='lens_cnn'"),
         (lambda: st.models.warped_cnn.RingHead(4, 3, 2)(torch.zeros(1, 4, 8, 8)), "multiple of its 3 rings"),
         (lambda: st.models.transformer.TransformerNet(predictor="none"), "'equivariant' or 'direct'"),
         (lambda: st.models.warped_cnn.WarpedFeatures(Warp.scale(), 1, (4, 4), (3,)), "as many"),

@@ -60,9 +60,7 @@ _TABLE: dict[str, Entry] = {
         "etn with the pose regressed by an ordinary network",
         64,
     ),
-    "etn_plain": Entry(
-        "lens", "LensCNNPlain", {"widths": (23, 36, 47, 48)}, "plain twin of etn, without transformer", 64
-    ),
+    "etn_plain": Entry("warped_plain", "PlainTwin", {"of": "etn"}, "plain twin of etn", 64),
     "etn_projective": Entry(
         "transformer", "ProjectiveTransformerNet", {}, "equivariant transformer for projective maps, four in a row", 64
     ),
@@ -70,10 +68,10 @@ _TABLE: dict[str, Entry] = {
         "transformer", "ProjectiveTransformerNet", {"predictor": "direct"}, "etn_projective with a regressed pose", 64
     ),
     "etn_projective_plain": Entry(
-        "lens", "LensCNNPlain", {"widths": (25, 39, 50, 51)}, "plain twin of etn_projective", 64
+        "warped_plain", "PlainTwin", {"of": "etn_projective"}, "plain twin of etn_projective", 64
     ),
     "warped_cnn": Entry("warped_cnn", "WarpedCNN", {}, "convolutions in log-polar coordinates; classes or a pose", 64),
-    "warped_cnn_plain": Entry("lens", "LensCNNPlain", {"widths": (22, 35, 45, 46)}, "plain twin of warped_cnn", 64),
+    "warped_cnn_plain": Entry("warped_plain", "PlainTwin", {"of": "warped_cnn"}, "plain twin of warped_cnn", 64),
 }
 
 
