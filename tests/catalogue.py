@@ -295,6 +295,8 @@ LAYERS: dict[str, Layer] = {
     "GlobalMaxPool2d": Layer(lambda t: snn.GlobalMaxPool2d(t), "permutation", planar=True),
     "GroupPool": Layer(lambda t: snn.GroupPool(t), "permutation", local=True),
     "GroupPool mean": Layer(lambda t: snn.GroupPool(t, "mean"), "permutation", local=True),
+    "Maxout": Layer(lambda t: snn.Maxout(t), "permutation", local=True),
+    "Maxout 3": Layer(lambda t: snn.Maxout(t, 3), "permutation", local=True),
     "NormPool": Layer(lambda t: snn.NormPool(t), local=True),
     "NormPool pairs": Layer(lambda t: snn.NormPool(t, pairs=True), "complex", local=True),
     "ToFourier": Layer(lambda t: snn.ToFourier(t), local=True),

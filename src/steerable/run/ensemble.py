@@ -65,7 +65,8 @@ class Ensemble:
         """Return what each seed answers to prepared images ``[N, C, H, W]``.
 
         Returns:
-            Probabilities ``[S, N, K]``, or values ``[S, N, 1]`` in the unit of the target; float64, on the CPU.
+            Probabilities ``[S, N, K]``, or values ``[S, N, 1]`` or ``[S, N, K]`` in the unit of the target; float64, on
+            the CPU.
         """
         answers = []
         for model in self.models:
@@ -77,8 +78,8 @@ class Ensemble:
         """Return the columns of the catalogue for prepared images ``[N, C, H, W]``.
 
         Classes: ``prediction``, ``p_<class>`` (averaged over seeds) and ``spread``, the standard deviation over seeds
-        of the probability of the predicted class. Values: ``<target>`` and ``<target>_spread``. A single seed has no
-        spread: null.
+        of the probability of the predicted class. Values: ``<target>`` and ``<target>_spread``. Vectors: a column for
+        each entry, and ``<target>_spread``, the root mean square over the entries. A single seed has no spread: null.
         """
         answers = self(x)
         mean = answers.mean(0)
@@ -87,6 +88,10 @@ class Ensemble:
         if target is not None:
             name = target["name"]
             none = [None] * len(x)
+            if target.get("columns"):
+                each = {c: mean[:, k].tolist() for k, c in enumerate(target["columns"])}
+                rms = none if spread is None else spread.square().mean(1).sqrt().tolist()
+                return {**each, f"{name}_spread": rms}
             return {name: mean[:, 0].tolist(), f"{name}_spread": none if spread is None else spread[:, 0].tolist()}
         best = mean.argmax(1)
         classes = self.record["classes"]

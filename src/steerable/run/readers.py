@@ -107,6 +107,22 @@ def with_mass(data: ImageData, mass: Tensor) -> ImageData:
     return ImageData(data.x[vortex], mass[vortex].float(), AXION_MASS, data.source)
 
 
+def galaxies(root: str | None = None, **options: Any) -> Splits:
+    """Read the files of the Galaxy Zoo challenge; see :func:`steerable.tasks.galaxies.galaxy_zoo`."""
+    from steerable.tasks.galaxies import galaxy_zoo
+
+    check_options("data", "galaxies", galaxy_zoo, options)
+    return galaxy_zoo(root, **options)
+
+
+def synthetic(root: str | None = None, **options: Any) -> Splits:
+    """Make galaxies with known answers; see :func:`steerable.tasks.galaxies.galaxies_synthetic`."""
+    from steerable.tasks.galaxies import galaxies_synthetic
+
+    check_options("data", "galaxies_synthetic", galaxies_synthetic, options)
+    return galaxies_synthetic(root, **options)
+
+
 READERS: dict[str, Callable[..., Splits]] = {
     "digits": rotated_digits,
     "frdeep": frdeep,
@@ -114,6 +130,8 @@ READERS: dict[str, Callable[..., Splits]] = {
     "lensing": lensing,
     "folder": npz_folder,
     "images": image_folder,
+    "galaxies": galaxies,
+    "galaxies_synthetic": synthetic,
 }
 
 

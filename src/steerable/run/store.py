@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from steerable import __version__
 from steerable.data import Recipe, Splits, Target
 from steerable.data.errors import InputError
+from steerable.nn.constants import ConstantModule
 from steerable.nn.module import EquivariantModule
 from steerable.run.build import build_model
 from steerable.run.config import FitConfig, ModelConfig
-from steerable.run.objective import standard
+from steerable.run.objective import target_record
 from steerable.run.outputs import read_json, write_json
-from steerable.run.units import InUnits
+from steerable.run.units import in_units
 
 FORMAT = "steerable-run-2"
 WEIGHTS, RECORD = "model.safetensors", "run.json"
@@ -32,7 +33,7 @@ def fingerprint(model: nn.Module) -> dict[str, float]:
     """
     found = {}
     for name, module in model.named_modules():
-        if isinstance(module, EquivariantModule):
+        if isinstance(module, ConstantModule):
             found.update({f"{name}.{k}": v for k, v in module.fingerprint().items()})
     return found
 
@@ -53,17 +54,13 @@ def parameter_count(model: nn.Module) -> int:
 
 def describe(model: nn.Module, config: FitConfig, seed: int, data: Splits) -> dict[str, Any]:
     """Return what is needed to build the network again and to prepare images for it, as plain JSON."""
-    target = None
-    if data.target is not None:
-        mean, std = standard(data.train)
-        target = {"name": data.target.name, "unit": data.target.unit, "mean": mean, "std": std}
     return {
         "format": FORMAT,
         "config": config.to_dict(),
         "seed": seed,
         "in_channels": data.train.channels,
         "classes": list(data.classes),
-        "target": target,
+        "target": None if data.target is None else target_record(data.train),
         "input": data.input,
         "input_settings": dict(data.settings),
         "raw_size": list(data.raw_size or data.train.size),
@@ -117,7 +114,8 @@ def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         folder: what `steerable fit` wrote.
 
     Returns:
-        The network in eval mode, and the record of the run. A regression answers ``[B, 1]`` in the unit of its target.
+        The network in eval mode, and the record of the run. A regression answers ``[B, 1]``, or ``[B, K]`` for a
+        vector, in the unit of its target.
 
     Raises:
         InputError: no run, another format, weights of another model, bases that differ from those of training.
@@ -135,7 +133,7 @@ def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     if absent:
         raise InputError(f"'{folder / RECORD}' lacks the keys {absent}; expected {WHAT}. Train again.")
     config: ModelConfig = FitConfig.from_dict(record["config"]).model
-    model = build_model(config, int(record["in_channels"]), len(record["classes"]) or 1)
+    model = build_model(config, int(record["in_channels"]), outputs(record))
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise InputError(f"'{weights}' does not exist; expected {WHAT}. Train again.")
@@ -154,7 +152,7 @@ def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     model.load_state_dict(state)
     target = record["target"]
     if target is not None:
-        model = InUnits(model, float(target["mean"]), float(target["std"]))
+        model = in_units(model, target)
     return model.eval(), record
 
 
@@ -177,7 +175,15 @@ def find_runs(folder: Path) -> list[Path]:
 def meaning(record: dict[str, Any]) -> tuple[str, ...] | Target:
     """Return what the answers of a run mean: the names of the classes, or the target."""
     target = record["target"]
-    return tuple(record["classes"]) if target is None else Target(target["name"], target["unit"])
+    if target is None:
+        return tuple(record["classes"])
+    return Target(target["name"], target["unit"], tuple(target.get("columns", ())), target.get("head", ""))
+
+
+def outputs(record: dict[str, Any]) -> int:
+    """Return how many numbers the network of a run answers."""
+    found = meaning(record)
+    return len(found) if isinstance(found, tuple) else found.size
 
 
 def recipe(record: dict[str, Any]) -> Recipe:
