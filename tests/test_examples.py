@@ -9,7 +9,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted((ROOT / "examples").glob("[0-9][0-9]_*.py"))
-NEEDS = {"08_bake_export": ("onnx", "onnxscript", "onnxruntime"), "10_lensing": ("astropy",)}
+NEEDS = {
+    "08_bake_export": ("onnx", "onnxscript", "onnxruntime"),
+    "10_lensing": ("astropy",),
+    "20_export": ("onnx", "onnxscript", "onnxruntime"),
+}
 
 
 def test_there_are_scripts() -> None:

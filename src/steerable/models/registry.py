@@ -44,6 +44,14 @@ _TABLE: dict[str, Entry] = {
     "steerable_cnn_plain": Entry("plain_cnn", "PlainCNN", {}, "plain twin of steerable_cnn", 29),
     "lens_cnn": Entry("lens", "LensCNN", {}, "small invariant network for residuals of gravitational lenses", 64),
     "lens_cnn_plain": Entry("lens", "LensCNNPlain", {}, "plain twin of lens_cnn", 64),
+    "mobilenet_v2": Entry("mobilenet", "MobileNetV2", {}, "MobileNetV2 on regular fields: cheap inference, int8", 97),
+    "mobilenet_v2_plain": Entry("plain_mobilenet", "PlainMobileNetV2", {}, "plain twin of equal channels", 97),
+    "mobilenet_v2_small": Entry(
+        "mobilenet", "MobileNetV2", {"table": "small"}, "MobileNetV2 on regular fields for 32 to 64 pixels", 33
+    ),
+    "mobilenet_v2_small_plain": Entry(
+        "plain_mobilenet", "PlainMobileNetV2", {"table": "small"}, "plain twin of equal channels", 33
+    ),
     "wrn10_1": _wrn(10, 1),
     "wrn10_4": _wrn(10, 4),
     "wrn16_4": _wrn(16, 4),

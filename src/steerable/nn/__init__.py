@@ -8,6 +8,7 @@ from steerable.nn.constants import ConstantModule as ConstantModule
 from steerable.nn.conv import Conv2d as Conv2d
 from steerable.nn.conv import ConvTranspose2d as ConvTranspose2d
 from steerable.nn.crelu import CReLU as CReLU
+from steerable.nn.depthwise import DepthwiseConv2d as DepthwiseConv2d
 from steerable.nn.dropout import FieldDropout as FieldDropout
 from steerable.nn.exactness import ExactnessWarning as ExactnessWarning
 from steerable.nn.exactness import strict as strict
@@ -47,6 +48,7 @@ from steerable.nn.pointwise import Hardtanh as Hardtanh
 from steerable.nn.pointwise import LeakyReLU as LeakyReLU
 from steerable.nn.pointwise import Pointwise as Pointwise
 from steerable.nn.pointwise import ReLU as ReLU
+from steerable.nn.pointwise import ReLU6 as ReLU6
 from steerable.nn.pointwise import Sigmoid as Sigmoid
 from steerable.nn.pointwise import SiLU as SiLU
 from steerable.nn.pointwise import Softplus as Softplus

@@ -64,6 +64,13 @@ class ReLU(Pointwise):
         super().__init__(in_type, nn.ReLU(inplace))
 
 
+class ReLU6(Pointwise):
+    """``torch.nn.ReLU6``, values between 0 and 6, on permuted fields; see `Pointwise`."""
+
+    def __init__(self, in_type: FieldType, inplace: bool = False) -> None:
+        super().__init__(in_type, nn.ReLU6(inplace))
+
+
 class ELU(Pointwise):
     """``torch.nn.ELU`` on permuted fields; see `Pointwise`."""
 

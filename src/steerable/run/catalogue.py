@@ -78,7 +78,7 @@ class Catalogue:
 
 
 def answer_types(record: Mapping[str, Any]) -> dict[str, pa.DataType]:
-    """Return the columns of the answers of a run; see :meth:`steerable.run.ensemble.Ensemble.columns`."""
+    """Return the columns of the answers of a run; see :meth:`steerable.run.answer.Answerer.columns`."""
     target = record["target"]
     if target is not None:
         names = target.get("columns") or [target["name"]]

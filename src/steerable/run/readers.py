@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -135,8 +136,12 @@ READERS: dict[str, Callable[..., Splits]] = {
 }
 
 
-def load_data(config: DataConfig) -> Splits:
+def load_data(config: DataConfig, raw: bool = False) -> Splits:
     """Read the images of a config.
+
+    Args:
+        config: which images.
+        raw: keep the images before their preparation, too: twice the memory.
 
     Raises:
         InputError: an unknown name, an option that the reader does not have, or what the reader refuses.
@@ -152,7 +157,8 @@ def load_data(config: DataConfig) -> Splits:
         if "target" not in inspect.signature(reader).parameters:
             raise InputError(f"data.target is '{config.target}', but '{config.name}' has classes only; expected null.")
         more["target"] = config.target
-    return reader(config.root, **more, **config.options).limit(config.per_class, config.images)
+    found = reader(config.root, **more, **config.options)
+    return (found if raw else dataclasses.replace(found, raw=None)).limit(config.per_class, config.images)
 
 
 def check_options(section: str, name: str, function: Callable[..., Any], options: dict[str, Any]) -> None:

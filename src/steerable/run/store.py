@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import torch
@@ -107,6 +108,34 @@ def compare(where: Path, state: dict[str, Tensor], model: nn.Module) -> None:
         )
 
 
+def build(record: dict[str, Any]) -> nn.Module:
+    """Build the network that a record describes, with new weights.
+
+    Raises:
+        InputError: a network or a config that this version does not know.
+    """
+    config: ModelConfig = FitConfig.from_dict(record["config"]).model
+    return build_model(config, int(record["in_channels"]), outputs(record))
+
+
+def portable(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record without the paths of the machine that trained it; names of files stay."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: clean(v) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [clean(v) for v in value]
+        for kind in (PurePosixPath, PureWindowsPath):
+            if isinstance(value, str) and kind(value).is_absolute():
+                return kind(value).name
+        return value
+
+    found = clean(dict(record))
+    config = dict(found["config"])
+    return {**found, "config": {**config, "out": "", "data": {**config["data"], "root": None}}}
+
+
 def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """Build the network of a run and load its weights.
 
@@ -116,6 +145,17 @@ def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     Returns:
         The network in eval mode, and the record of the run. A regression answers ``[B, 1]``, or ``[B, K]`` for a
         vector, in the unit of its target.
+
+    Raises:
+        InputError: see :func:`load_network`.
+    """
+    model, record = load_network(folder)
+    target = record["target"]
+    return (model if target is None else in_units(model, target)).eval(), record
+
+
+def load_network(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
+    """Return the network of a run as it was trained, its values standardised, and the record of the run.
 
     Raises:
         InputError: no run, another format, weights of another model, bases that differ from those of training.
@@ -132,8 +172,7 @@ def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     absent = [k for k in KEYS if k not in record]
     if absent:
         raise InputError(f"'{folder / RECORD}' lacks the keys {absent}; expected {WHAT}. Train again.")
-    config: ModelConfig = FitConfig.from_dict(record["config"]).model
-    model = build_model(config, int(record["in_channels"]), outputs(record))
+    model = build(record)
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise InputError(f"'{weights}' does not exist; expected {WHAT}. Train again.")
@@ -150,9 +189,6 @@ def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
                 "expected the same. Its weights mean another network here: use the version that trained it."
             )
     model.load_state_dict(state)
-    target = record["target"]
-    if target is not None:
-        model = in_units(model, target)
     return model.eval(), record
 
 

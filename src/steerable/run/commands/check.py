@@ -10,32 +10,58 @@ from torch import nn
 
 from steerable.data.errors import InputError
 from steerable.models import example_side
+from steerable.run.answer.answerer import Answers
+from steerable.run.answer.opening import is_exported, open_file
 from steerable.run.build import build_model, read_group
 from steerable.run.config import ModelConfig
 from steerable.run.scenes import random_scenes
 from steerable.run.store import load
 
 
-def find_model(args: argparse.Namespace) -> tuple[nn.Module, int, str]:
-    """Return the network that the arguments name, the number of its input channels, and its name in the table.
+def find_model(args: argparse.Namespace) -> tuple[nn.Module, int, int]:
+    """Return the network that the arguments name, the number of its input channels, and the side of its images.
 
     Raises:
-        InputError: neither a run nor a known name.
+        InputError: neither a run, nor an exported file, nor a known name.
     """
+    if is_exported(args.model):
+        return find_file(args)
     if Path(args.model).is_dir():
         model, record = load(args.model)
-        return model, int(record["in_channels"]), str(record["config"]["model"]["name"])
+        return model, int(record["in_channels"]), example_side(str(record["config"]["model"]["name"]))
     if "/" in args.model:
         raise InputError(f"'{args.model}' is not a folder; expected a run of `steerable fit` or a name. Mend the path.")
     torch.manual_seed(args.seed)
     model = build_model(ModelConfig(args.model, args.group), args.channels, args.classes).eval()
-    return model, args.channels, args.model
+    return model, args.channels, example_side(args.model)
+
+
+def find_file(args: argparse.Namespace) -> tuple[nn.Module, int, int]:
+    """Return what :func:`find_model` returns for an exported file, and fill in the symmetry that it was trained with.
+
+    Raises:
+        InputError: the file is not ours, its images are not square, or have another size than what was asked for.
+    """
+    answerer = open_file(args.model)
+    record = answerer.record
+    height, width = answerer.recipe(torch.zeros(1, record["in_channels"], *record["raw_size"])).shape[-2:]
+    if height != width or args.size not in (None, height):
+        raise InputError(
+            f"'{args.model}' takes images of {height} x {width} pixels; expected square ones, of --size. Drop --size."
+        )
+    args.under = args.under or record["config"]["model"]["group"]
+    if args.under is None:
+        raise InputError(
+            f"'{args.model}': the symmetry is {args.under}; expected a group to ask about. Say --under C4."
+        )
+    return Answers(answerer), int(record["in_channels"]), height
 
 
 def main(argv: list[str]) -> int:
     """Run the command; its status is 1 where the symmetry is broken, so that a script can ask."""
     parser = argparse.ArgumentParser(prog="steerable check", description="Measure how equivariant a network is.")
-    parser.add_argument("model", help="a folder that `steerable fit` wrote, or a name that `steerable models` lists")
+    parser.add_argument("model", help="a folder of `steerable fit`, a file of `steerable export`, or a name that "
+                        "`steerable models` lists")  # fmt: skip
     parser.add_argument("--group", help="the symmetry of a network that is given by name, such as C8")
     parser.add_argument("--under", help="the symmetry to ask about, if not that of the network itself")
     parser.add_argument("--channels", type=int, default=1, help="its input channels")
@@ -49,13 +75,16 @@ def main(argv: list[str]) -> int:
     out = Path(args.out)
     if not out.parent.is_dir():
         raise InputError(f"--out '{out}': the folder '{out.parent}' does not exist; expected one that does. Make it.")
-    model, channels, name = find_model(args)
-    side = args.size or example_side(name)
+    model, channels, side = find_model(args)
+    side = args.size or side
     under = read_group(args.under, "--under")
     from steerable.laws import check, error_against_angle
 
-    model = model.double()
     x = random_scenes(4, channels, side)
+    if is_exported(args.model):  # a file has its own precision, and with it its own tolerance
+        x = x.float()
+    else:
+        model = model.double()
     try:
         report = check(model, x, group=under)
         curve = error_against_angle(model, x, group=under)

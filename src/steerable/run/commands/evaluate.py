@@ -7,11 +7,16 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from steerable.data import ImageData, Splits
 from steerable.data.errors import InputError
 from steerable.data.folder import read_npz_images
+from steerable.run.answer.answerer import Answers
+from steerable.run.answer.opening import is_exported, open_file
 from steerable.run.build import try_model
 from steerable.run.config import FitConfig
+from steerable.run.export.images import check_shape
 from steerable.run.floors import Floors
 from steerable.run.heads import find_head
 from steerable.run.outputs import write_json, write_text
@@ -58,7 +63,7 @@ def check_data(folder: Path, record: dict[str, Any], data: ImageData) -> None:
 
 
 def given_images(path: str, folder: Path, record: dict[str, Any]) -> ImageData:
-    """Read an `.npz` file and prepare it as the run in `folder` prepared its own images.
+    """Read an `.npz` file of images for the run in `folder`, as they are before its preparation.
 
     Raises:
         InputError: a file that cannot be read, images of another size, or a run whose images are computed first.
@@ -76,7 +81,28 @@ def given_images(path: str, folder: Path, record: dict[str, Any]) -> ImageData:
             f"{record['raw_size'][0]} x {record['raw_size'][1]}. Cut or pad the images."
         )
     check_data(folder, record, data)
-    return data.with_images(recipe(record)(data.x))
+    return data
+
+
+def score(
+    model: nn.Module, test: ImageData, floors: Floors, bins: int, prepared: ImageData | None = None
+) -> dict[str, Any]:
+    """Return the figures of a network and those of the floors.
+
+    Args:
+        model: what answers to the images of `test`.
+        test: the test part.
+        floors: of the training part.
+        bins: of the true value, for a regression.
+        prepared: the same images as the floors saw them in training; None: those of `test`.
+    """
+    if test.target is None:
+        own = class_scores(model, test)
+    elif test.target.columns:
+        own = vector_scores(model, test, find_head(test.target.head).report if test.target.head else None)
+    else:
+        own = value_scores(model, test, floors.edges(bins))
+    return {**own, "floors": floors.scores(prepared or test, bins), "source": test.source}
 
 
 def evaluate(
@@ -102,18 +128,57 @@ def evaluate(
         data = read[repr(where)] = read.get(repr(where)) or load_data(where)
         test = data.test
     else:
-        test = given_images(images, folder, record)
+        raw = given_images(images, folder, record)
+        test = raw.with_images(recipe(record)(raw.x))
     check_data(folder, record, test)
     try_model(model, test, config.model.exact_sizes)
-    if test.target is None:
-        own = class_scores(model, test)
-    elif test.target.columns:
-        own = vector_scores(model, test, find_head(test.target.head).report if test.target.head else None)
-    else:
-        own = value_scores(model, test, floors.edges(bins))
-    scores = {**own, "floors": floors.scores(test, bins), "source": test.source}
+    scores = score(model, test, floors, bins)
     write_json(folder / "evaluation.json", {"seed": record["seed"], **scores})
     return record, scores
+
+
+def evaluate_file(
+    path: Path, images: str | None, root: str | None, bins: int = 4
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Score an exported file and write `FILE.evaluation.json` beside it.
+
+    Args:
+        path: of `steerable export`.
+        images: a file to score; None takes the test part of the data that the run was trained on.
+        root: where that data lies now.
+        bins: of the true value, for a regression.
+
+    Returns:
+        The record of the run, with the kind of file in the name of the network, and the scores.
+
+    Raises:
+        InputError: a file that is not ours, or images that are not there or of another kind.
+    """
+    answerer = open_file(path)
+    record, header = answerer.record, answerer.header
+    if header["floors"] is None:
+        raise InputError(
+            f"'{path}' holds no floors to compare with (floors: {header['floors']}); expected those of a run."
+        )
+    floors = Floors.from_json(header["floors"], str(path))
+    if images is None:
+        config = FitConfig.from_dict(record["config"]).data
+        try:
+            data = load_data(config if root is None else dataclasses.replace(config, root=root), raw=True)
+        except InputError as e:
+            hint = " An exported file does not know where its images lie: say --root DIR or --images FILE.npz."
+            raise InputError(f"'{path}': {e}{hint if root is None else ''}") from None
+        raw, prepared = (data.raw or data).test, data.test
+    else:
+        raw = given_images(images, path, record)
+        prepared = raw.with_images(recipe(record)(raw.x))
+    check_data(path, record, raw)
+    check_shape(raw.x, record, raw.source)
+    seen = raw if header["recipe_in_graph"] else prepared
+    scores = score(Answers(answerer), seen, floors, bins, prepared)
+    write_json(path.with_name(f"{path.name}.evaluation.json"), {"seeds": answerer.seeds, **scores})
+    model = {**record["config"]["model"], "name": f"{record['config']['model']['name']} ({header['kind']})"}
+    return {**record, "config": {**record["config"], "model": model}, "networks": len(answerer.seeds)}, scores
 
 
 def tables(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[tuple[list[str], list[list[str]], str]]:
@@ -125,7 +190,9 @@ def tables(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[tuple[lis
     record, scores = found[0][0], [s for _, s in found]
     columns, first = columns_of(record), scores[0]
     summary = tidy(summarise(scores, columns.keys))
-    row = network(record, len(scores)) + [cell(summary.get(k), len(scores) > 1) for k in columns.keys]
+    row = network(record, record.get("networks", len(scores))) + [
+        cell(summary.get(k), len(scores) > 1) for k in columns.keys
+    ]
     floors = [floor_row(name, first["floors"][name], columns.keys) for name in FLOORS]
     title = f"test part, {first['images']} images"
     if record["target"] is None:
@@ -155,7 +222,8 @@ def tables(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[tuple[lis
 def main(argv: list[str]) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="steerable evaluate", description="Score trained networks on the test part.")
-    parser.add_argument("run", nargs="+", help="folders that `steerable fit` wrote, with one seed or several")
+    parser.add_argument("run", nargs="+", help="folders of `steerable fit`, with one seed or several, or files of "
+                        "`steerable export`")  # fmt: skip
     parser.add_argument("--root", help="where the data lies now, if not where it lay in training")
     parser.add_argument("--images", help="an .npz file with x, y and classes (or the target) to score instead")
     parser.add_argument("--bins", type=int, default=4, help="bins of the true value of a regression; default: quarters")
@@ -163,11 +231,17 @@ def main(argv: list[str]) -> int:
     if args.bins < 1:
         raise InputError(f"--bins {args.bins}; expected at least 1.")
     read: dict[str, Splits] = {}
+    written: list[str] = []
     # one table for all runs with the same columns; a floor that they share stands in it once
     merged: dict[tuple[str, ...], tuple[list[list[str]], str]] = {}
     for name in args.run:
         folder = Path(name)
-        found = [evaluate(run, args.images, args.root, read, args.bins) for run in find_runs(folder)]
+        if is_exported(name):
+            found = [evaluate_file(folder, args.images, args.root, args.bins)]
+            written.append(f"{folder.name}.evaluation.json")
+        else:
+            found = [evaluate(run, args.images, args.root, read, args.bins) for run in find_runs(folder)]
+            written += [n for n in ("evaluation.json", "row.md") if n not in written]
         own = tables(found)
         if len(found) > 1:
             keys = columns_of(found[0][0]).keys
@@ -176,11 +250,12 @@ def main(argv: list[str]) -> int:
                 folder / "summary.json",
                 {"seeds": [r["seed"] for r, _ in found], "test": summary, "floors": found[0][1]["floors"]},
             )
-        write_text(folder / "row.md", "\n".join(markdown(heads, rows) for heads, rows, _ in own))
+        if not is_exported(name):
+            write_text(folder / "row.md", "\n".join(markdown(heads, rows) for heads, rows, _ in own))
         for heads, rows, title in own:
             before, _ = merged.setdefault((title, *heads), ([], title))
             before += [r for r in rows if r not in before]
     for (_, *heads), (rows, title) in merged.items():
         show(heads, sorted(rows, key=lambda r: r[0] in FLOORS.values()), title)
-    print(f"written to {', '.join(args.run)}: evaluation.json, row.md")
+    print(f"written to {', '.join(args.run)}: {', '.join(written)}")
     return 0
