@@ -96,8 +96,9 @@ def main(images: int = 1000, epochs: int = 10) -> None:
                 f"{values.mean():,.0f}" if key in ("seconds", "parameters") else f"{values.mean():.4f}{spread}"
             )
         table.append(f"| {name} | {how} | " + " | ".join(cells) + " |")
-    print("| network | augmentation | RMSE | turned by 90 deg | moved | Q1 accuracy | Q1, confident half | Q11 accuracy | "
-          "s | parameters |\n|---|---|---|---|---|---|---|---|---|---|")  # fmt: skip
+    heads = ("network", "augmentation", "RMSE", "turned by 90 deg", "moved", "Q1 accuracy", "Q1, confident half",
+             "Q11 accuracy", "s", "parameters")  # fmt: skip
+    print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
     print("\n".join(table))
 
 
