@@ -103,9 +103,9 @@ class ViewpointExtractor(nn.Module):
             if angle % 360 == 0:
                 parts += [m[..., cut, cut] for m in moved]
             else:
-                grid = self._grid(angle, side, height, x).expand(len(x) * len(moved), -1, -1, -1)
+                grid = self._grid(angle, side, height, x).expand(x.shape[0] * len(moved), -1, -1, -1)
                 turned = F.grid_sample(torch.cat(moved), grid, "bilinear", "zeros", align_corners=True)
-                parts += turned.split(len(x))
+                parts += turned.unflatten(0, (len(moved), -1)).unbind(0)
         return torch.stack(parts, 1)
 
     @staticmethod
