@@ -26,18 +26,18 @@ def turned(model, x, group):
 
 
 @pytest.mark.parametrize(
-    ("name", "group", "channels", "small"),
+    ("name", "group", "channels"),
     [
-        ("p4cnn", st.C(4), 1, {}),
-        ("p4mcnn", st.D(4), 2, {}),
-        ("allcnn_p4", st.C(4), 1, {}),
-        ("resnet44_p4m", st.D(4), 1, {}),
+        ("p4cnn", st.C(4), 1),
+        ("p4mcnn", st.D(4), 2),
+        ("allcnn_p4", st.C(4), 1),
+        ("resnet44_p4m", st.D(4), 1),
     ],
 )
 @torch.no_grad()
-def test_networks_are_invariant(name, group, channels, small):
+def test_networks_are_invariant(name, group, channels):
     torch.manual_seed(0)
-    model = st.create_model(name, in_channels=channels, num_classes=3, **small).double().eval()
+    model = st.create_model(name, in_channels=channels, num_classes=3).double().eval()
     x = images(name, channels, batch=1)
     assert model(x).shape == (1, 3)
     assert turned(model, x, group) < 1e-10
@@ -100,6 +100,33 @@ def test_other_groups_and_errors():
         GroupResNet(group="C8")
     with pytest.raises(ValueError, match="3 stages"):
         GroupResNet(fields=(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sides"),
+    [
+        ("p4cnn", {}, (28, 29)),
+        ("p4cnn", {"pool_after": (2, 3, 5)}, (44, 47, 50)),
+        ("p4mcnn", {"padding": 1, "pool_after": (1, 2)}, (17, 18)),
+        ("allcnn_p4", {}, (16, 20)),
+        ("hnet", {}, (21, 29)),
+        ("hnet_lens", {}, (33,)),
+    ],
+)
+@torch.no_grad()
+def test_every_side_is_fitted(name, options, sides):
+    torch.manual_seed(0)
+    model = st.create_model(name, in_channels=1, num_classes=2, fit="resample", **options).double().eval()
+    for side in sides:
+        x = images("", 1, side, 1)
+        assert turned(st.nn.strict(model), x, st.C(4)) < 1e-10 * max(1.0, model(x).abs().max().item())
+    assert st.create_model("z2cnn", fit="resample")(torch.randn(2, 1, 29, 29)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("name", ["p4cnn", "p4mcnn", "allcnn_p4", "resnet44_p4m", "hnet", "hnet_lens", "wrn10_4_lens"])
+def test_example_sides_are_exact(name):
+    model = st.create_model(name, in_channels=1).eval()
+    assert not st.laws.size_violations(model, torch.randn(1, 1, example_side(name), example_side(name)))
 
 
 @torch.no_grad()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -45,7 +47,7 @@ def test_parameters_follow_the_formula():
     """Two numbers for each ring of each difference of orders, each pair of fields; a bias or two for each magnitude."""
     widths = (8, 8, 16, 16, 32, 32, 10)
     rings = {0: 3, 1: 2, -1: 2}
-    pairs = sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    pairs = sum(a * b for a, b in itertools.pairwise(widths))
     count = 2 * (rings[0] + rings[1]) * 8  # the image has one order
     count += 2 * sum(rings.values()) * pairs
     count += sum(2 * w for w in (8, 16, 32)) + sum(2 * 2 * w for w in (8, 16, 32)) + 10
@@ -74,5 +76,5 @@ def test_it_trains_exports_and_takes_options():
         st.create_model("hnet", head="sum")
     with pytest.raises(ValueError, match="reflection"):
         st.create_model("hnet", group="D4")
-    with pytest.raises(ValueError, match="at least|number for each"):
+    with pytest.raises(ValueError, match="number for each"):
         st.create_model("hnet", fields=())

@@ -28,6 +28,7 @@ class DigitsGCNN(nn.Module):
         pool_after: convolutions (from 1) followed by a pooling.
         padding: zeros on each border of every convolution; 0 as published.
         dropout: probability of dropping a field before the second half.
+        fit: ``"resample"`` or ``"pad"`` the image to the next exact side, see :class:`steerable.nn.FitSide2d`.
 
     Raises:
         ValueError: for a group that is not finite and planar, or a width or depth below 1.
@@ -45,12 +46,13 @@ class DigitsGCNN(nn.Module):
         pool_after: Sequence[int] = (2,),
         padding: int = 0,
         dropout: float = 0.0,
+        fit: str | None = None,
     ) -> None:
         super().__init__()
         if width < 1 or depth < 1:
             raise ValueError(f"DigitsGCNN: got width {width} and depth {depth}; expected positive integers")
         parts = kit(group, in_channels)
-        layers: list[nn.Module] = []
+        layers = parts.fit(fit, *_exact(pool_after, 2 - 2 * padding))
         for i in range(1, depth + 1):
             layers += parts.conv(width, padding=padding)
             if i in pool_after:
@@ -65,6 +67,20 @@ class DigitsGCNN(nn.Module):
         return self.head(self.features(x).amax((-2, -1)))
 
 
+def _exact(pool_after: Sequence[int], lost: int) -> tuple[int, int]:
+    """Step and rest of the sides on which every pooling by 2 meets an even side.
+
+    Args:
+        pool_after: convolutions (from 1) followed by a pooling.
+        lost: pixels by which each convolution makes a side smaller.
+    """
+    step, rest, before = 1, 0, 0
+    for i in sorted(pool_after):
+        rest += step * lost * (i - before)
+        step, before = 2 * step, i
+    return step, rest % step
+
+
 class AllCNNC(nn.Module):
     """All-CNN-C of Springenberg et al. (arXiv 1412.6806) on regular fields, after Cohen and Welling.
 
@@ -77,6 +93,7 @@ class AllCNNC(nn.Module):
         group: a finite planar group; ``None`` for the plain network.
         widths: fields before and after the first stride; published: 96, 192 plain, 48, 96 for p4, 32, 64 for p4m.
         dropout: probability of dropping a field after each stride.
+        fit: ``"resample"`` or ``"pad"`` the image to the next exact side, see :class:`steerable.nn.FitSide2d`.
 
     Raises:
         ValueError: for a group that is not finite and planar.
@@ -89,11 +106,13 @@ class AllCNNC(nn.Module):
         group: str | Group | None = "C4",
         widths: tuple[int, int] = (48, 96),
         dropout: float = 0.5,
+        fit: str | None = None,
     ) -> None:
         super().__init__()
         first, second = widths
         parts = kit(group, in_channels)
-        layers = [*parts.conv(first, padding=1), *parts.conv(first, padding=1), *parts.conv(first, 3, 2, 1)]
+        layers = parts.fit(fit, 4, 1)
+        layers += [*parts.conv(first, padding=1), *parts.conv(first, padding=1), *parts.conv(first, 3, 2, 1)]
         layers += parts.dropout(dropout)
         layers += [*parts.conv(second, padding=1), *parts.conv(second, padding=1), *parts.conv(second, 3, 2, 1)]
         layers += parts.dropout(dropout)

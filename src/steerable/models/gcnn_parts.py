@@ -8,7 +8,7 @@ from torch import nn
 
 import steerable.nn as snn
 from steerable.fields.type import FieldType
-from steerable.groups import Group, parse_group
+from steerable.groups import C, Group, parse_group
 from steerable.kernels.filters import Filters, GaussianRings, Pixels
 
 
@@ -18,6 +18,10 @@ class Kit(ABC):
     @abstractmethod
     def conv(self, width: int, kernel_size: int = 3, stride: int = 1, padding: int = 0) -> list[nn.Module]:
         """Convolution to ``width`` fields, batch norm, ReLU."""
+
+    @abstractmethod
+    def fit(self, mode: str | None, step: int, rest: int) -> list[nn.Module]:
+        """Bring images to an exact side, see :class:`steerable.nn.FitSide2d`; nothing for ``None``."""
 
     @abstractmethod
     def max_pool(self) -> list[nn.Module]:
@@ -62,6 +66,10 @@ class RegularKit(Kit):
         layer = snn.Conv2d(before, self.type, kernel_size, stride, padding, bias=False, filters=filters)
         return [layer, snn.BatchNorm(self.type), snn.ReLU(self.type, inplace=True)]
 
+    def fit(self, mode: str | None, step: int, rest: int) -> list[nn.Module]:
+        """A :class:`steerable.nn.FitSide2d`."""
+        return [] if mode is None else [snn.FitSide2d(self.type, step, rest, mode)]
+
     def max_pool(self) -> list[nn.Module]:
         """Maximum of windows of 2; exact on even sides."""
         return [snn.MaxPool2d(self.type, 2)]
@@ -92,6 +100,10 @@ class PlainKit(Kit):
         layer = nn.Conv2d(self.width, width, kernel_size, stride, padding, bias=False)
         self.width = width
         return [layer, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+
+    def fit(self, mode: str | None, step: int, rest: int) -> list[nn.Module]:
+        """The same images as the equivariant twin."""
+        return [] if mode is None else [snn.FitSide2d(self.width * C(1).trivial, step, rest, mode).bake()]
 
     def max_pool(self) -> list[nn.Module]:
         """Maximum of windows of 2."""

@@ -39,6 +39,7 @@ class HarmonicNet(nn.Module):
             published; ``"linear"``: its magnitudes of ``fields[-1]`` fields, a dense layer on their means. By default
             the first, but the second for one output, which must take either sign.
         dropout: probability of dropping a field before the last convolution.
+        fit: ``"resample"`` or ``"pad"`` the image to the next exact side, see :class:`steerable.nn.FitSide2d`.
 
     Raises:
         ValueError: for a group with reflections, an unknown head, or without fields.
@@ -59,6 +60,7 @@ class HarmonicNet(nn.Module):
         share: bool = True,
         head: str | None = None,
         dropout: float = 0.0,
+        fit: str | None = None,
     ) -> None:
         super().__init__()
         head = head or ("linear" if num_classes == 1 else "magnitude")
@@ -74,7 +76,11 @@ class HarmonicNet(nn.Module):
             return snn.Conv2d(before, after, kernel_size, padding=pad, bias=False, filters=filters)
 
         current: FieldType = in_channels * group.trivial
-        layers: list[nn.Module] = [snn.AvgPool2d(current, pool_input)] if pool_input > 1 else []
+        layers: list[nn.Module] = []
+        if fit is not None:
+            layers.append(snn.FitSide2d(current, pool_input * 2 ** len(pool_after), 0, fit))
+        if pool_input > 1:
+            layers.append(snn.AvgPool2d(current, pool_input))
         for i, count in enumerate(fields, 1):
             wide = snn.harmonic_type(count, orders, group)
             act = snn.NormAct(wide, pairs=True) if i % 2 else snn.MagnitudeNorm(wide, pairs=True)

@@ -110,6 +110,26 @@ _TABLE: dict[str, Entry] = {
     "dieleman_d4_plain": Entry(
         "plain_dieleman", "DielemanPlain", {"match": "dieleman_d4"}, "plain twin of dieleman_d4", 69
     ),
+    "etn": Entry("transformer", "TransformerNet", {}, "equivariant transformer: upright, then log-polar", 64),
+    "etn_direct": Entry(
+        "transformer",
+        "TransformerNet",
+        {"predictor": "direct"},
+        "etn with the pose regressed by an ordinary network",
+        64,
+    ),
+    "etn_plain": Entry("warped_plain", "PlainTwin", {"of": "etn"}, "plain twin of etn", 64),
+    "etn_projective": Entry(
+        "transformer", "ProjectiveTransformerNet", {}, "equivariant transformer for projective maps, four in a row", 64
+    ),
+    "etn_projective_direct": Entry(
+        "transformer", "ProjectiveTransformerNet", {"predictor": "direct"}, "etn_projective with a regressed pose", 64
+    ),
+    "etn_projective_plain": Entry(
+        "warped_plain", "PlainTwin", {"of": "etn_projective"}, "plain twin of etn_projective", 64
+    ),
+    "warped_cnn": Entry("warped_cnn", "WarpedCNN", {}, "convolutions in log-polar coordinates; classes or a pose", 64),
+    "warped_cnn_plain": Entry("warped_plain", "PlainTwin", {"of": "warped_cnn"}, "plain twin of warped_cnn", 64),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -56,7 +57,7 @@ def make_plan(
     for group in stages:
         if not group.is_finite:
             raise ValueError(f"WideResNet: expected finite groups such as C8 or D4, got {group.name}")
-    for group, smaller in zip(stages, stages[1:], strict=False):
+    for group, smaller in pairwise(stages):
         if not group.contains(smaller):
             raise ValueError(
                 f"WideResNet: {smaller.name} is no subgroup of {group.name}, the group of the stage before; expected "

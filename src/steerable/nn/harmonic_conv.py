@@ -99,8 +99,8 @@ class HarmonicConv2d(nn.Module):
         """
         if self.orders_in is not None and (x.dim() != 6 or x.shape[2:4] != (len(self.orders_in), 2)):
             raise ValueError(
-                f"HarmonicConv2d: input has shape {tuple(x.shape)}; expected [B, C, {len(self.orders_in)}, 2, H, W] for "
-                f"orders {self.orders_in}. A real image takes orders_in=None"
+                f"HarmonicConv2d: input has shape {tuple(x.shape)}; expected [B, C, {len(self.orders_in)}, 2, H, W] "
+                f"for orders {self.orders_in}. A real image takes orders_in=None"
             )
         y = self.conv(x if self.orders_in is None else x.flatten(1, 3))
         return y.unflatten(1, (-1, len(self.orders_out), 2))

@@ -97,7 +97,7 @@ class NormAct(EquivariantModule):
         bias: learn b; it starts at -0.1 for relu (which is the identity at 0), at 0 for the others.
         eps: added to the squared length, which keeps the map smooth at v = 0.
         pairs: neighbouring channels are complex numbers, one length each, order 0 too: with ``"relu"`` the C-ReLU of
-            harmonic networks, ``relu(|z| + b) z / |z|`` with b of any sign. See :func:`steerable.fields.complex_stream`.
+            harmonic networks, ``relu(|z| + b) z / |z|`` with b of any sign; see :func:`steerable.fields.streams`.
 
     Raises:
         ValueError: for an unknown function, or with ``pairs`` for a field that does not consist of complex numbers.
