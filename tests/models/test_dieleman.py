@@ -130,6 +130,14 @@ def test_baked_and_exported():
         assert (torch.export.export(model, (x,)).module()(x) - y).abs().max() < 1e-10
 
 
+def test_an_exported_program_takes_any_number_of_images():
+    model = st.create_model("dieleman_d4", **SMALL).eval()
+    batch = {"x": {0: torch.export.Dim("batch", min=1)}}
+    program = torch.export.export(model, (torch.rand(2, 3, 69, 69),), dynamic_shapes=batch).module()
+    x = torch.rand(5, 3, 69, 69)
+    assert (program(x) - model(x)).abs().max() < 1e-5
+
+
 def test_check_calls_it_exact():
     torch.manual_seed(0)
     model = lively(st.create_model("dieleman_d4", **SMALL)).double()

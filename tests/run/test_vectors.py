@@ -15,7 +15,7 @@ from steerable.run.heads import find_head
 from steerable.run.objective import Vectors, objective_of, target_record
 from steerable.run.scores import predict, vector_scores
 from steerable.run.store import load
-from steerable.tasks.galaxies import GalaxyZooTree, galaxies_synthetic
+from steerable.tasks.galaxies import GalaxyZooFiles, GalaxyZooTree, galaxies_synthetic, simulate_galaxies
 
 pytest.importorskip("lightning")
 
@@ -43,6 +43,13 @@ def test_values_of_a_vector_are_checked():
     y[2, 1] = torch.nan
     with pytest.raises(InputError, match=r"1 of 4 values of flux .* image 2"):
         ImageData(data.x, y, data.target)
+
+
+def test_a_vector_has_two_entries_or_more():
+    for columns in (("a",), ("a", "b", "a")):
+        with pytest.raises(ValueError, match="at least two different names"):
+            Target("flux", columns=columns)
+    assert Target("flux").size == 1
 
 
 def test_each_entry_is_learned_in_units_of_its_spread(parts):
@@ -132,6 +139,36 @@ def test_galaxies_from_fit_to_catalogue(tmp_path, capsys):
     labels = torch.tensor([found.column(c).to_pylist() for c in GalaxyZooTree.columns]).T
     assert GalaxyZooTree().violations(labels).max() < 1e-6
     assert all(v >= 0 for v in found.column("galaxy_zoo_spread").to_pylist())
+
+
+def test_published_files_from_fit_to_catalogue(tmp_path, capsys):
+    """Pictures as they are downloaded: cut and binned in training, and again by predict."""
+    Image = pytest.importorskip("PIL.Image")
+    from pyarrow import parquet
+
+    made = simulate_galaxies(30, pixels=160)
+    images = tmp_path / "images_training_rev1"
+    images.mkdir()
+    rows = ["GalaxyID," + ",".join(GalaxyZooTree.columns)]
+    for i in range(30):
+        array = (255 * made.images[i]).round().byte().permute(1, 2, 0).numpy()
+        Image.fromarray(array).save(images / f"{1000 + i}.jpg", quality=95)
+        rows.append(f"{1000 + i}," + ",".join(f"{v:.6f}" for v in made.labels[i].tolist()))
+    (tmp_path / "training_solutions_rev1.csv").write_text("\n".join(rows) + "\n")
+    out = tmp_path / "run"
+    assert main(["fit", "--config=galaxies", "--data.name=galaxies", f"--data.root={tmp_path}", f"--out={out}",
+                 "--data.options.size=49", "--model.options.width=0.03", "--model.options.part=37", "--train.epochs=1",
+                 "--train.augment=affine_colour", "--train.device=cpu", "--twin=augmented"]) == 0  # fmt: skip
+    assert main(["predict", str(out), str(images), f"--out={tmp_path / 'votes.parquet'}"]) == 0
+    found = parquet.read_table(tmp_path / "votes.parquet")
+    assert len(found) == 30 and found.column("id")[0].as_py() == "1000.jpg"
+    model, record = load(out)
+    assert record["raw_size"] == [160, 160] and record["config"]["model"]["name"] == "dieleman_d4_plain"
+    files = GalaxyZooFiles(tmp_path, size=49)
+    expected = predict(model, files.read(range(30)))
+    labels = torch.tensor([found.column(c).to_pylist() for c in GalaxyZooTree.columns]).T
+    assert (labels - expected).abs().max() < 1e-5
+    capsys.readouterr()
 
 
 def test_a_network_of_another_size_is_refused(tmp_path, capsys):

@@ -91,7 +91,8 @@ class PartFeatures(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_channels, S, S] -> [B, views * features * order]``, the parts of a view last."""
         found = self.net(self.views(x).flatten(0, 1))
-        found = found.unflatten(0, (len(x), len(self.views.views), -1))  # [B, views, order, features]
+        # the number of images is left open, so that an exported program takes any: [B, views, order, features]
+        found = found.unflatten(0, (-1, len(self.views.views), self.views.count // len(self.views.views)))
         return found.transpose(2, 3).flatten(1)
 
 

@@ -24,6 +24,7 @@ from steerable.data import (
 )
 from steerable.data.errors import did_you_mean
 from steerable.run.config import DataConfig
+from steerable.tasks.galaxies import galaxies_synthetic, galaxy_zoo
 
 LENS_INPUTS = ("residual", "fit_residual", "image")
 AXION_MASS = Target("log10_axion_mass", "log10 eV")
@@ -108,22 +109,6 @@ def with_mass(data: ImageData, mass: Tensor) -> ImageData:
     return ImageData(data.x[vortex], mass[vortex].float(), AXION_MASS, data.source)
 
 
-def galaxies(root: str | None = None, **options: Any) -> Splits:
-    """Read the files of the Galaxy Zoo challenge; see :func:`steerable.tasks.galaxies.galaxy_zoo`."""
-    from steerable.tasks.galaxies import galaxy_zoo
-
-    check_options("data", "galaxies", galaxy_zoo, options)
-    return galaxy_zoo(root, **options)
-
-
-def synthetic(root: str | None = None, **options: Any) -> Splits:
-    """Make galaxies with known answers; see :func:`steerable.tasks.galaxies.galaxies_synthetic`."""
-    from steerable.tasks.galaxies import galaxies_synthetic
-
-    check_options("data", "galaxies_synthetic", galaxies_synthetic, options)
-    return galaxies_synthetic(root, **options)
-
-
 READERS: dict[str, Callable[..., Splits]] = {
     "digits": rotated_digits,
     "frdeep": frdeep,
@@ -131,8 +116,8 @@ READERS: dict[str, Callable[..., Splits]] = {
     "lensing": lensing,
     "folder": npz_folder,
     "images": image_folder,
-    "galaxies": galaxies,
-    "galaxies_synthetic": synthetic,
+    "galaxies": galaxy_zoo,
+    "galaxies_synthetic": galaxies_synthetic,
 }
 
 
