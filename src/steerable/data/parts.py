@@ -22,6 +22,7 @@ class Splits:
         raw_size: height and width before that; None: as now.
         input: what the images are before the recipe: ``"pixels"``, or something that is computed from them first.
         settings: numbers that such a computation needs, as plain JSON.
+        files: sha256 of the published files that were read, by path.
 
     Raises:
         InputError: parts that differ in their answers, channels or size.
@@ -34,6 +35,7 @@ class Splits:
     raw_size: tuple[int, int] | None = None
     input: str = "pixels"
     settings: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for part in (self.val, self.test):

@@ -30,7 +30,7 @@ def usage() -> str:
 def extra_hint(missing: str | None) -> str:
     """Return how to install the package that an import asked for."""
     top = (missing or "?").split(".")[0]
-    own = {"astropy": "lensing", "lenstronomy": "lenstronomy"}
+    own = {"astropy": "lensing", "h5py": "images", "lenstronomy": "lenstronomy"}
     extra = own.get(top, "export" if top.startswith("onnx") else "train")
     return f"the package '{top}' is not installed; expected the extra [{extra}]: pip install 'steerable[{extra}]'"
 

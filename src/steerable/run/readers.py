@@ -22,6 +22,18 @@ from steerable.data import (
     rotated_digits,
 )
 from steerable.data.errors import did_you_mean
+from steerable.data.known import (
+    cifar10,
+    cifar10_subset,
+    cifar100,
+    deeplense,
+    fashion_mnist,
+    galaxy10,
+    mnist,
+    pcam,
+    rotated_mnist,
+    stl10,
+)
 from steerable.run.config import DataConfig
 
 LENS_INPUTS = ("residual", "fit_residual", "image")
@@ -114,6 +126,16 @@ READERS: dict[str, Callable[..., Splits]] = {
     "lensing": lensing,
     "folder": npz_folder,
     "images": image_folder,
+    "rotated_mnist": rotated_mnist,
+    "mnist": mnist,
+    "fashion_mnist": fashion_mnist,
+    "cifar10": cifar10,
+    "cifar100": cifar100,
+    "cifar10_subset": cifar10_subset,
+    "stl10": stl10,
+    "pcam": pcam,
+    "galaxy10": galaxy10,
+    "deeplense": deeplense,
 }
 
 
@@ -134,6 +156,8 @@ def load_data(config: DataConfig) -> Splits:
         if "target" not in inspect.signature(reader).parameters:
             raise InputError(f"data.target is '{config.target}', but '{config.name}' has classes only; expected null.")
         more["target"] = config.target
+    if "per_class" in inspect.signature(reader).parameters:  # what is not asked for is not even read
+        more["per_class"] = config.per_class
     return reader(config.root, **more, **config.options).limit(config.per_class, config.images)
 
 
@@ -146,7 +170,7 @@ def check_options(section: str, name: str, function: Callable[..., Any], options
     parameters = inspect.signature(function).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
-    own = ("root", "target", "scale", "group", "in_channels", "num_classes")
+    own = ("root", "target", "scale", "per_class", "group", "in_channels", "num_classes")
     known = [p for p in parameters if p not in own]
     for key in options:
         if key not in known:

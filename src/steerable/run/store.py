@@ -68,6 +68,7 @@ def describe(model: nn.Module, config: FitConfig, seed: int, data: Splits) -> di
         "input_settings": dict(data.settings),
         "raw_size": list(data.raw_size or data.train.size),
         "preprocessing": data.recipe.to_json(),
+        "files": dict(data.files),
         "parameters": parameter_count(model),
         "types": types(model),
         "fingerprint": fingerprint(model),
