@@ -42,7 +42,7 @@ def same_images(found, written):
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("reader", [mnist, fashion_mnist])
 def test_idx(tmp_path, reader, packed):
-    x, y, u, v = files.write_mnist(tmp_path / "MNIST" / "raw", packed=packed)
+    x, _, u, v = files.write_mnist(tmp_path / "MNIST" / "raw", packed=packed)
     found = reader(tmp_path, scale="none", size=None, verify=False, val_fraction=1 / 6)
     train, val, test = pixels(found)
     assert same_images(torch.cat([train, val])[:, 0], x)
@@ -69,7 +69,7 @@ def test_the_recipe_says_what_was_done(tmp_path):
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_amat(tmp_path, packed):
-    x, y, u, v = files.write_rotated(tmp_path / "mnist_rotation_new", packed=packed)
+    x, _, u, v = files.write_rotated(tmp_path / "mnist_rotation_new", packed=packed)
     found = rotated_mnist(tmp_path, scale="none", size=None, verify=False)
     train, val, test = pixels(found)
     assert same_images(torch.cat([train, val])[:, 0], x)

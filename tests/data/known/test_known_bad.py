@@ -1,4 +1,4 @@
-"""Broken, forged, missing and other files of published sets: one line that says which, and where to get the right one."""
+"""Broken, forged, missing and other files of published sets: one line says which, and where to get the right one."""
 
 from __future__ import annotations
 

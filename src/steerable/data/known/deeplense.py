@@ -59,8 +59,8 @@ def deeplense(
     """
     if target not in (None, MASS.name):
         raise InputError(
-            f"deeplense: data.target is '{target}'; expected {MASS.name} or null for the classes. The mass itself, 1e-24 "
-            "to 1e-22 eV, vanishes in single precision: its logarithm is learned."
+            f"deeplense: data.target is '{target}'; expected {MASS.name} or null for the classes. The mass itself, 1e-24 to "
+            "1e-22 eV, vanishes in single precision: its logarithm is learned."
         )
     folder = data_root(root)
     found = {part: next((folder / n for n in names if (folder / n).is_dir()), None) for part, names in PARTS.items()}
@@ -96,7 +96,7 @@ def read_lens(path: Path) -> tuple[np.ndarray, float | None]:
     """
     content = read_npy(path)
     mass: float | None = None
-    if content is not None and getattr(content, "dtype", None) == object:
+    if isinstance(content, np.ndarray) and content.dtype.hasobject:
         if content.shape != (2,) or not isinstance(content[0], np.ndarray):
             raise InputError(f"'{path}' holds objects {list(content.shape)}; expected [image, mass]. Fetch it again.")
         content, mass = content[0], _log_mass(content[1], path)
@@ -116,9 +116,7 @@ def _log_mass(value: object, path: Path) -> float:
         return math.log10(number)
     if isinstance(number, (int, float)) and -30 <= number <= -10:  # Model IV stores the logarithm
         return float(number)
-    raise InputError(
-        f"'{path}' has the mass {str(value)[:40]}; expected eV between 1e-30 and 1e-10, or its logarithm. Fetch it again."
-    )
+    raise InputError(f"'{path}' has the mass {str(value)[:40]}; expected eV between 1e-30 and 1e-10, or its logarithm.")
 
 
 def _part(folder: Path, target: str | None) -> tuple[Raw, tuple[str, ...]]:
@@ -128,8 +126,8 @@ def _part(folder: Path, target: str | None) -> tuple[Raw, tuple[str, ...]]:
     classes = tuple(p.name for p in inside if any(q is p for q, _ in files))
     if len(classes) < (1 if target else 2):
         raise InputError(
-            f"deeplense: '{folder}' has the class folders {list(classes)} with npy files; expected at least two, such as "
-            f"axion, cdm and no_sub (or train and test with these). Unpack a release from {PAGE}"
+            f"deeplense: '{folder}' has the class folders {list(classes)} with npy files; expected at least two, such "
+            f"as axion, cdm and no_sub (or train and test with these). Unpack a release from {PAGE}"
         )
     paths = [f for _, f in files]
     y = torch.tensor([classes.index(p.name) for p, _ in files], dtype=torch.int64)

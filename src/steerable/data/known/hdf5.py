@@ -41,9 +41,9 @@ def open_hdf5(path: Path) -> Iterator[Any]:
             file = stack.enter_context(h5py.File(where, "r"))
         except BROKEN as e:
             raise InputError(
-                f"'{path}' cannot be opened as HDF5 ({(str(e).splitlines() or [type(e).__name__])[0]}); expected a whole "
-                f"file, and room in '{tempfile.gettempdir()}' to unpack one that ends in .gz. Unpack it with gunzip, or "
-                "download it again."
+                f"'{path}' cannot be opened as HDF5 ({(str(e).splitlines() or [type(e).__name__])[0]}); expected a "
+                f"whole file, and room in '{tempfile.gettempdir()}' to unpack one that ends in .gz. Unpack it with "
+                "gunzip, or download it again."
             ) from None
         yield file
 

@@ -23,7 +23,7 @@ def read_idx(content: bytes, axes: int, source: Source, name: str) -> np.ndarray
     """
     if len(content) < 4 or content[0] or content[1] or content[2] != BYTES or content[3] != axes:
         raise source.wrong(
-            f"{name} begins with {content[:4].hex(' ') or 'nothing'}; expected 00 00 08 {axes:02x}, an idx file of bytes"
+            f"{name} begins with {content[:4].hex(' ') or 'nothing'}; expected 00 00 08 {axes:02x}, an idx file"
         )
     shape = tuple(int(n) for n in np.frombuffer(content, ">u4", axes, 4)) if len(content) >= 4 + 4 * axes else (0,)
     body = len(content) - 4 - 4 * axes

@@ -1,4 +1,4 @@
-"""The files of a published data set that a person has downloaded: found, verified and read, whole or from an archive."""
+"""The files of a published data set that a person has downloaded: found, verified, read, whole or from an archive."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ class Source:
         """Return the error that says which files are missing and where to get them."""
         also = f", or {' or '.join(self.published.archives)}" if self.published.archives else ""
         return InputError(
-            f"{self}: {', '.join(names)} not found; expected {'it' if len(names) == 1 else 'them'} (plain or .gz){also} "
-            f"there or at most two folders below. Download from {self.published.page} and set data.root (or {VARIABLE})."
+            f"{self}: {', '.join(names)} not found; expected {'it' if len(names) == 1 else 'them'} (plain or .gz)"
+            f"{also} there or two folders below. Download from {self.published.page} and set data.root (or {VARIABLE})."
         )
 
     def wrong(self, what: str) -> InputError:
