@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from steerable.run.augment import augment, turn, turn_d4
+from steerable.run.augment import augment, turn, turn_d4, turn_fourier
 from steerable.run.scenes import random_scenes
 
 
@@ -38,7 +38,40 @@ def test_any_angle_turns_counter_clockwise():
     assert wrong > 0.5
 
 
-@pytest.mark.parametrize("how", ["d4", "turn", "rotate"])
+@pytest.mark.parametrize("side", [64, 65])
+def test_fourier_turns_are_those_of_the_scene(side):
+    x = torch.randn(8, 2, side, side, dtype=torch.float64)
+    angle = torch.arange(8, dtype=torch.float64) % 4 * math.pi / 2
+    assert torch.allclose(turn_fourier(x, angle, torch.arange(8) >= 4), turn_d4(x, torch.arange(8)), atol=1e-12)
+    for degrees in (30.0, -100.0, 44.0):
+        upright, turned = random_scenes(2, 1, side, 0.0, sigma=4), random_scenes(2, 1, side, degrees, sigma=4)
+        angle = torch.full((2,), math.radians(degrees), dtype=torch.float64)
+        moved = turn_fourier(upright, angle, torch.zeros(2, dtype=torch.bool))
+        assert (moved - turned).norm() / turned.norm() < 1e-3  # bilinear turning costs up to 0.05
+        back = turn_fourier(moved, -angle, torch.zeros(2, dtype=torch.bool))
+        assert (back - upright).norm() / upright.norm() < 1e-3
+
+
+def test_fourier_turns_leave_noise_white_and_bilinear_ones_do_not():
+    noise = torch.randn(64, 1, 65, 65, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    angle = torch.linspace(0.1, 3, 64, dtype=torch.float64)
+    still = torch.zeros(64, dtype=torch.bool)
+
+    def inner(y):
+        return y[..., 16:-16, 16:-16]
+
+    def neighbours(y):
+        y = inner(y)
+        return float((y[..., 1:] * y[..., :-1]).mean() / y.square().mean())
+
+    fourier, bilinear = turn_fourier(noise, angle, still), turn(noise, angle, still)
+    assert inner(fourier).std() == pytest.approx(1, abs=0.01)
+    assert abs(neighbours(fourier)) < 0.02
+    assert inner(bilinear).std() < 0.8  # the planted fault: noise that was smoothed
+    assert neighbours(bilinear) > 0.1
+
+
+@pytest.mark.parametrize("how", ["d4", "turn", "rotate", "turn_fourier", "rotate_fourier"])
 def test_draws_depend_on_the_generator_alone(how):
     x = torch.randn(16, 1, 7, 7)
     a, b, c = (augment(x, how, torch.Generator().manual_seed(s)) for s in (0, 0, 1))
@@ -56,7 +89,7 @@ def test_d4_draws_all_elements():
 def test_none_and_unknown():
     x = torch.randn(2, 1, 3, 3)
     assert augment(x, "none", torch.Generator()) is x
-    with pytest.raises(ValueError, match="expected none, d4, turn or rotate"):
+    with pytest.raises(ValueError, match="expected none, d4, turn, rotate, turn_fourier"):
         augment(x, "mirror", torch.Generator())
 
 
@@ -69,7 +102,7 @@ def test_blobs_turn_exactly():
 def test_turn_never_flips():
     x = random_scenes(1, 1, 33, 0.0).expand(50, 1, 33, 33)
     signs = set()
-    for how in ("turn", "rotate"):
+    for how in ("turn", "rotate", "turn_fourier", "rotate_fourier"):
         y = augment(x, how, torch.Generator().manual_seed(0))
         # the orientation of three landmarks: brightest pixel, darkest pixel, centre
         c = 16
@@ -80,4 +113,4 @@ def test_turn_never_flips():
         )
         cross = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
         signs.add((how, len(cross.sign().unique())))
-    assert signs == {("turn", 1), ("rotate", 2)}
+    assert signs == {("turn", 1), ("rotate", 2), ("turn_fourier", 1), ("rotate_fourier", 2)}

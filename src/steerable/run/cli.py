@@ -15,6 +15,7 @@ COMMANDS = {
     "fit": "train a network from a config: `steerable fit --config digits`",
     "evaluate": "score a trained network on the test part: `steerable evaluate RUN_DIR`",
     "predict": "a catalogue of answers to image files: `steerable predict RUN_DIR IMAGES --out FILE.parquet`",
+    "compare": "train many networks on the same images, into one table: `steerable compare PLAN`",
     "check": "measure how equivariant a network is: `steerable check MODEL`",
     "models": "list the networks that `steerable.create_model` builds",
 }

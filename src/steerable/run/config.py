@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from steerable.data.errors import InputError
 
-Augment = Literal["none", "d4", "turn", "rotate"]
+Augment = Literal["none", "d4", "turn", "rotate", "turn_fourier", "rotate_fourier"]
 Select = Literal["auto", "val_accuracy", "val_auc", "val_mae", "val_rmse", "val_loss"]
 Loss = Literal["auto", "huber", "mae", "mse"]
 
@@ -63,7 +63,8 @@ class TrainConfig:
         lr: the highest learning rate of the one-cycle schedule.
         weight_decay: of AdamW.
         augment: none; d4: one of the 8 turns and flips of the pixel grid; turn: any angle; rotate: any angle, and
-            flips.
+            flips; turn_fourier, rotate_fourier: the same, but the noise of an image is not smoothed (its border must be
+            empty or noise).
         loss: of a regression, on the standardised target: huber (auto), mae or mse; classes have cross-entropy (auto).
         select: the validation figure by which the best epoch is kept; auto: val_accuracy, or val_mae of a regression.
         device: cpu, gpu or auto.

@@ -1,0 +1,102 @@
+"""The table and the figure of a comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from steerable.run.compare.plan import Plan
+from steerable.run.compare.summary import Row
+from steerable.run.outputs import write_json, write_text
+from steerable.run.tables import markdown, number
+
+HEADS = ("network", "parameters", "M mult-adds", "s a seed", "seeds")
+NAMES = {"accuracy": "accuracy", "auc": "AUC", "mae": "MAE", "rmse": "RMSE"}
+
+
+def table(plan: Plan, rows: list[Row]) -> str:
+    """Return Markdown: for each task and size the networks, the difference to the best reference, and the floors."""
+    parts = []
+    for task in plan.tasks:
+        for size in plan.sizes:
+            here = [r for r in rows if (r.task, r.size) == (task, size)]
+            if here:
+                each = " of each class" if size and "accuracy" in here[0].figures else ""
+                parts.append(f"**{task}, {size or 'all'} training images{each}**\n\n{_one(plan, here)}")
+    return "\n".join(parts)
+
+
+def _one(plan: Plan, rows: list[Row]) -> str:
+    keys = list(rows[0].figures)
+    heads = [*HEADS, *(NAMES[k] for k in keys), "against the best reference (95 %)", "chosen on validation"]
+    lines = []
+    for r in rows:
+        figures = [f"{number(m)} +- {number(s)}" if len(r.seeds) > 1 else number(m) for m, s in r.figures.values()]
+        gain = "reference" if r.network in plan.reference and r.gain is None else "-"
+        if r.gain is not None:
+            gain = f"{r.gain[0]:+.3f} ({r.gain[1]:+.3f} to {r.gain[2]:+.3f})"
+        chosen = ", ".join(f"{k.split('.')[-1]} {v}" for k, v in r.chosen.items()) or "-"
+        size = [f"{r.parameters:,}", f"{r.cost / 1e6:.1f}", f"{r.seconds:.0f}", str(len(r.seeds))]
+        lines.append([r.network, *size, *figures, gain, chosen])
+    for name, title in (("constant", "constant"), ("linear", "linear model of global statistics")):
+        floor = rows[0].floors[name]
+        lines.append([title, "-", "-", "-", "-", *(number(floor[k]) for k in keys), "-", "-"])
+    return markdown(heads, lines)
+
+
+def figure(plan: Plan, rows: list[Row], path: Path) -> None:
+    """Draw one panel a task: the first figure against the number of training images, one line a network."""
+    import matplotlib
+
+    matplotlib.use("Agg", force=False)
+    import matplotlib.pyplot as plt
+
+    tasks = [t for t in plan.tasks if any(r.task == t for r in rows)]
+    fig, axes = plt.subplots(1, len(tasks), figsize=(6.4 * len(tasks), 4.8), squeeze=False, layout="constrained")
+    colours = plt.get_cmap("tab10").colors + plt.get_cmap("Dark2").colors
+    for axis, task in zip(axes[0], tasks, strict=True):
+        own = [r for r in rows if r.task == task]
+        key = next(iter(own[0].figures))
+        for k, network in enumerate(plan.networks):
+            line = sorted((r for r in own if r.network == network), key=lambda r: r.size or 10**9)
+            if not line:
+                continue
+            x = [r.size or 1 for r in line]
+            y, spread = zip(*(r.figures[key] for r in line), strict=True)
+            style = "--" if network in plan.reference else "-"
+            axis.errorbar(
+                x, y, spread, marker="o", ms=4, capsize=2, ls=style, color=colours[k % len(colours)], label=network
+            )
+        floors = {s: next(r.floors for r in own if r.size == s) for s in plan.sizes if any(r.size == s for r in own)}
+        for name, ls in (("linear", "-."), ("constant", ":")):
+            axis.plot(
+                [s or 1 for s in floors],
+                [f[name][key] for f in floors.values()],
+                ls=ls,
+                marker=".",
+                color="0.5",
+                label=name,
+            )
+        axis.set(xscale="log", xlabel="training images" + (" of each class" if key == "accuracy" else ""),
+                 ylabel=f"{NAMES[key]}, test part", title=task)  # fmt: skip
+        axis.set_xticks([s or 1 for s in floors], [str(s or "all") for s in floors], minor=False)
+        axis.minorticks_off()
+        axis.grid(alpha=0.3)
+    axes[0][-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    fig.savefig(path, dpi=130)
+    plt.close(fig)
+
+
+def as_json(rows: list[Row]) -> list[dict[str, Any]]:
+    """Return the rows as plain values."""
+    skipped = {"right"}
+    return [{k: v for k, v in vars(r).items() if k not in skipped} for r in rows]
+
+
+def write(plan: Plan, rows: list[Row], out: Path) -> str:
+    """Write table.md, rows.json and curves.png into `out`, and return the table."""
+    text = table(plan, rows)
+    write_text(out / "table.md", text)
+    write_json(out / "rows.json", {"plan": plan.out, "rows": as_json(rows)})
+    figure(plan, rows, out / "curves.png")
+    return text

@@ -1,0 +1,207 @@
+"""`steerable compare` from end to end on tiny images: tuning, going on after a kill, one process a run, honest rows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+
+from steerable.data.errors import InputError
+from steerable.data.shards.lock import locked
+from steerable.run.cli import main
+from steerable.run.compare import work
+from steerable.run.compare.plan import Plan
+from steerable.run.compare.read import packaged_plans, read_plan
+from steerable.run.compare.summary import difference, gather
+
+
+@pytest.fixture
+def plan(images, tmp_path, networks):
+    """A plan of two networks, two sizes, two seeds, a grid of two, in a file."""
+    values = {
+        "out": str(tmp_path / "cmp"),
+        "base": {
+            "data": {"name": "folder", "root": str(images)},
+            "train": {"epochs": 2, "batch_size": 16, "device": "cpu"},
+        },
+        "networks": {
+            "invariant": {"model": {"name": "tiny_invariant", "group": "C4"}},
+            "plain": {"model": {"name": "tiny_plain", "options": {"width": 5}}},
+        },
+        "sizes": [8, 16],
+        "by_size": {8: {"train": {"epochs": 3}}},
+        "grid": {"train.lr": [0.001, 0.05]},
+        "seeds": [0, 1],
+        "reference": ["plain"],
+    }
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def folders(tmp_path):
+    return {p.parent.relative_to(tmp_path / "cmp").as_posix() for p in (tmp_path / "cmp").rglob("run.json")}
+
+
+def test_one_command_makes_table_and_figure(plan, tmp_path, capsys):
+    assert main(["compare", str(plan)]) == 0
+    out = tmp_path / "cmp"
+    assert len(folders(tmp_path)) == 2 * 2 * (2 + 2)  # networks, sizes, seeds + points of the grid
+    assert (out / "curves.png").read_bytes()[:4] == b"\x89PNG"
+    table = (out / "table.md").read_text()
+    assert table in capsys.readouterr().out + "\n"
+    assert "linear model of global statistics" in table
+    assert table.count("reference") == 2 * 2  # the head and the row of each size
+    rows = json.loads((out / "rows.json").read_text())["rows"]
+    assert [(r["network"], r["size"]) for r in rows] == [
+        ("invariant", 8), ("plain", 8), ("invariant", 16), ("plain", 16)]  # fmt: skip
+    for r in rows:
+        chosen = json.loads((out / "classify" / r["network"] / str(r["size"]) / "chosen.json").read_text())
+        best = max(chosen["trials"], key=lambda t: t["validation"]["val_accuracy"])
+        assert chosen["keys"] == best["keys"] == r["chosen"]
+        assert chosen["seed"] == 1000
+        record = json.loads((out / "classify" / r["network"] / str(r["size"]) / "seed1" / "run.json").read_text())
+        assert record["config"]["train"]["lr"] == chosen["keys"]["train.lr"]
+        assert record["config"]["train"]["epochs"] == (3 if r["size"] == 8 else 2)
+        assert record["config"]["data"]["per_class"] == r["size"]
+    assert not list(out.rglob("*.lock"))
+
+
+def test_settings_may_be_chosen_at_one_size(plan, tmp_path):
+    values = yaml.safe_load(plan.read_text())
+    plan.write_text(yaml.safe_dump({**values, "tuning_size": 8}))
+    assert main(["compare", str(plan), "--networks", "plain"]) == 0
+    out = tmp_path / "cmp/classify/plain"
+    assert (out / "8/chosen.json").exists()
+    assert not (out / "16/chosen.json").exists()
+    rate = json.loads((out / "8/chosen.json").read_text())["keys"]["train.lr"]
+    assert json.loads((out / "16/seed0/run.json").read_text())["config"]["train"]["lr"] == rate
+    assert {r["chosen"]["train.lr"] for r in json.loads((tmp_path / "cmp/rows.json").read_text())["rows"]} == {rate}
+
+
+def test_whole_runs_are_not_done_again(plan, tmp_path, monkeypatch, capsys):
+    assert main(["compare", str(plan), "--sizes", "8"]) == 0
+    calls = []
+    monkeypatch.setattr(work, "fit_seed", lambda *a: calls.append(a))
+    assert main(["compare", str(plan), "--sizes", "8"]) == 0
+    assert main(["compare", str(plan), "--report"]) == 0
+    assert not calls
+    assert "4 of 8 runs" in capsys.readouterr().out
+
+
+def test_going_on_gives_what_an_uninterrupted_one_gives(plan, tmp_path, monkeypatch):
+    one = ["compare", str(plan), "--sizes", "8", "--networks", "plain", "--seeds", "0"]
+    assert main(one) == 0
+    whole = np.load(tmp_path / "cmp/classify/plain/8/seed0/answers.npy")
+    shutil.rmtree(tmp_path / "cmp")
+    real, count = work.fit_seed, [0]
+
+    def stops(*a):
+        count[0] += 1
+        if count[0] == 2:
+            raise KeyboardInterrupt("as if killed")
+        return real(*a)
+
+    monkeypatch.setattr(work, "fit_seed", stops)
+    assert main(one) == 130
+    # what a kill leaves: a partial folder without a checkpoint
+    (tmp_path / "cmp/classify/plain/8/seed0.partial").mkdir(parents=True)
+    assert main(one) == 0
+    assert np.array_equal(np.load(tmp_path / "cmp/classify/plain/8/seed0/answers.npy"), whole)
+    assert count[0] == 4  # two trials and the run, one of them twice
+
+
+def test_a_run_that_another_process_is_at_is_left_to_it(plan, tmp_path, capsys):
+    folder = tmp_path / "cmp/classify/plain/8/seed0.lock"
+    args = ["compare", str(plan), "--sizes", "8", "--networks", "plain"]
+    with locked(folder, "seed0"):
+        assert main(args) == 0
+        assert "another process is at 1" in capsys.readouterr().out
+    assert not (tmp_path / "cmp/classify/plain/8/seed0").exists()
+    assert main(args) == 0
+    assert (tmp_path / "cmp/classify/plain/8/seed0/answers.npy").exists()
+
+
+def test_a_run_with_other_settings_is_refused(plan, tmp_path, capsys):
+    assert main(["compare", str(plan), "--sizes", "8", "--networks", "plain", "--seeds", "0"]) == 0
+    values = yaml.safe_load(plan.read_text())
+    values["base"]["train"]["weight_decay"] = 0.5
+    plan.write_text(yaml.safe_dump(values))
+    (tmp_path / "cmp/classify/plain/8/seed0/answers.npy").unlink()
+    assert main(["compare", str(plan), "--sizes", "8", "--networks", "plain", "--seeds", "0"]) == 2
+    text = capsys.readouterr().err
+    assert "weight_decay" in text
+    assert "expected the same" in text
+
+
+def test_the_reference_is_chosen_on_validation_and_differences_have_a_sign(plan, tmp_path):
+    assert main(["compare", str(plan), "--sizes", "16"]) == 0
+    found = read_plan(str(plan))
+    rows = {r.network: r for r in gather(found, work.Images())}
+    gain = rows["invariant"].gain
+    assert gain is not None
+    assert rows["plain"].gain is None
+    expected = rows["invariant"].figures["accuracy"][0] - rows["plain"].figures["accuracy"][0]
+    assert gain[0] == pytest.approx(expected)
+    assert gain[1] <= gain[0] <= gain[2]
+
+
+def test_intervals_cover_what_they_should():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(100):
+        hard = rng.random(200)  # images are hard for both: pairs matter
+        a = (rng.random((3, 200)) < 0.9 - 0.3 * hard).astype(float)
+        b = (rng.random((3, 200)) < 0.8 - 0.3 * hard).astype(float)
+        _, low, high = difference(a, b, draws=300)
+        covered += low <= 0.1 <= high
+    assert covered >= 88  # 95 expected; seeds are few, so a little more or less
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"networks": {}}, "networks are []"),
+        ({"seeds": [0, 0]}, "each once"),
+        ({"seeds": [1000]}, "tuning_seed 1000"),
+        ({"tuning_size": 9}, "expected one of sizes [8, 16]"),
+        ({"reference": ["plian"]}, "Did you mean 'plain'"),
+        ({"grid": {"train.rl": [1]}}, "Did you mean 'train.lr'"),
+        ({"networks": {"a/b": {}}}, "cannot name a folder"),
+        ({"base": {"trian": {"lr": 1}}}, "Did you mean 'train'"),
+        ({"base": {"train": {"epoch": 1}}}, "epoch"),
+        ({"tasks": []}, "expected a dict"),
+        ({"nets": {}}, "there is no key 'nets'"),
+    ],
+)
+def test_a_wrong_plan_is_told_in_one_line(plan, tmp_path, change, words, capsys):
+    values = yaml.safe_load(plan.read_text())
+    values.update(change)
+    plan.write_text(yaml.safe_dump(values))
+    assert main(["compare", str(plan)]) == 2
+    text = capsys.readouterr().err
+    assert words in text
+    assert text.count("\n") == 1
+    assert not (tmp_path / "cmp").exists()
+
+
+def test_a_wrong_selection_or_nothing_to_report(plan, tmp_path, capsys):
+    assert main(["compare", str(plan), "--networks", "plian"]) == 2
+    assert "expected some of invariant, plain" in capsys.readouterr().err
+    assert main(["compare", str(plan), "--report"]) == 2
+    assert "no finished run" in capsys.readouterr().err
+    assert main(["compare", "nothing.yaml"]) == 2
+    assert "no packaged plan" in capsys.readouterr().err
+
+
+def test_packaged_plans_can_be_read():
+    for name in packaged_plans():
+        assert isinstance(read_plan(name), Plan)
+
+
+def test_a_plan_needs_networks():
+    with pytest.raises(InputError, match="at least one"):
+        Plan()
