@@ -26,9 +26,11 @@ _LAZY = ("analysis", "laws", "models")
 
 
 def __getattr__(name: str) -> Any:
-    """Load laws, models and analysis when first named."""
+    """Load laws, models, analysis and the hub when first named."""
     if name in _LAZY:
         return importlib.import_module(f"steerable.{name}")
     if name in ("create_model", "list_models"):
         return getattr(importlib.import_module("steerable.models.registry"), name)
+    if name == "from_pretrained":
+        return importlib.import_module("steerable.run.hub").from_pretrained
     raise AttributeError(f"module 'steerable' has no attribute {name!r}")

@@ -19,7 +19,8 @@ class ImageData:
 
     Attributes:
         x: images, float32 ``[N, C, H, W]``, finite.
-        y: labels, int64 ``[N]``, each in ``range(len(meaning))``; or values, float32 ``[N]``, finite.
+        y: labels, int64 ``[N]``, each in ``range(len(meaning))``; or values, float32, finite: ``[N]``, or ``[N, K]``
+            where the target is a vector.
         meaning: of `y`: the name of each class, in the order of the labels; or the :class:`Target` of the values.
         source: what the images are called in an error message (a path or the name of a data set).
 
@@ -55,8 +56,8 @@ class ImageData:
 
     @property
     def outputs(self) -> int:
-        """How many numbers a network answers for one image: one for each class, or a single value."""
-        return 1 if isinstance(self.meaning, Target) else len(self.meaning)
+        """How many numbers a network answers for one image: one for each class, a single value, or a vector."""
+        return self.meaning.size if isinstance(self.meaning, Target) else len(self.meaning)
 
     @property
     def channels(self) -> int:
@@ -153,15 +154,18 @@ def check_labels(y: Tensor, count: int, classes: tuple[str, ...], name: str) -> 
 def check_values(y: Tensor, count: int, target: Target, name: str) -> None:
     """Refuse what is not float32 ``[count]``, finite: a column ``[count, 1]`` would broadcast against ``[count]``.
 
+    The values of a vector are ``[count, K]``.
+
     Raises:
         InputError: naming `name` and what was found.
     """
-    if y.shape != (count,) or y.dtype != torch.float32:
+    shape = (count, len(target.columns)) if target.columns else (count,)
+    if y.shape != shape or y.dtype != torch.float32:
         raise InputError(
-            f"{name}: values of {target} are {y.dtype} {list(y.shape)}; expected torch.float32 [{count}], one for each "
-            "image."
+            f"{name}: values of {target} are {y.dtype} {list(y.shape)}; expected torch.float32 {list(shape)}, one "
+            f"{'row ' if target.columns else ''}for each image."
         )
-    broken = ~torch.isfinite(y)
+    broken = ~torch.isfinite(y.flatten(1).sum(1) if target.columns else y)
     if broken.any():
         raise InputError(
             f"{name}: {int(broken.sum())} of {count} values of {target} are NaN or infinite (first: image "

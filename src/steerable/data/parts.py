@@ -23,6 +23,9 @@ class Splits:
         input: what the images are before the recipe: ``"pixels"``, or something that is computed from them first.
         settings: numbers that such a computation needs, as plain JSON.
         files: sha256 of the published files that were read, by path.
+        reading: what was done while reading, for who reads further images: ``colour`` (grey or rgb), ``depth`` (full:
+            whole numbers by their full range), ``resize`` (crop or scale).
+        raw: the parts before :meth:`prepare`, where they are still held; None: as now.
 
     Raises:
         InputError: parts that differ in their answers, channels or size.
@@ -36,6 +39,8 @@ class Splits:
     input: str = "pixels"
     settings: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    reading: Mapping[str, str] = field(default_factory=dict)
+    raw: Splits | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for part in (self.val, self.test):
@@ -72,7 +77,7 @@ class Splits:
         train, val, test = (part.with_images(last(part.x)) for part in once)
         return replace(
             self, train=train, val=val, test=test, recipe=self.recipe + recipe + last,
-            raw_size=self.raw_size or self.train.size,
+            raw_size=self.raw_size or self.train.size, raw=self.raw or self,
         )  # fmt: skip
 
     def limit(self, per_class: int | None = None, images: int | None = None) -> Splits:
@@ -91,4 +96,5 @@ class Splits:
                 "expected null. Set data.per_class instead."
             )
         train = self.train if per_class is None else self.train.limit(per_class)
-        return replace(self, train=train if images is None else train.sample(images))
+        raw = None if self.raw is None else self.raw.limit(per_class, images)
+        return replace(self, train=train if images is None else train.sample(images), raw=raw)

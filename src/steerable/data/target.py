@@ -7,15 +7,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Target:
-    """The quantity that a regression answers.
+    """The quantity, or the vector of quantities, that a regression answers.
 
     Attributes:
         name: of the quantity, which is also the name of its column in a catalogue.
         unit: what it is measured in; empty for a pure number.
+        columns: of a vector: the name of each entry; empty for a single value.
+        head: of a vector: the name of the function that makes it from what a network answers (see
+            `steerable.run.heads`); empty: mean and spread of each entry.
     """
 
     name: str
     unit: str = ""
+    columns: tuple[str, ...] = ()
+    head: str = ""
+
+    @property
+    def size(self) -> int:
+        """How many numbers a network answers."""
+        return len(self.columns) or 1
 
     def __str__(self) -> str:
         return f"{self.name} [{self.unit}]" if self.unit else self.name

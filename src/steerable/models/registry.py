@@ -52,6 +52,12 @@ _TABLE: dict[str, Entry] = {
     "wrn28_10_plain": Entry(
         "plain_wide_resnet", "PlainWideResNet", {"depth": 28, "widen": 10}, "plain wide ResNet 28-10", 33
     ),
+    "dieleman": Entry("dieleman", "Dieleman", {}, "the published galaxy network: 16 parts, concatenated", 69),
+    "dieleman_d4": Entry("dieleman", "DielemanInvariant", {}, "the galaxy network, exactly invariant under D4", 69),
+    "dieleman_plain": Entry("plain_dieleman", "DielemanPlain", {"match": "dieleman"}, "plain twin of dieleman", 69),
+    "dieleman_d4_plain": Entry(
+        "plain_dieleman", "DielemanPlain", {"match": "dieleman_d4"}, "plain twin of dieleman_d4", 69
+    ),
 }
 
 

@@ -25,6 +25,8 @@ from steerable.nn.init import project_filter_ as project_filter_
 from steerable.nn.layer_norm import LayerNorm as LayerNorm
 from steerable.nn.linear import Linear as Linear
 from steerable.nn.mask import DiscMask as DiscMask
+from steerable.nn.maxout import Maxout as Maxout
+from steerable.nn.maxout import MaxoutDense as MaxoutDense
 from steerable.nn.module import EquivariantModule as EquivariantModule
 from steerable.nn.norm import BatchNorm as BatchNorm
 from steerable.nn.norm_act import NormAct as NormAct
@@ -52,3 +54,4 @@ from steerable.nn.sequential import Sequential as Sequential
 from steerable.nn.tensor_product import TensorProduct as TensorProduct
 from steerable.nn.upsample import Upsample2d as Upsample2d
 from steerable.nn.vector_field import VectorField as VectorField
+from steerable.nn.viewpoints import ViewpointExtractor as ViewpointExtractor

@@ -88,7 +88,8 @@ def try_model(model: nn.Module, data: ImageData, exact_sizes: bool = True) -> No
     finally:
         model.train(was)
     if out.shape != (1, data.outputs):
-        what = f"one for each of {list(data.classes)}" if data.target is None else f"the value of {data.target}"
+        names = data.classes or (data.target.columns if data.target else ())
+        what = f"one for each of {list(names)}" if names else f"the value of {data.target}"
         raise InputError(
             f"{data.source}: the network returns {list(out.shape[1:])} numbers an image; expected {data.outputs}, "
             f"{what}. Set its num_classes."

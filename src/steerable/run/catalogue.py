@@ -78,10 +78,11 @@ class Catalogue:
 
 
 def answer_types(record: Mapping[str, Any]) -> dict[str, pa.DataType]:
-    """Return the columns of the answers of a run; see :meth:`steerable.run.ensemble.Ensemble.columns`."""
+    """Return the columns of the answers of a run; see :meth:`steerable.run.answer.Answerer.columns`."""
     target = record["target"]
     if target is not None:
-        return {target["name"]: pa.float64(), f"{target['name']}_spread": pa.float64()}
+        names = target.get("columns") or [target["name"]]
+        return dict.fromkeys([*names, f"{target['name']}_spread"], pa.float64())
     each = {f"p_{c}": pa.float64() for c in record["classes"]}
     return {"prediction": pa.string(), **each, "spread": pa.float64()}
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "fit": "train a network from a config: `steerable fit --config digits`",
     "evaluate": "score a trained network on the test part: `steerable evaluate RUN_DIR`",
     "predict": "a catalogue of answers to image files: `steerable predict RUN_DIR IMAGES --out FILE.parquet`",
+    "export": "one file that answers by itself: `steerable export RUN_DIR --out FILE.onnx`",
     "compare": "train many networks on the same images, into one table: `steerable compare PLAN`",
     "check": "measure how equivariant a network is: `steerable check MODEL`",
     "models": "list the networks that `steerable.create_model` builds",
@@ -31,7 +32,8 @@ def usage() -> str:
 def extra_hint(missing: str | None) -> str:
     """Return how to install the package that an import asked for."""
     top = (missing or "?").split(".")[0]
-    own = {"astropy": "lensing", "h5py": "images", "lenstronomy": "lenstronomy"}
+    own = {"astropy": "lensing", "h5py": "images", "lenstronomy": "lenstronomy", "huggingface_hub": "hub"}
+    own |= {"torchao": "export"}
     extra = own.get(top, "export" if top.startswith("onnx") else "train")
     return f"the package '{top}' is not installed; expected the extra [{extra}]: pip install 'steerable[{extra}]'"
 

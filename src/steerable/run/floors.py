@@ -12,6 +12,7 @@ from torch import Tensor
 
 from steerable.data import ImageData, Splits
 from steerable.data.errors import InputError
+from steerable.run.heads import find_head
 from steerable.run.outputs import read_json, write_text
 from steerable.run.scores import accuracy, auc, binned, error_figures
 from steerable.tasks.floor import LinearFloor, best_floor
@@ -24,13 +25,13 @@ class Floors:
     """Both floors, fitted to the training part; validation chose the penalty and the features of the linear one.
 
     Attributes:
-        constant: ``class`` (the most frequent one), or ``median`` and ``mean`` of the values.
+        constant: ``class`` (the most frequent one), or ``median`` and ``mean`` of the values (of each entry of a vector).
         low, high: the range of the training values; 0 for classes.
         linear: logistic or ridge regression on global statistics, blind to position and orientation.
-        outputs: classes; 1 for values.
+        outputs: classes; 1 for values; the entries of a vector.
     """
 
-    constant: dict[str, float]
+    constant: dict[str, Any]
     low: float
     high: float
     linear: LinearFloor
@@ -44,6 +45,9 @@ class Floors:
         if data.target is None:
             return Floors({"class": int(torch.tensor(train.counts()).argmax())}, 0.0, 0.0, linear, train.outputs)
         y = train.y.double()
+        if data.target.columns:
+            parts = {"median": y.median(0).values.tolist(), "mean": y.mean(0).tolist()}
+            return Floors(parts, 0.0, 0.0, linear, train.outputs)
         middle = float(torch.quantile(y, 0.5))
         return Floors({"median": middle, "mean": float(y.mean())}, float(y.min()), float(y.max()), linear, 1)
 
@@ -65,6 +69,8 @@ class Floors:
             linear = F.pad(found, (0, self.outputs - found.shape[1]), value=-torch.inf)
             flat = torch.zeros(len(data), self.outputs)
             return {"constant": self._classes(constant, flat, data), "linear": self._classes(linear, linear, data)}
+        if data.target.columns:
+            return self._vectors(found, data)
         y, edges = data.y, self.edges(bins)
         median, mean = (torch.full((len(data),), self.constant[k], dtype=torch.float64) for k in ("median", "mean"))
         rows = [{**b, "mae": a["mae"]} for a, b in zip(binned(median, y, edges), binned(mean, y, edges), strict=True)]
@@ -74,6 +80,18 @@ class Floors:
             "constant": {**error_figures(mean, y), "mae": mae, "mae_turned": mae, "moved": 0.0, "bins": rows},
             "linear": {**linear, "mae_turned": linear["mae"], "moved": 0.0, "bins": binned(found, y, edges)},
         }
+
+    def _vectors(self, found: Tensor, data: ImageData) -> dict[str, dict[str, Any]]:
+        target = data.target
+        report = find_head(target.head).report if target is not None and target.head else None
+        rows = {}
+        mean, median = (torch.tensor(self.constant[k], dtype=torch.float64).expand_as(found) for k in ("mean", "median"))
+        for name, answer, middle in (("constant", mean, median), ("linear", found, found)):
+            rmse = error_figures(answer, data.y)["rmse"]
+            more = {} if report is None else report(answer, data.y.double())
+            mae = error_figures(middle, data.y)["mae"]
+            rows[name] = {"rmse": rmse, "rmse_turned": rmse, "mae": mae, "moved": 0.0, **more}
+        return rows
 
     @staticmethod
     def _classes(choice: Tensor, order: Tensor, data: ImageData) -> dict[str, float]:

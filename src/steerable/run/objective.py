@@ -1,8 +1,8 @@
-"""What training asks for: classes or values. The one place where an answer is compared with the truth."""
+"""What training asks for: classes, values or vectors. The one place where an answer is compared with the truth."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from steerable.data import ImageData
 from steerable.data.errors import InputError
 from steerable.run.config import TrainConfig
 from steerable.run.scores import accuracy, auc, error_figures
+from steerable.run.units import vector_head
 
 
 class Objective(Protocol):
@@ -24,7 +25,7 @@ class Objective(Protocol):
     select: str
 
     def loss(self, out: Tensor, y: Tensor) -> Tensor:
-        """Return the mean loss of what the network answers, ``[B, K]``, against the truth ``[B]``."""
+        """Return the mean loss of what the network answers, ``[B, K]``, against the truth ``[B]`` or ``[B, K]``."""
         ...
 
     def figures(self, out: Tensor, y: Tensor) -> dict[str, float]:
@@ -92,6 +93,43 @@ class Values:
         return {**{f"val_{k}": v for k, v in errors.items()}, "val_loss": float(self.loss(out, y))}
 
 
+class Vectors:
+    """A loss between vectors ``[B, K]``: what a head makes of the answers of the network, and the truth.
+
+    Without a head each entry is learned in units of the spread of its training values.
+
+    Args:
+        target: what :func:`target_record` returns.
+        train: how to train; the loss is mse by default, so that training lowers the RMSE by which vectors are scored.
+    """
+
+    def __init__(self, target: dict[str, Any], train: TrainConfig) -> None:
+        self.select = pick("select", train.select, ("val_rmse", "val_mae", "val_loss"), "vectors of values")
+        kind = pick("loss", train.loss, ("mse", "mae", "huber"), "vectors of values")
+        self._function = {"huber": F.smooth_l1_loss, "mae": F.l1_loss, "mse": F.mse_loss}[kind]
+        self._head = vector_head(target)
+        self._scale = torch.tensor(1.0 if target["head"] else target["std"])
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        """Return the loss.
+
+        Raises:
+            ValueError: shapes that would broadcast.
+        """
+        if out.shape != y.shape or y.ndim != 2:
+            raise ValueError(
+                f"loss: the network answers {list(out.shape)} to values {list(y.shape)}; expected [B, K] twice. Set "
+                "its num_classes."
+            )
+        scale = self._scale.to(y)
+        return self._function(self._head(out) / scale, y / scale)
+
+    def figures(self, out: Tensor, y: Tensor) -> dict[str, float]:
+        """Return MAE and RMSE over all entries, in the unit of the values, and the loss."""
+        errors = error_figures(self._head(out.double()), y)
+        return {"val_mae": errors["mae"], "val_rmse": errors["rmse"], "val_loss": float(self.loss(out, y))}
+
+
 def column(out: Tensor, y: Tensor) -> Tensor:
     """Return ``[B, 1]`` as ``[B]``, if the truth is ``[B]``.
 
@@ -131,8 +169,32 @@ def objective_of(data: ImageData, train: TrainConfig) -> Objective:
     """
     if data.target is None:
         return Classes(data.outputs, train)
-    mean, std = standard(data)
-    return Values(mean, std, train)
+    target = target_record(data)
+    return Vectors(target, train) if data.target.columns else Values(target["mean"], target["std"], train)
+
+
+def target_record(data: ImageData) -> dict[str, Any]:
+    """Return what the record of a run says of the target of its training images, as plain JSON.
+
+    Raises:
+        InputError: classes, or values that are all the same.
+    """
+    target = data.target
+    if target is None:
+        raise InputError(f"{data.source}: the images have the classes {list(data.classes)}; expected values.")
+    found: dict[str, Any] = {"name": target.name, "unit": target.unit}
+    if not target.columns:
+        mean, std = standard(data)
+        return {**found, "mean": mean, "std": std}
+    found |= {"columns": list(target.columns), "head": target.head}
+    if target.head:
+        return found
+    y = data.y.double()
+    spread = y.std(0)
+    if not (spread > 0).any():
+        raise InputError(f"{data.source}: all {len(y)} training rows of {target} are alike; expected some that differ.")
+    # an entry that never changes is learned as it is
+    return {**found, "mean": y.mean(0).tolist(), "std": torch.where(spread > 0, spread, 1.0).tolist()}
 
 
 def standard(data: ImageData) -> tuple[float, float]:

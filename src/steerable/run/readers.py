@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -119,6 +120,22 @@ def with_mass(data: ImageData, mass: Tensor) -> ImageData:
     return ImageData(data.x[vortex], mass[vortex].float(), AXION_MASS, data.source)
 
 
+def galaxies(root: str | None = None, **options: Any) -> Splits:
+    """Read the files of the Galaxy Zoo challenge; see :func:`steerable.tasks.galaxies.galaxy_zoo`."""
+    from steerable.tasks.galaxies import galaxy_zoo
+
+    check_options("data", "galaxies", galaxy_zoo, options)
+    return galaxy_zoo(root, **options)
+
+
+def synthetic(root: str | None = None, **options: Any) -> Splits:
+    """Make galaxies with known answers; see :func:`steerable.tasks.galaxies.galaxies_synthetic`."""
+    from steerable.tasks.galaxies import galaxies_synthetic
+
+    check_options("data", "galaxies_synthetic", galaxies_synthetic, options)
+    return galaxies_synthetic(root, **options)
+
+
 READERS: dict[str, Callable[..., Splits]] = {
     "digits": rotated_digits,
     "frdeep": frdeep,
@@ -136,11 +153,17 @@ READERS: dict[str, Callable[..., Splits]] = {
     "pcam": pcam,
     "galaxy10": galaxy10,
     "deeplense": deeplense,
+    "galaxies": galaxies,
+    "galaxies_synthetic": synthetic,
 }
 
 
-def load_data(config: DataConfig) -> Splits:
+def load_data(config: DataConfig, raw: bool = False) -> Splits:
     """Read the images of a config.
+
+    Args:
+        config: which images.
+        raw: keep the images before their preparation, too: twice the memory.
 
     Raises:
         InputError: an unknown name, an option that the reader does not have, or what the reader refuses.
@@ -156,9 +179,11 @@ def load_data(config: DataConfig) -> Splits:
         if "target" not in inspect.signature(reader).parameters:
             raise InputError(f"data.target is '{config.target}', but '{config.name}' has classes only; expected null.")
         more["target"] = config.target
-    if "per_class" in inspect.signature(reader).parameters:  # what is not asked for is not even read
-        more["per_class"] = config.per_class
-    return reader(config.root, **more, **config.options).limit(config.per_class, config.images)
+    limits = {"per_class": config.per_class, "images": config.images}
+    for name in [k for k in limits if k in inspect.signature(reader).parameters]:
+        more[name] = limits.pop(name)  # what is not asked for is not even read
+    found = reader(config.root, **more, **config.options)
+    return (found if raw else dataclasses.replace(found, raw=None)).limit(**limits)
 
 
 def check_options(section: str, name: str, function: Callable[..., Any], options: dict[str, Any]) -> None:
@@ -170,7 +195,7 @@ def check_options(section: str, name: str, function: Callable[..., Any], options
     parameters = inspect.signature(function).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
-    own = ("root", "target", "scale", "per_class", "group", "in_channels", "num_classes")
+    own = ("root", "target", "scale", "per_class", "images", "group", "in_channels", "num_classes")
     known = [p for p in parameters if p not in own]
     for key in options:
         if key not in known:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -46,16 +47,16 @@ def confusion(logits: Tensor, y: Tensor) -> list[list[int]]:
 
 
 def error_figures(answer: Tensor, y: Tensor) -> dict[str, float]:
-    """Return MAE, RMSE and bias (answer minus truth, mean) of values.
+    """Return MAE, RMSE and bias (answer minus truth, mean) of values, over all entries of vectors.
 
     Args:
-        answer: ``[N]``.
-        y: the truth ``[N]``; another shape would broadcast.
+        answer: ``[N]``, or ``[N, K]``.
+        y: the truth in the same shape; another one would broadcast.
 
     Raises:
         ValueError: shapes that differ.
     """
-    if answer.shape != y.shape or y.ndim != 1:
+    if answer.shape != y.shape or y.ndim not in (1, 2):
         raise ValueError(f"errors: answers {list(answer.shape)}, truth {list(y.shape)}; expected [N] twice.")
     d = answer.double() - y.double()
     return {"mae": float(d.abs().mean()), "rmse": float(d.square().mean().sqrt()), "bias": float(d.mean())}
@@ -122,4 +123,30 @@ def value_scores(model: nn.Module, data: ImageData, edges: list[float]) -> dict[
         "moved": float((answer - turned).double().abs().mean()),
         "images": len(data),
         "bins": binned(answer, data.y, edges),
+    }
+
+
+def vector_scores(
+    model: nn.Module, data: ImageData, report: Callable[[Tensor, Tensor], dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Score a regression of vectors on images and on the same images turned by 90 degrees.
+
+    Args:
+        model: ``[B, C, H, W] -> [B, K]``, in the unit of the target.
+        data: the test part.
+        report: of the head of the target, from answers and truth ``[N, K]``.
+
+    Returns:
+        mae, rmse, rmse_turned (all over the N K entries), moved (root mean square change of the answer under a quarter
+        turn), images, and what the report says.
+    """
+    answer, turned = (predict(model, x) for x in (data.x, torch.rot90(data.x, 1, (-2, -1))))
+    errors = error_figures(answer, data.y)
+    return {
+        "rmse": errors["rmse"],
+        "rmse_turned": error_figures(turned, data.y)["rmse"],
+        "mae": errors["mae"],
+        "moved": float((answer - turned).double().square().mean().sqrt()),
+        "images": len(data),
+        **({} if report is None else report(answer.double(), data.y.double())),
     }

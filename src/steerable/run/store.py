@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import torch
@@ -15,9 +16,9 @@ from steerable.data.errors import InputError
 from steerable.nn.module import EquivariantModule
 from steerable.run.build import build_model
 from steerable.run.config import FitConfig, ModelConfig
-from steerable.run.objective import standard
+from steerable.run.objective import target_record
 from steerable.run.outputs import read_json, write_json
-from steerable.run.units import InUnits
+from steerable.run.units import in_units
 
 FORMAT = "steerable-run-2"
 WEIGHTS, RECORD = "model.safetensors", "run.json"
@@ -53,22 +54,19 @@ def parameter_count(model: nn.Module) -> int:
 
 def describe(model: nn.Module, config: FitConfig, seed: int, data: Splits) -> dict[str, Any]:
     """Return what is needed to build the network again and to prepare images for it, as plain JSON."""
-    target = None
-    if data.target is not None:
-        mean, std = standard(data.train)
-        target = {"name": data.target.name, "unit": data.target.unit, "mean": mean, "std": std}
     return {
         "format": FORMAT,
         "config": config.to_dict(),
         "seed": seed,
         "in_channels": data.train.channels,
         "classes": list(data.classes),
-        "target": target,
+        "target": None if data.target is None else target_record(data.train),
         "input": data.input,
         "input_settings": dict(data.settings),
         "raw_size": list(data.raw_size or data.train.size),
         "preprocessing": data.recipe.to_json(),
         "files": dict(data.files),
+        "reading": dict(data.reading),
         "parameters": parameter_count(model),
         "types": types(model),
         "fingerprint": fingerprint(model),
@@ -111,6 +109,34 @@ def compare(where: Path, state: dict[str, Tensor], model: nn.Module) -> None:
         )
 
 
+def build(record: dict[str, Any]) -> nn.Module:
+    """Build the network that a record describes, with new weights.
+
+    Raises:
+        InputError: a network or a config that this version does not know.
+    """
+    config: ModelConfig = FitConfig.from_dict(record["config"]).model
+    return build_model(config, int(record["in_channels"]), outputs(record))
+
+
+def portable(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record without the paths of the machine that trained it; names of files stay."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: clean(v) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [clean(v) for v in value]
+        for kind in (PurePosixPath, PureWindowsPath):
+            if isinstance(value, str) and kind(value).is_absolute():
+                return kind(value).name
+        return value
+
+    found = clean(dict(record))
+    config = dict(found["config"])
+    return {**found, "config": {**config, "out": "", "data": {**config["data"], "root": None}}}
+
+
 def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """Build the network of a run and load its weights.
 
@@ -118,7 +144,19 @@ def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         folder: what `steerable fit` wrote.
 
     Returns:
-        The network in eval mode, and the record of the run. A regression answers ``[B, 1]`` in the unit of its target.
+        The network in eval mode, and the record of the run. A regression answers ``[B, 1]``, or ``[B, K]`` for a
+        vector, in the unit of its target.
+
+    Raises:
+        InputError: see :func:`load_network`.
+    """
+    model, record = load_network(folder)
+    target = record["target"]
+    return (model if target is None else in_units(model, target)).eval(), record
+
+
+def load_network(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
+    """Return the network of a run as it was trained, its values standardised, and the record of the run.
 
     Raises:
         InputError: no run, another format, weights of another model, bases that differ from those of training.
@@ -135,8 +173,7 @@ def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     absent = [k for k in KEYS if k not in record]
     if absent:
         raise InputError(f"'{folder / RECORD}' lacks the keys {absent}; expected {WHAT}. Train again.")
-    config: ModelConfig = FitConfig.from_dict(record["config"]).model
-    model = build_model(config, int(record["in_channels"]), len(record["classes"]) or 1)
+    model = build(record)
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise InputError(f"'{weights}' does not exist; expected {WHAT}. Train again.")
@@ -153,9 +190,6 @@ def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
                 "expected the same. Its weights mean another network here: use the version that trained it."
             )
     model.load_state_dict(state)
-    target = record["target"]
-    if target is not None:
-        model = InUnits(model, float(target["mean"]), float(target["std"]))
     return model.eval(), record
 
 
@@ -178,7 +212,15 @@ def find_runs(folder: Path) -> list[Path]:
 def meaning(record: dict[str, Any]) -> tuple[str, ...] | Target:
     """Return what the answers of a run mean: the names of the classes, or the target."""
     target = record["target"]
-    return tuple(record["classes"]) if target is None else Target(target["name"], target["unit"])
+    if target is None:
+        return tuple(record["classes"])
+    return Target(target["name"], target["unit"], tuple(target.get("columns", ())), target.get("head", ""))
+
+
+def outputs(record: dict[str, Any]) -> int:
+    """Return how many numbers the network of a run answers."""
+    found = meaning(record)
+    return len(found) if isinstance(found, tuple) else found.size
 
 
 def recipe(record: dict[str, Any]) -> Recipe:

@@ -23,13 +23,16 @@ VALUES = Columns(
     ("mae", "mae_turned", "rmse", "bias", "moved"),
     ("MAE", "turned by 90 deg", "RMSE", "bias", "moved"),
 )
+VECTORS = Columns(("rmse", "rmse_turned", "mae", "moved"), ("RMSE", "turned by 90 deg", "MAE", "moved"))
 NETWORK = ("network", "group", "augmentation", "parameters", "seeds")
 FLOORS = {"constant": "floor: constant", "linear": "floor: linear"}
 
 
 def columns_of(record: dict[str, Any]) -> Columns:
     """Return the columns for the run with this record."""
-    return CLASSES if record["target"] is None else VALUES
+    if record["target"] is None:
+        return CLASSES
+    return VECTORS if record["target"].get("columns") else VALUES
 
 
 def mean_and_spread(values: list[float]) -> tuple[float, float]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
 from torch import Tensor, nn
+
+from steerable.run.heads import find_head
 
 
 class InUnits(nn.Module):
@@ -25,3 +31,60 @@ class InUnits(nn.Module):
     def extra_repr(self) -> str:
         """Return the two numbers."""
         return f"mean={self.mean:g}, std={self.std:g}"
+
+
+class Headed(nn.Module):
+    """A network and the function that makes a vector of values from what it answers.
+
+    Args:
+        model: ``[B, C, H, W] -> [B, K]``.
+        head: ``[B, K] -> [B, K]``.
+    """
+
+    def __init__(self, model: nn.Module, head: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.model, self.head = model, head
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W] -> [B, K]``, in the unit of the target."""
+        return self.head(self.model(x))
+
+    def extra_repr(self) -> str:
+        """Return the name of the head."""
+        return f"head={self.head}"
+
+
+class Affine:
+    """``mean + std * x``, entry by entry: the head of a vector that has none of its own.
+
+    Args:
+        mean, std: of each entry, K numbers.
+    """
+
+    def __init__(self, mean: list[float], std: list[float]) -> None:
+        self.mean, self.std = torch.tensor(mean), torch.tensor(std)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """``[B, K] -> [B, K]``."""
+        return self.mean.to(x) + self.std.to(x) * x
+
+
+def vector_head(target: Mapping[str, Any]) -> Callable[[Tensor], Tensor]:
+    """Return the function from answers to values that the record of a run describes, for a vector.
+
+    Args:
+        target: ``head`` (a name, or empty), and ``mean`` and ``std`` where there is none.
+    """
+    return find_head(target["head"]).values if target["head"] else Affine(target["mean"], target["std"])
+
+
+def in_units(model: nn.Module, target: Mapping[str, Any]) -> nn.Module:
+    """Return the network with the answer in the unit of its target.
+
+    Args:
+        model: what was trained.
+        target: the ``target`` of the record of a run.
+    """
+    if target.get("columns"):
+        return Headed(model, vector_head(target))
+    return InUnits(model, float(target["mean"]), float(target["std"]))

@@ -93,12 +93,15 @@ class LinearFloor:
         self.bias: Tensor | None = None
 
     def fit(self, x: Tensor, y: Tensor) -> LinearFloor:
-        """Fit to images ``[N, ...]`` and labels, int64 ``[N]``, or values, floating ``[N]``; returns itself.
+        """Fit to images ``[N, ...]`` and labels, int64 ``[N]``, or values, floating ``[N]`` or ``[N, K]``.
+
+        Returns:
+            Itself.
 
         Raises:
             ValueError: answers of another shape.
         """
-        if y.shape != (len(x),):
+        if y.shape[:1] != (len(x),) or y.ndim > 1 + y.is_floating_point():
             raise ValueError(f"LinearFloor: answers of {list(y.shape)} for {len(x)} images; expected [{len(x)}].")
         return self.fit_features(self.statistics(x), y)
 
@@ -122,8 +125,8 @@ class LinearFloor:
         middle = features.mean(0)
         centred = features - middle
         left = centred.T @ centred / n + self.penalty * torch.eye(f, dtype=torch.float64)
-        self.weight = torch.linalg.solve(left, centred.T @ (y - y.mean()) / n)
-        self.bias = y.mean() - middle @ self.weight
+        self.weight = torch.linalg.solve(left, centred.T @ (y - y.mean(0)) / n)
+        self.bias = y.mean(0) - middle @ self.weight
 
     def _logistic(self, features: Tensor, label: Tensor) -> None:
         classes = int(label.max()) + 1
@@ -142,7 +145,7 @@ class LinearFloor:
         self.weight, self.bias = weight.detach(), bias.detach()
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Logits ``[N, classes]`` or values ``[N]``, float64.
+        """Logits ``[N, classes]`` or values ``[N]`` or ``[N, K]``, float64.
 
         Raises:
             RuntimeError: before :meth:`fit`.
@@ -197,7 +200,8 @@ def best_floor(
         floor = LinearFloor(statistics, penalty, squares, CLIP).fit_features(x, train[1])
         answer, y = floor.answer(held), validation[1]
         if y.is_floating_point():
-            loss = float((answer - y).abs().mean())
+            # a single value is scored by its absolute error, a vector by the root of the mean square
+            loss = float((answer - y).abs().mean() if y.ndim == 1 else (answer - y).square().mean())
         else:
             # a class that the training part lacks has no logit
             known = y < answer.shape[1]

@@ -18,6 +18,7 @@ from steerable.data.splits import picture_keys, stratified_split
 from steerable.data.target import Target
 
 CHUNK = 512
+SAMPLE = (256, 1000, 64)  # images of each part that are kept as they were read
 COLOURS = ("grey", "rgb")
 
 
@@ -59,13 +60,37 @@ class Piece:
         """Return all images."""
         return Piece(raw, torch.arange(len(raw.y)))
 
-    def few(self, per_class: int | None) -> Piece:
-        """Return the first `per_class` images of each class; None: all. A class that has fewer keeps what it has."""
-        if per_class is None:
-            return self
-        y = self.raw.y[self.index]
-        keep = torch.cat([(y == k).nonzero()[: max(per_class, 0), 0] for k in y.unique().tolist()])
-        return Piece(self.raw, self.index[keep.sort().values])
+    def few(self, per_class: int | None, meaning: tuple[str, ...] | Target) -> Piece:
+        """Return the first `per_class` images of each class, as :meth:`ImageData.limit` does; None: all.
+
+        Raises:
+            InputError: a number that it refuses.
+        """
+        return self if per_class is None else self._like(lambda data: data.limit(per_class), meaning)
+
+    def sample(self, images: int | None, meaning: tuple[str, ...] | Target) -> Piece:
+        """Return `images` of them, as :meth:`ImageData.sample` does; None: all.
+
+        Raises:
+            InputError: a number that it refuses, or classes.
+        """
+        if images is not None and not isinstance(meaning, Target):
+            raise InputError(
+                f"{self.raw.name}: data.images is {images}, but the images have the classes {list(meaning)}; expected "
+                "null. Set data.per_class instead."
+            )
+        return self if images is None else self._like(lambda data: data.sample(images), meaning)
+
+    def spread(self, most: int) -> Piece:
+        """Return at most `most` of the images, evenly spread over them."""
+        keep = torch.linspace(0, len(self.index) - 1, min(most, len(self.index))).round().long()
+        return Piece(self.raw, self.index[keep])
+
+    def _like(self, choose: Callable[[ImageData], ImageData], meaning: tuple[str, ...] | Target) -> Piece:
+        """Choose as `choose` does, on the answers and, in place of images, their numbers (exact below 2^24)."""
+        numbers = self.index.float()[:, None, None, None]
+        chosen = choose(ImageData(numbers, self.raw.y[self.index], meaning, self.raw.name))
+        return Piece(self.raw, chosen.x[:, 0, 0, 0].long())
 
 
 @dataclass(frozen=True)
@@ -78,6 +103,7 @@ class Wish:
         bins: average blocks of this many pixels.
         colour: ``grey`` or ``rgb``; None: as in the file.
         per_class: training images of each class; None: all.
+        images: training images in all, for values; None: all.
     """
 
     scale: str | None = None
@@ -85,17 +111,21 @@ class Wish:
     bins: int = 1
     colour: str | None = None
     per_class: int | None = None
+    images: int | None = None
 
-    def steps(self, own: Recipe) -> Recipe:
-        """Return colour, the scale of the reader (`own`, unless another was named), then binning and size.
+    def recolour(self) -> Recipe:
+        """Return the step that changes the colour.
 
         Raises:
             InputError: an unknown colour.
         """
         if self.colour not in (None, *COLOURS):
             raise InputError(f"data.options.colour is '{self.colour}'; expected grey, rgb or null (as in the file).")
-        colour = Recipe() if self.colour is None else Recipe.of((self.colour, {}))
-        return colour + (own if self.scale is None else Recipe()) + geometry(self.size, self.bins)
+        return Recipe() if self.colour is None else Recipe.of((self.colour, {}))
+
+    def steps(self, own: Recipe) -> Recipe:
+        """Return colour, the scale of the reader (`own`, unless another was named), then binning and size."""
+        return self.recolour() + (own if self.scale is None else Recipe()) + geometry(self.size, self.bins)
 
 
 def cut_validation(raw: Raw, fraction: float, seed: int, keys: list[str] | None = None) -> tuple[Piece, Piece]:
@@ -132,7 +162,8 @@ def assemble(
         InputError: what :class:`ImageData` refuses, or more images than fit into memory.
     """
     recipe = wish.steps(own)
-    parts = (parts[0].few(wish.per_class), parts[1], parts[2])
+    train = parts[0].few(wish.per_class, meaning).sample(wish.images, meaning)
+    parts = (train, parts[1], parts[2])
     shapes = [tuple(recipe(_read(p, 0, 1)).shape[1:]) for p in parts]
     check_memory([(len(p.index), *s) for p, s in zip(parts, shapes, strict=True)], parts[0].raw.name)
     raw_size = _read(parts[0], 0, 1).shape[2:]
@@ -144,7 +175,14 @@ def assemble(
             for k in range(0, len(x), CHUNK):
                 x[k : k + CHUNK] = last(x[k : k + CHUNK])
     data = [ImageData(x, p.raw.y[p.index], meaning, p.raw.name) for x, p in zip(images, parts, strict=True)]
-    return Splits(*data, recipe=recipe, raw_size=(raw_size[0], raw_size[1]), files=dict(files))
+    # a few images as they were, in the colour that the network takes: enough to calibrate and check exported files
+    some = [p.spread(n) for p, n in zip(parts, SAMPLE, strict=True)]
+    colour = wish.recolour()
+    before = [ImageData(colour(_read(p, 0, len(p.index))), p.raw.y[p.index], meaning, p.raw.name) for p in some]
+    return Splits(
+        *data, recipe=recipe, raw_size=(raw_size[0], raw_size[1]), files=dict(files), raw=Splits(*before),
+        reading={} if wish.colour is None else {"colour": wish.colour},
+    )  # fmt: skip
 
 
 def _read(piece: Piece, start: int, stop: int) -> Tensor:

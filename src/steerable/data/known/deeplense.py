@@ -32,6 +32,7 @@ def deeplense(
     target: str | None = None,
     scale: str | None = None,
     per_class: int | None = None,
+    images: int | None = None,
     size: int | None = None,
     bins: int = 1,
     val_fraction: float = 0.1,
@@ -45,6 +46,7 @@ def deeplense(
         target: ``log10_axion_mass`` for a regression on the files that hold a mass; None: the classes.
         scale: see :func:`steerable.data.recipe.scale_steps`; None divides by the peak, then takes asinh(x / 0.1).
         per_class: training images of each class; None: all.
+        images: training images in all, for a regression; None: all.
         size: pad or crop to this side; None: the next one at which layers of stride 2 stay exact (150: 153, 64: 65).
         bins: average blocks of this many pixels.
         val_fraction: share of the training images that is kept for choices, where there is no ``val``.
@@ -59,8 +61,8 @@ def deeplense(
     """
     if target not in (None, MASS.name):
         raise InputError(
-            f"deeplense: data.target is '{target}'; expected {MASS.name} or null for the classes. The mass itself, 1e-24 to "
-            "1e-22 eV, vanishes in single precision: its logarithm is learned."
+            f"deeplense: data.target is '{target}'; expected {MASS.name} or null for the classes. The mass itself, near "
+            "1e-23 eV, vanishes in single precision: its logarithm is learned."
         )
     folder = data_root(root)
     found = {part: next((folder / n for n in names if (folder / n).is_dir()), None) for part, names in PARTS.items()}
@@ -84,7 +86,7 @@ def deeplense(
             parts = Piece(raw, train.index), Piece(raw, val.index), Piece.all(last)
     side = raw.read(np.array([0])).shape[-1]
     own = Recipe.of(("peak", {}), ("asinh", {"by": 0.1}))
-    wish = Wish(scale, size or admissible(side // bins), bins, None, per_class)
+    wish = Wish(scale, size or admissible(side // bins), bins, None, per_class, images)
     return assemble(parts, MASS if target else classes, wish, own, {})
 
 

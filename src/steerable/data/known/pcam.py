@@ -70,7 +70,11 @@ def pcam(
     wish = Wish(scale, size, bins, colour, per_class)
     with ExitStack() as stack:
         train, val, test = (_part(source, part, stack) for part in ("train", "valid", "test"))
-        parts = Piece.all(train), Piece.all(val).few(val_per_class), Piece.all(test).few(test_per_class)
+        parts = (
+            Piece.all(train),
+            Piece.all(val).few(val_per_class, CLASSES),
+            Piece.all(test).few(test_per_class, CLASSES),
+        )
         return assemble(parts, CLASSES, wish, CENTRED, source.files)
 
 

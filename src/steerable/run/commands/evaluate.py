@@ -13,9 +13,10 @@ from steerable.data.folder import read_npz_images
 from steerable.run.build import try_model
 from steerable.run.config import FitConfig
 from steerable.run.floors import Floors
+from steerable.run.heads import find_head
 from steerable.run.outputs import write_json, write_text
 from steerable.run.readers import load_data
-from steerable.run.scores import class_scores, value_scores
+from steerable.run.scores import class_scores, value_scores, vector_scores
 from steerable.run.store import find_runs, load, meaning, recipe
 from steerable.run.tables import (
     FLOORS,
@@ -104,7 +105,12 @@ def evaluate(
         test = given_images(images, folder, record)
     check_data(folder, record, test)
     try_model(model, test, config.model.exact_sizes)
-    own = class_scores(model, test) if test.target is None else value_scores(model, test, floors.edges(bins))
+    if test.target is None:
+        own = class_scores(model, test)
+    elif test.target.columns:
+        own = vector_scores(model, test, find_head(test.target.head).report if test.target.head else None)
+    else:
+        own = value_scores(model, test, floors.edges(bins))
     scores = {**own, "floors": floors.scores(test, bins), "source": test.source}
     write_json(folder / "evaluation.json", {"seed": record["seed"], **scores})
     return record, scores
@@ -126,6 +132,17 @@ def tables(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[tuple[lis
         return [([*NETWORK, *columns.heads], [row, *floors], title)]
     what = str(meaning(record))
     who = NETWORK[:3]
+    if record["target"].get("columns"):
+        found_tables = [([*NETWORK, *columns.heads], [row, *floors], f"{title}: {what}")]
+        for name, figures in first.get("tables", {}).items():
+            keys = tuple(figures)
+            own = summarise([s["tables"][name] for s in scores], keys)
+            rows = [[*row[:3], *(cell(own.get(k), len(scores) > 1) for k in keys)]]
+            for floor in FLOORS:
+                values = summarise([first["floors"][floor]["tables"][name]], keys)
+                rows.append([FLOORS[floor], "-", "-", *(cell(values.get(k), False) for k in keys)])
+            found_tables.append(([*who, *keys], rows, name))
+        return found_tables
     bins = [[*who, *bin_heads(first["bins"])]]
     bins += [[*row[:3], *bin_cells([s["bins"] for s in scores])]]
     bins += [[FLOORS[name], "-", "-", *bin_cells([first["floors"][name]["bins"]])] for name in FLOORS]

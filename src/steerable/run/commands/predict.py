@@ -14,8 +14,8 @@ from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.data.image_file import count_images, find_reader
+from steerable.run.answer import Answerer, open_answerer
 from steerable.run.catalogue import Catalogue, answer_types
-from steerable.run.ensemble import Ensemble, find_device
 from steerable.run.inputs import find_inputs
 from steerable.run.outputs import whole_file
 from steerable.run.prepare import Function, preparation
@@ -37,7 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
         description="Answer to images: one row each in a Parquet file, in the order of the input. Several seeds answer "
         "with their mean.",
     )
-    parser.add_argument("run", help="a folder that `steerable fit` wrote, with one seed or several")
+    parser.add_argument("run", help="a folder that `steerable fit` wrote, or a .pt2 or .onnx file of `steerable export`")
     parser.add_argument("images", nargs="*", help="folders, image files (FITS, npy, npz, PNG, JPEG), or @list.txt")
     parser.add_argument("--list", action="append", default=[], help="a text file with one path a line, as @list.txt")
     parser.add_argument("--out", required=True, help="the catalogue, FILE.parquet")
@@ -55,13 +55,13 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def answer(
-    rows: list[Row], ensemble: Ensemble, prepare: Function, options: dict[str, Any]
+    rows: list[Row], answerer: Answerer, prepare: Function, options: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], dict[str, list[Any]] | None]:
     """Return the rows of the catalogue for a batch, and the columns that the preparation added.
 
     Args:
         rows: images and errors.
-        ensemble: the networks.
+        answerer: the networks.
         prepare: from images to what the recipe of the run is applied to.
         options: of the preparation.
     """
@@ -72,7 +72,7 @@ def answer(
         images = torch.stack([row.image for row in good if row.image is not None])
         inputs, more = prepare(images, options)
         extra = {k: v.tolist() if isinstance(v, Tensor) else list(v) for k, v in more.items()}
-        columns = {**ensemble.columns(ensemble.recipe(inputs)), **extra}
+        columns = {**answerer.columns(answerer.recipe(inputs)), **extra}
         for name, values in columns.items():
             if len(values) != len(good):
                 raise ValueError(
@@ -118,8 +118,8 @@ def main(argv: list[str]) -> int:
         raise InputError(f"--out '{out}' ends in '{out.suffix}'; expected FILE.parquet. Rename it.")
     if args.batch_size < 1:
         raise InputError(f"--batch-size {args.batch_size}; expected at least 1.")
-    ensemble = Ensemble.load(args.run, find_device(args.device))
-    record = ensemble.record
+    answerer = open_answerer(args.run, args.device)
+    record = answerer.record
     prepare, options = preparation(record, {k: getattr(args, k) for k in OPTIONS})
     sources, others = find_inputs(args.images, args.list)
     if not args.skip_bad:
@@ -129,7 +129,7 @@ def main(argv: list[str]) -> int:
                 record["config"]["data"]["name"] == "lensing")  # fmt: skip
     metadata = {
         "run": str(args.run),
-        "seeds": [r["seed"] for r in ensemble.records],
+        "seeds": answerer.seeds,
         "model": record["config"]["model"],
         "classes": record["classes"],
         "target": record["target"],
@@ -152,7 +152,7 @@ def main(argv: list[str]) -> int:
             for rows in batches(read_rows(sources, want, args.batch_size), args.batch_size):
                 if not args.skip_bad:
                     refuse(row.error for row in rows)
-                answers, extra = answer(rows, ensemble, prepare, options)
+                answers, extra = answer(rows, answerer, prepare, options)
                 errors = [row["error"] for row in answers]
                 first = first or next(filter(None, errors), "")
                 if not args.skip_bad:

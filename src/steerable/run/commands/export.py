@@ -1,0 +1,185 @@
+"""`steerable export`: from a trained run to files that answer by themselves."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from steerable.data import Recipe
+from steerable.data.errors import InputError
+from steerable.run.answer import Answerer, Folder, OnnxFile, Program
+from steerable.run.export.compare import BOUNDS, INT8_BOUND, Comparison, compare, require
+from steerable.run.export.graph import Graph
+from steerable.run.export.header import make_header
+from steerable.run.export.images import Images, find_images
+from steerable.run.export.probe import answer, probe_images
+from steerable.run.export.write import convert, trace, write_onnx, write_program
+from steerable.run.outputs import whole_file
+
+FORMATS = {"program": ".pt2", "onnx": ".onnx", "int8": ".int8.onnx"}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to write.
+
+    Attributes:
+        batch: images at a time; None: any number.
+        double: a program in float64.
+        inside: the preparation of the images is part of the graph.
+    """
+
+    batch: int | None = None
+    double: bool = False
+    inside: bool = True
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = argparse.ArgumentParser(
+        prog="steerable export",
+        description="Write a trained run as one file that answers by itself: a program of torch, ONNX, or ONNX in "
+        "integers. The file is read back and checked against the network before it gets its name.",
+    )
+    parser.add_argument("run", help="a folder that `steerable fit` wrote; several seeds become one file with their mean")
+    parser.add_argument("--format", nargs="+", choices=tuple(FORMATS), help="default: by the name of --out, or onnx")
+    parser.add_argument("--out", required=True, help="a file (.pt2, .onnx), or a folder for several formats")
+    parser.add_argument("--overwrite", action="store_true", help="replace files of that name")
+    parser.add_argument("--seed", type=int, help="this seed alone")
+    parser.add_argument("--batch", default="dynamic", help="images at a time: a number, or `dynamic` (default)")
+    parser.add_argument("--precision", choices=("float32", "float64"), default="float32", help="float64: a program only")
+    parser.add_argument("--recipe", choices=("inside", "outside"), default="inside",
+                        help="whether the preparation of the images is part of the graph (default), or left to the "
+                        "caller")  # fmt: skip
+    parser.add_argument("--images", nargs="+", default=[], help="check (and calibrate int8) on these files or folders "
+                        "instead of the images of the run")  # fmt: skip
+    parser.add_argument("--root", help="where the data of the run lies now, if not where it lay in training")
+    return parser
+
+
+def plan(args: argparse.Namespace) -> dict[str, Path]:
+    """Return which formats are written where.
+
+    Raises:
+        InputError: names and formats that do not belong together.
+    """
+    out = Path(args.out)
+    suffix = out.suffix.lower()
+    formats = args.format or (["program"] if suffix == ".pt2" else ["onnx"])
+    if suffix in (".pt2", ".onnx") and not out.is_dir():
+        if len(formats) > 1:
+            raise InputError(f"--format {' '.join(formats)} and the one file --out '{out}'; expected a folder.")
+        wanted = ".pt2" if formats[0] == "program" else ".onnx"
+        if suffix != wanted:
+            raise InputError(f"--out '{out}' ends in '{suffix}'; expected '{wanted}' for --format {formats[0]}.")
+        return {formats[0]: out}
+    if suffix and not out.is_dir():
+        raise InputError(f"--out '{out}' ends in '{suffix}'; expected FILE.pt2, FILE.onnx or a folder. Rename it.")
+    return {kind: out / f"model{FORMATS[kind]}" for kind in dict.fromkeys(formats)}
+
+
+def read_batch(text: str) -> int | None:
+    """Return the number of images at a time, or None for any number.
+
+    Raises:
+        InputError: neither a positive number nor ``dynamic``.
+    """
+    if text == "dynamic":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"--batch {text}; expected `dynamic` or a number of images, 1 or more.")
+    return int(text)
+
+
+def write(kind: str, eager: Folder, images: Images, wish: Wish, path: Path, bound: float) -> Answerer:
+    """Write one format and read it back.
+
+    Args:
+        kind: ``program``, ``onnx`` or ``int8``.
+        eager: the networks, in the precision that is wished.
+        images: to calibrate on.
+        wish: what to write.
+        path: the file.
+        bound: the largest difference from eager, for the header.
+    """
+    record = eager.record
+    dtype = torch.float64 if wish.double else torch.float32
+    recipe = eager.recipe if wish.inside else Recipe()
+    header = make_header(
+        record, eager.seeds, kind, wish.batch, str(dtype).removeprefix("torch."), wish.inside, bound,
+        answer(eager).tolist(),
+    )  # fmt: skip
+    if kind == "int8":
+        from steerable.run.export.int8 import write_int8
+
+        write_int8(eager, recipe, images, header, path)
+        return OnnxFile.load(path)
+    try:
+        graph = Graph(eager.models, recipe, eager.is_regression)
+    except NotImplementedError as e:
+        raise InputError(f"'{eager.source}' cannot be baked: {e}.") from None
+    example = probe_images(record, prepared=not wish.inside).to(dtype)
+    count = wish.batch or 2
+    program = trace(graph, example.repeat(count, 1, 1, 1)[:count], wish.batch)
+    if kind == "program":
+        write_program(program, header, path)
+        return Program.load(path)
+    write_onnx(convert(program, header["outputs"], wish.batch), header, path)
+    return OnnxFile.load(path)
+
+
+def report(kind: str, path: Path, size: int, found: Comparison, written: Any, record: dict[str, Any]) -> str:
+    """Return what was written and how it compares, for people."""
+    what = "probabilities" if record["target"] is None else record["target"]["name"]
+    lines = [
+        f"{path}: {kind}, {size / 1e6:.2f} MB, {len(written.seeds)} network{'s' * (len(written.seeds) > 1)}",
+        f"  largest difference from the network: {found.absolute:.1e} in {what}; logits {found.relative:.1e} (relative)"
+        if record["target"] is None
+        else f"  largest difference from the network: {found.absolute:.1e} in {what}, {found.relative:.1e} (relative)",
+    ]
+    if record["target"] is None:
+        lines.append(f"  the same class for {found.agreement:.2%} of {found.images} images")
+    if found.before is not None and found.after is not None:
+        figure = "accuracy" if record["target"] is None else "mean absolute error"
+        lines.append(f"  {figure}: network {found.before:.4f}, file {found.after:.4f}")
+    operators = ", ".join(f"{name} {count}" for name, count in written.header["operators"].items())
+    return "\n".join([*lines, f"  ordinary operators only: {operators}"])
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    args = make_parser().parse_args(argv)
+    targets, batch = plan(args), read_batch(args.batch)
+    double = args.precision == "float64"
+    if double and set(targets) != {"program"}:
+        raise InputError(f"--precision float64 and --format {' '.join(targets)}; expected --format program alone.")
+    wish = Wish(batch, double, args.recipe == "inside")
+    eager = Folder.load(args.run, seed=args.seed)
+    eager = eager.double() if double else eager
+    images, warning = find_images(eager.record, args.images, args.root, args.run)
+    if warning:
+        print(warning, file=sys.stderr)
+    if "int8" in targets and images.calibrate is None:
+        raise InputError(
+            f"--format int8: a quantiser needs images to calibrate on, and there are only {images.source}; expected "
+            "those of training. Say --root DIR or --images PATHS."
+        )
+    texts = []
+    with ExitStack() as stack:  # all files get their names, or none
+        for kind, path in targets.items():
+            partial = stack.enter_context(whole_file(path, args.overwrite))
+            bound = INT8_BOUND if kind == "int8" else BOUNDS[args.precision]
+            written = write(kind, eager, images, wish, partial, bound)
+            found = compare(eager, written, images)
+            require(found, kind, bound, path, images.real)
+            texts.append(report(kind, path, partial.stat().st_size, found, written, eager.record))
+    print(f"checked on {images.source}")
+    print("\n".join(texts))
+    print(f"answer to images with: steerable predict {next(iter(targets.values()))} IMAGES --out catalogue.parquet")
+    return 0

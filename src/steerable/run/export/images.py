@@ -1,0 +1,141 @@
+"""Images to calibrate on and to check with: those of the run, those of the command line, or noise."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steerable.data import ImageData
+from steerable.data.errors import InputError
+from steerable.data.folder import read_npz_images
+from steerable.run.config import FitConfig
+from steerable.run.inputs import find_inputs
+from steerable.run.prepare import preparation
+from steerable.run.readers import load_data
+from steerable.run.rows import Want, read_rows
+from steerable.run.store import meaning
+
+CHECKED, CALIBRATED = 1000, 256  # at most
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images as a graph takes them that holds the recipe.
+
+    Attributes:
+        check: ``[N, C, H, W]``.
+        truth: labels or values ``[N]`` of these, where they are known.
+        calibrate: ``[M, C, H, W]`` to calibrate a quantiser on; None: there are none.
+        source: where they come from, for people.
+        real: whether they are images at all.
+    """
+
+    check: Tensor
+    truth: Tensor | None
+    calibrate: Tensor | None
+    source: str
+    real: bool = True
+
+
+def spread_out(x: Tensor, most: int) -> Tensor:
+    """Return the numbers of at most `most` images, evenly spread over ``[N, ...]``."""
+    return torch.linspace(0, len(x) - 1, min(most, len(x))).round().long()
+
+
+def pick(data: ImageData, most: int) -> ImageData:
+    """Return at most `most` images, evenly spread; labels in order, so each class has its share."""
+    order = data.y.argsort(stable=True)
+    return data.subset(order[spread_out(order, most)])
+
+
+def of_run(record: dict[str, Any], root: str | None) -> Images:
+    """Return validation images of a run to check with and training images to calibrate on.
+
+    Raises:
+        InputError: the data is not there (any more), or has changed its shape.
+    """
+    config = FitConfig.from_dict(record["config"]).data
+    data = load_data(config if root is None else dataclasses.replace(config, root=root), raw=True)
+    raw = data.raw or data
+    train, val = pick(raw.train, CALIBRATED), pick(raw.val, CHECKED)
+    shape = [record["in_channels"], *record["raw_size"]]
+    if list(val.x.shape[1:]) != shape:
+        raise InputError(f"{val.source}: images of {list(val.x.shape[1:])}; expected {shape}, as in training.")
+    return Images(val.x, val.y, train.x, f"{len(val)} validation images of {val.source}")
+
+
+def of_words(words: list[str], record: dict[str, Any], run: str) -> Images:
+    """Return the images of files and folders, both to check with and to calibrate on.
+
+    One `.npz` file with `x` and `y` (or the target) has the truth, too.
+
+    Raises:
+        InputError: what cannot be used.
+    """
+    if len(words) == 1 and Path(words[0]).suffix == ".npz":
+        what = meaning(record)
+        try:
+            data = read_npz_images(words[0], None if isinstance(what, tuple) else what)
+        except InputError:
+            data = None  # images alone
+        if data is not None and list(data.classes) == list(record["classes"]) and record["input"] == "pixels":
+            check_shape(data.x, record, data.source)
+            data = pick(data, CHECKED)
+            return Images(data.x, data.y, data.x[spread_out(data.x, CALIBRATED)], f"{len(data)} images of {words[0]}")
+    prepare, options = preparation(record, {})
+    sources, _ = find_inputs(words)
+    want = Want(record["in_channels"], tuple(record["raw_size"]), None, run, None,
+                record["config"]["data"]["name"] == "lensing")  # fmt: skip
+    found: list[Tensor] = []
+    for row in read_rows(sources, want):
+        if row.image is None:
+            raise InputError(f"{row.error}")
+        found.append(row.image)
+        if len(found) == CHECKED:
+            break
+    x, _ = prepare(torch.stack(found), options)
+    return Images(x, None, x[spread_out(x, CALIBRATED)], f"{len(x)} images of {', '.join(words[:3])}")
+
+
+def check_shape(x: Tensor, record: dict[str, Any], source: str) -> None:
+    """Refuse images of another shape than those of training.
+
+    Raises:
+        InputError: naming both.
+    """
+    shape = [record["in_channels"], *record["raw_size"]]
+    if list(x.shape[1:]) != shape:
+        raise InputError(f"{source}: images of {list(x.shape[1:])}; expected {shape}, as in training. Cut or pad them.")
+
+
+def noise(record: dict[str, Any]) -> Images:
+    """Return 64 images of noise in [0, 1]."""
+    x = torch.rand(64, record["in_channels"], *record["raw_size"], generator=torch.Generator().manual_seed(0))
+    return Images(x, None, None, "64 images of NOISE", real=False)
+
+
+def find_images(record: dict[str, Any], words: list[str], root: str | None, run: str) -> tuple[Images, str]:
+    """Return the images that were named, else those of the run, else noise.
+
+    Returns:
+        The images, and a warning where they are noise, else an empty text.
+
+    Raises:
+        InputError: images that were named and cannot be used.
+    """
+    if words:
+        return of_words(words, record, run), ""
+    try:
+        return of_run(record, root), ""
+    except InputError as e:
+        if root is not None:
+            raise
+        return noise(record), (
+            f"warning: the images of the run cannot be read ({' '.join(str(e).split())}): the file is checked on NOISE "
+            "only. Say --root DIR or --images PATHS."
+        )
