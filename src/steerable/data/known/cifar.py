@@ -97,9 +97,10 @@ def cifar100(
     split_seed: int = 0,
     verify: bool = True,
 ) -> Splits:
-    """Read 50000 training and 10000 test pictures of 32 x 32 pixels in 100 classes; arguments as of :func:`cifar10`.
+    """Read 50000 training and 10000 test pictures of 32 x 32 pixels in 100 classes.
 
     Args:
+        root: the folder with the archive or its files; further arguments are those of :func:`cifar10`.
         coarse: the 20 superclasses instead.
 
     Raises:

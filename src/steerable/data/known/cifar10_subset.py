@@ -31,7 +31,10 @@ def cifar10_subset(
     split_seed: int = 0,
     verify: bool = True,
 ) -> Splits:
-    """Read 6000 training and 2000 test pictures of 32 x 32 pixels in ten classes; arguments as of :func:`cifar10`.
+    """Read 6000 training and 2000 test pictures of 32 x 32 pixels in ten classes.
+
+    Args:
+        root: the folder with the file; the other arguments are those of :func:`cifar10`.
 
     Not bit-exact with CIFAR-10: the figures of papers cannot be compared with those on this set.
 

@@ -79,7 +79,10 @@ def fashion_mnist(
     split_seed: int = 0,
     verify: bool = True,
 ) -> Splits:
-    """Read 60000 training and 10000 test pictures of clothes of 28 x 28 pixels; arguments as of :func:`mnist`.
+    """Read 60000 training and 10000 test pictures of clothes of 28 x 28 pixels.
+
+    Args:
+        root: the folder with the idx files; the other arguments are those of :func:`mnist`.
 
     Raises:
         InputError: missing, broken or other files.
