@@ -85,7 +85,7 @@ def as_images(x: np.ndarray, source: str, full: bool = False) -> Tensor:
         raise InputError(f"{source}: images are of type {x.dtype}; expected numbers. Save them as uint8 or float32.")
     if full and x.dtype.kind in "iu" and x.dtype not in (np.uint8, np.uint16):
         raise InputError(
-            f"{source}: pixels are {x.dtype}, whose range says nothing; expected 8 or 16 bits without sign, or floating "
+            f"{source}: pixels are {x.dtype}, of no known range; expected 8 or 16 bits without sign, or floating "
             "numbers. Convert the file, or set data.options.depth to file."
         )
     with np.errstate(over="ignore"):  # what single precision cannot hold becomes infinite and is refused with the NaN

@@ -86,18 +86,18 @@ def read_image_file(path: str | Path, hdu: int | None = None, full: bool = False
 
 
 def pixel_depth(path: str | Path) -> str:
-    """Return what the pixels of a file are by its header, such as ``8 bits`` or ``floating``; empty if unknown."""
+    """Return how deep the whole numbers of a file are by its header, such as ``8 bits``; empty for all else."""
     path = Path(path)
     try:
         if extension(path) in PICTURES:
             from PIL import Image
 
             with Image.open(path) as picture:
-                return "16 bits" if picture.mode.startswith("I") else "floating" if picture.mode == "F" else "8 bits"
+                return "16 bits" if picture.mode.startswith("I") else "" if picture.mode == "F" else "8 bits"
         if extension(path) == ".npy":
             with path.open("rb") as file:
                 dtype = _header(file)[2]
-            return "floating" if dtype.kind == "f" else f"{8 * dtype.itemsize} bits"
+            return f"{8 * dtype.itemsize} bits" if dtype.kind in "iu" else ""
     except (*BROKEN, InputError):
         pass  # reading it will say why
     return ""

@@ -20,7 +20,6 @@ from steerable.data.splits import picture_keys, stratified_split, value_bins
 from steerable.data.table import read_columns
 from steerable.data.target import Target
 
-
 PARTS = ("train", "training", "val", "valid", "validation", "test")
 
 
@@ -119,8 +118,8 @@ def image_folder(
             if different < len(fractions):
                 raise InputError(
                     f"images: the class '{name}' of '{folder}' has {int((y == k).sum())} image(s), {different} of them "
-                    f"different; expected at least {len(fractions)}, one for each of training, validation and test. Add "
-                    "images or remove the class."
+                    f"different; expected at least {len(fractions)}, one for each of training, validation and test. "
+                    "Add images or remove the class."
                 )
         data, strata = ImageData(x, y, classes, str(folder), ids), y
     else:
@@ -192,8 +191,8 @@ def read_all(files: list[Path], hdu: int | None = None, reading: Reading | None 
             other = next((d for d in depths if d != depth), None)
             if other is not None:
                 raise InputError(
-                    f"'{file}' has pixels of {depth}, '{depths[other]}' of {other}; expected one depth in all files. Set "
-                    "data.options.depth to full, which divides whole numbers by their range."
+                    f"'{file}' has pixels of {depth}, '{depths[other]}' of {other}; expected one depth in all files. "
+                    "Set data.options.depth to full, which divides whole numbers by their range."
                 )
             depths[depth] = file
         image = reading(read_image_file(file, hdu, reading.full), str(file))

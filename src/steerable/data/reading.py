@@ -48,8 +48,8 @@ class Reading:
                 raise InputError(f"data.options.{what} is '{given}'; expected one of {words}.{hint}")
         if (self.side is None) != (self.resize is None):
             raise InputError(
-                f"data.options.resize is {self.resize} and data.options.side {self.side}; expected both or neither. Say "
-                "resize scale (or crop) and the side in pixels."
+                f"data.options.resize is {self.resize} and data.options.side {self.side}; expected both or neither. "
+                "Say resize scale (or crop) and the side in pixels."
             )
         if self.side is not None and min(self.side) < 1:
             raise InputError(f"data.options.side is {list(self.side)}; expected at least 1 pixel.")

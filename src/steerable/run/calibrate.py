@@ -62,8 +62,8 @@ def expected_error(probability: Tensor, y: Tensor, bins: int = BINS) -> float:
 def calibrate(logits: Tensor, y: Tensor) -> dict[str, Any]:
     """Return the temperature of a validation part, and what it does to the calibration there.
 
-    ``after`` is cross-fitted: each fifth of the images is judged by the temperature of the other four, since a fit looks
-    better on its own images. With fewer than 10 images it is None.
+    ``after`` is cross-fitted: each fifth of the images is judged by the temperature of the other four, since a fit
+    looks better on its own images. With fewer than 10 images it is None.
 
     Args:
         logits: ``[N, K]``.

@@ -178,7 +178,7 @@ def objective_of(data: ImageData, train: TrainConfig) -> Objective:
     if train.balance != "none" or train.calibrate:
         key = "calibrate" if train.calibrate else "balance"
         raise InputError(
-            f"train.{key} is {getattr(train, key)}, but {data.source} has values, not classes; expected it off. Drop it."
+            f"train.{key} is {getattr(train, key)}, but {data.source} has values, not classes; expected it off."
         )
     target = target_record(data)
     return Vectors(target, train) if data.target.columns else Values(target["mean"], target["std"], train)

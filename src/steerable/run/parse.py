@@ -177,15 +177,15 @@ def parse_fit(argv: list[str]) -> tuple[FitConfig, str | None]:
     config = FitConfig.from_dict(values)
     if config.start is not None and (how is not None or any(word.startswith("--model") for word in typed)):
         raise InputError(
-            f"--from '{config.start}' beside --twin or --model...; expected it without: the network of that run is taken "
-            "over. Drop the others."
+            f"--from '{config.start}' beside --twin or --model...; expected it without: the network of that run is "
+            "taken over. Drop the others."
         )
     train = config.train
     if config.start is None and (train.freeze_epochs or train.backbone_lr != 1):
         if {"--train.freeze_epochs", "--train.backbone_lr"} & typed:
             raise InputError(
-                f"train.freeze_epochs is {train.freeze_epochs} and backbone_lr {train.backbone_lr} without a saved run; "
-                "expected 0 and 1: new weights must learn. Say --from RUN."
+                f"train.freeze_epochs is {train.freeze_epochs} and backbone_lr {train.backbone_lr} without a saved "
+                "run; expected 0 and 1: new weights must learn. Say --from RUN."
             )
         # a config for fine-tuning, used without a saved run: nothing is there to be spared
         config = dataclasses.replace(config, train=dataclasses.replace(train, freeze_epochs=0, backbone_lr=1.0))

@@ -1,4 +1,4 @@
-"""Starting from a saved run: its network, its preparation of images and its weights, with a new last layer if needed."""
+"""Starting from a saved run: its network, its preparation of images and its weights, with a new last layer."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def take_over(config: FitConfig) -> FitConfig:
     record = load_network(folder)[1]
     if record["input"] != "pixels":
         raise InputError(
-            f"--from '{folder}': its network sees '{record['input']}', which is computed from images; expected a run on "
-            "pixels. Start from another run."
+            f"--from '{folder}': its network sees '{record['input']}', which is computed from images; expected a run "
+            "on pixels. Start from another run."
         )
     if config.data.name != "images":
         raise InputError(

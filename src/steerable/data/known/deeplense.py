@@ -61,7 +61,7 @@ def deeplense(
     """
     if target not in (None, MASS.name):
         raise InputError(
-            f"deeplense: data.target is '{target}'; expected {MASS.name} or null for the classes. The mass itself, near "
+            f"deeplense: data.target is '{target}'; expected {MASS.name} or null for the classes. The mass, near "
             "1e-23 eV, vanishes in single precision: its logarithm is learned."
         )
     folder = data_root(root)

@@ -11,12 +11,13 @@ from steerable.data import ImageData, Splits
 from steerable.data.errors import InputError
 from steerable.data.folder import read_npz_images
 from steerable.run.build import try_model
+from steerable.run.calibrate import expected_error
 from steerable.run.config import FitConfig
 from steerable.run.floors import Floors
 from steerable.run.heads import find_head
 from steerable.run.outputs import write_json, write_text
 from steerable.run.readers import load_data
-from steerable.run.scores import class_scores, value_scores, vector_scores
+from steerable.run.scores import class_scores, predict, value_scores, vector_scores
 from steerable.run.store import find_runs, load, meaning, recipe
 from steerable.run.tables import (
     FLOORS,
@@ -107,6 +108,8 @@ def evaluate(
     try_model(model, test, config.model.exact_sizes)
     if test.target is None:
         own = class_scores(model, test)
+        if record.get("calibration"):
+            own["ece"] = expected_error(predict(model, test.x).double().softmax(1), test.y)
     elif test.target.columns:
         own = vector_scores(model, test, find_head(test.target.head).report if test.target.head else None)
     else:

@@ -73,8 +73,9 @@ def reliability_picture(logits: Tensor, y: Tensor, temperature: float | None) ->
         probability = z.double().softmax(1)
         rows = reliability(probability, y, 10)
         x, right = [r["confidence"] for r in rows], [r["accuracy"] for r in rows]
-        # the standard error of a share
-        bar = [(r["accuracy"] * (1 - r["accuracy"]) / r["images"]) ** 0.5 for r in rows]
+        # the standard error of a share, with one image right and one wrong added: three of three prove little
+        share = [(r["accuracy"] * r["images"] + 1) / (r["images"] + 2) for r in rows]
+        bar = [(s * (1 - s) / (r["images"] + 2)) ** 0.5 for s, r in zip(share, rows, strict=True)]
         top.errorbar(x, right, bar, color=colour, marker=mark, markersize=5, linewidth=1.4, capsize=2, label=label)
         places = [r["from"] + 0.01 + (i + 0.5) * width for r in rows]
         bottom.bar(places, [r["images"] for r in rows], width, color=colour)
@@ -101,7 +102,7 @@ def learning_picture(folder: Path, best: int) -> bytes | None:
         return None
     figure = _figure(4.6, 3.2)
     axes = figure.subplots()
-    for (name, held), colour, label in zip(lines.items(), (GREY, BLUE), ("training", "validation"), strict=True):
+    for held, colour, label in zip(lines.values(), (GREY, BLUE), ("training", "validation"), strict=True):
         axes.plot(list(held), list(held.values()), color=colour, marker=".", label=label)
     axes.axvline(best, color=RED, linewidth=1, linestyle="--", label=f"kept: epoch {best}")
     axes.set_xlabel("epoch")

@@ -36,7 +36,7 @@ figure { margin: .6rem 0 } figure img { max-width: 100%; height: auto } figcapti
 
 
 def write_page(folder: Path, model: nn.Module, data: Splits, record: dict[str, Any]) -> None:
-    """Write ``report.html`` into the folder of a run on classes, on its validation part: the test part is not looked at.
+    """Write ``report.html`` into the folder of a run on classes, on its validation part, not on test.
 
     Args:
         folder: of the run.
@@ -86,8 +86,7 @@ def page_text(folder: Path, logits: Tensor, val: ImageData, record: dict[str, An
     model = record["config"]["model"]
     name = f"{model['name']} {model['group'] or ''}".strip()
     parts = [
-        f"<h1>{html.escape(name)} on {html.escape(', '.join(classes) if len(classes) <= 8 else f'{len(classes)} classes')}"
-        "</h1>",
+        f"<h1>{html.escape(name)} on {html.escape(_some(classes))}</h1>",
         f"<p>{html.escape(_story(record))}</p>",
         *(f'<p class="note">{html.escape(text)}</p>' for text in _notes(val, record)),
         "<h2>Figures on the validation part</h2>",
@@ -105,8 +104,9 @@ def page_text(folder: Path, logits: Tensor, val: ImageData, record: dict[str, An
         '<div class="pair">',
         _picture(
             reliability_picture(raw, val.y, temperature), "Reliability diagram",
-            "On the dotted line an answer given with 80 % is right in 80 of 100 cases; below it the network is too sure. "
-            "Bars: one standard error. The temperature was fitted to these images; the table above judges it fairly.",
+            "On the dotted line an answer given with 80 % is right in 80 of 100 cases; below it the network is too "
+            "sure. Bars: one standard error. The temperature was fitted to these images; the table above judges it "
+            "fairly.",
         ),
     ]  # fmt: skip
     learning = learning_picture(folder, int(validation["best_epoch"]))
@@ -125,9 +125,15 @@ def _story(record: dict[str, Any]) -> str:
     train, validation, start = record["config"]["train"], record["validation"], record.get("start")
     text = f"{record['parameters']:,} parameters, seed {record['seed']}, "
     if start:
-        layer = "its last layer kept" if start["head"] == "kept" else f"a new last layer (it knew {_some(start['classes'])})"
+        layer = (
+            "its last layer kept"
+            if start["head"] == "kept"
+            else f"a new last layer (it knew {_some(start['classes'])})"
+        )
         text += f"started from {Path(start['run']).name} with {layer}; "
-    text += f"trained for {validation['epochs']} of at most {train['epochs']} epochs, epoch {validation['best_epoch']} kept"
+    text += (
+        f"trained for {validation['epochs']} of at most {train['epochs']} epochs, epoch {validation['best_epoch']} kept"
+    )
     text += f" by {train['select']}. " if train["select"] != "auto" else ". "
     if train["augment"] != "none":
         text += f"Augmentation: {train['augment']}. "
@@ -141,8 +147,8 @@ def _some(names: list[str]) -> str:
 def _notes(val: ImageData, record: dict[str, Any]) -> list[str]:
     notes = []
     if len(val) < 100:
-        notes.append(f"Only {len(val)} validation images: a figure of 0.9 may as well be {0.9 - (0.09 / len(val)) ** 0.5:.2f}"
-                     f" or {min(1.0, 0.9 + (0.09 / len(val)) ** 0.5):.2f}.")  # fmt: skip
+        error = (0.09 / len(val)) ** 0.5
+        notes.append(f"Only {len(val)} validation images: an accuracy of 0.9 has a standard error of {error:.2f}.")
     validation = record["validation"]
     floor = max(validation["floors"][k]["accuracy"] for k in ("constant", "linear"))
     if validation["val_accuracy"] <= floor:
@@ -165,10 +171,11 @@ def _figures(validation: dict[str, Any], calibration: dict[str, Any] | None) -> 
     cells = ["-" if v is None else number(v) for v in after]
     return text + (
         "<h3>Calibration</h3><table><tr><th></th><th>expected calibration error</th><th>cross-entropy</th></tr>"
-        f"<tr><td>as trained</td><td>{number(calibration['ece_before'])}</td><td>{number(calibration['loss_before'])}</td>"
-        f"</tr><tr><td>with a temperature</td><td>{cells[0]}</td><td>{cells[1]}</td></tr></table>"
-        f"<p><small>Temperature {calibration['temperature']:.3f}. The second row is cross-fitted: each fifth of the images "
-        "is judged by the temperature of the other four.</small></p>"
+        f"<tr><td>as trained</td><td>{number(calibration['ece_before'])}</td>"
+        f"<td>{number(calibration['loss_before'])}</td></tr>"
+        f"<tr><td>with a temperature</td><td>{cells[0]}</td><td>{cells[1]}</td></tr></table>"
+        f"<p><small>Temperature {calibration['temperature']:.3f}. The second row is cross-fitted: each fifth of the "
+        "images is judged by the temperature of the other four.</small></p>"
     )
 
 
