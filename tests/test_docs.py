@@ -22,6 +22,7 @@ PAGES = {
     "floor": "steerable.tasks.floor",
     "lensing_macro": "steerable.tasks.lensing.macro",
     "data": "steerable.data",
+    "known": "steerable.data.known",
     "shards": "steerable.data.shards",
 }
 

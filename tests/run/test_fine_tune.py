@@ -332,6 +332,18 @@ def test_always_right_is_not_infinitely_sure():
     assert calibrate(z[:6], torch.arange(6) % 3)["ece_after"] is None
 
 
+def test_a_temperature_that_harms_is_not_used():
+    z = torch.randn(12, 3, generator=torch.Generator().manual_seed(4)).double()
+    harmful = next(
+        found
+        for seed in range(50)
+        for found in [calibrate(z, torch.randint(3, (12,), generator=torch.Generator().manual_seed(seed)))]
+        if found["loss_after"] > found["loss_before"]
+    )
+    assert harmful["temperature"] == 1
+    assert harmful["fitted"] != 1
+
+
 def test_reliability_by_hand():
     p = torch.tensor([[0.95, 0.05], [0.85, 0.15], [0.45, 0.55], [1.0, 0.0]])
     rows = reliability(p, torch.tensor([0, 1, 1, 0]), 10)

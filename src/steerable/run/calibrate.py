@@ -62,6 +62,9 @@ def expected_error(probability: Tensor, y: Tensor, bins: int = BINS) -> float:
 def calibrate(logits: Tensor, y: Tensor) -> dict[str, Any]:
     """Return the temperature of a validation part, and what it does to the calibration there.
 
+    A temperature that raises the cross-fitted cross-entropy is not used: ``temperature`` is 1 then, ``fitted`` what it
+    would have been. That happens where images are few.
+
     ``after`` is cross-fitted: each fifth of the images is judged by the temperature of the other four, since a fit
     looks better on its own images. With fewer than 10 images it is None.
 
@@ -76,8 +79,10 @@ def calibrate(logits: Tensor, y: Tensor) -> dict[str, Any]:
     for k in range(FOLDS if len(y) >= 2 * FOLDS else 0):
         own[fold == k] = z[fold == k] / fit_temperature(z[fold != k], y[fold != k])
     scaled = own if len(y) >= 2 * FOLDS else None
+    helps = scaled is None or F.cross_entropy(scaled, y) <= F.cross_entropy(z, y)
     return {
-        "temperature": temperature,
+        "temperature": temperature if helps else 1.0,
+        "fitted": temperature,
         "images": len(y),
         "ece_before": expected_error(z.softmax(1), y),
         "ece_after": None if scaled is None else expected_error(scaled.softmax(1), y),

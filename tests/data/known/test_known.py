@@ -235,6 +235,46 @@ def test_few_images_of_each_class_are_those_that_a_limit_takes(tmp_path):
     assert torch.equal(few.test.x, whole.test.x)
 
 
+def test_only_chunks_of_what_is_asked_for_are_read(monkeypatch):
+    from steerable.data.known import assemble as module
+    from steerable.data.recipe import Recipe
+
+    monkeypatch.setattr(module, "CHUNK", 16)
+    monkeypatch.setattr(module, "SAMPLE", (4, 6, 2))
+    x, y = files.colours(300, side=8)
+    asked = []
+
+    def read(index):
+        asked.append(index)
+        return x[index]
+
+    raw = module.Raw(torch.from_numpy(y.astype(np.int64)), read, "set")
+    train, val = module.cut_validation(raw, 0.2, 0, [str(k) for k in range(300)])
+    wish = module.Wish(scale="dataset", size=9, per_class=3)
+    classes = tuple(str(k) for k in range(10))
+    found = module.assemble((train, val, val), classes, wish, Recipe(), {})
+    assert max(map(len, asked)) <= 16
+    wanted = set(val.index.tolist()) | set(train.few(3, classes).index.tolist())
+    assert set(np.concatenate(asked).tolist()) == wanted
+    assert len(wanted) == 90
+    assert found.train.counts() == [3] * 10
+    # a few raw images stay, and the recipe makes of them what was made of all
+    assert [len(p) for p in (found.raw.train, found.raw.val, found.raw.test)] == [4, 6, 2]
+    assert torch.allclose(found.recipe(found.raw.train.x)[0], found.train.x[0], atol=1e-6)
+
+
+def test_raw_images_have_the_colour_that_the_network_takes(tmp_path):
+    from steerable.run.config import DataConfig
+    from steerable.run.readers import load_data
+
+    files.write_cifar10(tmp_path)
+    config = DataConfig("cifar10", str(tmp_path), options={"verify": False, "colour": "grey"})
+    found = load_data(config, raw=True)
+    assert found.raw.val.x.shape[1:] == (1, 32, 32)
+    assert found.reading == {"colour": "grey"}
+    assert load_data(config).raw is None
+
+
 DATA = Path(__import__("os").environ.get("STEERABLE_DATA", "/nowhere"))
 
 

@@ -178,6 +178,23 @@ def test_an_array_of_pointers_cannot_be_forged():
     assert "objects" in refused(read_pickle, forged, "file")
 
 
+def test_a_small_file_cannot_become_a_large_one(monkeypatch):
+    from steerable.data.known import unpickle
+
+    monkeypatch.setattr(unpickle, "MOST", 10_000)
+    bomb = [0]
+    for _ in range(18):
+        bomb = [bomb] * 10
+    assert "more than 10000 values" in refused(read_pickle, pickle.dumps(bomb), "file")
+    deep = [0]
+    for _ in range(30):
+        deep = [deep]
+    assert "deep" in refused(read_pickle, pickle.dumps(deep), "file")
+    loop = []
+    loop.append(loop)
+    assert "deep" in refused(read_pickle, pickle.dumps(loop), "file")
+
+
 @pytest.mark.parametrize("protocol", [2, 3, 4])
 def test_honest_pickles(protocol):
     rng = np.random.default_rng(0)

@@ -16,6 +16,7 @@ import numpy as np
 
 from steerable.data.errors import InputError
 
+DEEPEST, MOST = 20, 20_000_000
 KINDS = "biufSUO"  # of arrays and numbers: bool, int, unsigned, float, bytes, text, objects
 
 
@@ -35,7 +36,7 @@ class _Dtype:
     def real(self) -> np.dtype:
         """Return the dtype."""
         if not isinstance(self.text, str) or len(self.text) > 16:
-            raise pickle.UnpicklingError("a structured array")
+            raise pickle.UnpicklingError(f"a structured array {str(self.text)[:40]!r}")
         dtype = np.dtype(self.text).newbyteorder(self.order if self.order != "|" else "=")  # pyright: ignore
         if dtype.kind not in KINDS:
             raise pickle.UnpicklingError(f"an array of {dtype}")
@@ -51,20 +52,20 @@ class _Array:
     def __setstate__(self, state: Any) -> None:
         self.state = tuple(state)
 
-    def real(self) -> np.ndarray:
-        """Return the array."""
+    def real(self, depth: int, left: list[int]) -> np.ndarray:
+        """Return the array; the numbers are those of :func:`plain`."""
         if len(self.state) != 5 or not isinstance(self.state[2], _Dtype):
-            raise pickle.UnpicklingError("an array without content")
+            raise pickle.UnpicklingError(f"an array with a state of {len(self.state)} entries")
         _, shape, dtype, fortran, content = self.state
         kind = dtype.real()
         shape = tuple(int(n) for n in shape)
         order = "F" if fortran else "C"
         if kind.kind == "O":
             if not isinstance(content, list) or len(content) != int(np.prod(shape)):
-                raise pickle.UnpicklingError("an array of objects without them")
+                raise pickle.UnpicklingError(f"an array {shape} of objects that are not there")
             whole = np.empty(len(content), dtype=object)
             for i, item in enumerate(content):
-                whole[i] = plain(item)
+                whole[i] = plain(item, depth + 1, left)
             return whole.reshape(shape, order=order)
         if isinstance(content, str):  # bytes of Python 2 in a newer pickle
             content = content.encode("latin1")
@@ -82,7 +83,7 @@ class _Scalar:
     def real(self) -> Any:
         """Return the number."""
         if not isinstance(self.dtype, _Dtype):
-            raise pickle.UnpicklingError("a number without a type")
+            raise pickle.UnpicklingError(f"a number of the type {str(self.dtype)[:40]!r}")
         kind = self.dtype.real()
         content = self.content.encode("latin1") if isinstance(self.content, str) else self.content
         if kind.kind == "O" or not isinstance(content, bytes) or len(content) != kind.itemsize:
@@ -142,20 +143,29 @@ class _Reader(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it refers to {str(pid)[:40]!r} outside the file")
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def plain(value: Any, depth: int = 0, left: list[int] | None = None) -> Any:
     """Return `value` with arrays and numbers in place of their stand-ins.
 
+    Args:
+        value: what the reader returned.
+        depth: how deep it lies.
+        left: how many values may still come: a small file can name one list a billion times.
+
     Raises:
-        UnpicklingError: anything that is not data, or nested too deep.
+        UnpicklingError: anything that is not data, nested too deep, or too much.
     """
-    if depth > 20:
-        raise pickle.UnpicklingError("data nested too deep")
-    if isinstance(value, (_Array, _Scalar)):
+    left = [MOST] if left is None else left
+    left[0] -= 1
+    if depth > DEEPEST or left[0] < 0:
+        raise pickle.UnpicklingError(f"data nested {depth} deep, or more than {MOST} values")
+    if isinstance(value, _Array):
+        return value.real(depth, left)
+    if isinstance(value, _Scalar):
         return value.real()
     if isinstance(value, dict):
-        return {plain(k, depth + 1): plain(v, depth + 1) for k, v in value.items()}
+        return {plain(k, depth + 1, left): plain(v, depth + 1, left) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(plain(v, depth + 1) for v in value)
+        return type(value)(plain(v, depth + 1, left) for v in value)
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         return value
     raise pickle.UnpicklingError(f"it holds a {type(value).__name__}")

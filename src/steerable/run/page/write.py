@@ -174,9 +174,16 @@ def _figures(validation: dict[str, Any], calibration: dict[str, Any] | None) -> 
         f"<tr><td>as trained</td><td>{number(calibration['ece_before'])}</td>"
         f"<td>{number(calibration['loss_before'])}</td></tr>"
         f"<tr><td>with a temperature</td><td>{cells[0]}</td><td>{cells[1]}</td></tr></table>"
-        f"<p><small>Temperature {calibration['temperature']:.3f}. The second row is cross-fitted: each fifth of the "
-        "images is judged by the temperature of the other four.</small></p>"
+        f"<p><small>{_temperature(calibration)} The second row is cross-fitted: each fifth of the images is judged by "
+        "the temperature of the other four.</small></p>"
     )
+
+
+def _temperature(calibration: dict[str, Any]) -> str:
+    used, fitted = calibration["temperature"], calibration["fitted"]
+    if used == fitted:
+        return f"Temperature {used:.3f}."
+    return f"A temperature of {fitted:.3f} was fitted and not used (it stays 1), since it raises the cross-entropy."
 
 
 def _counts(classes: list[str], record: dict[str, Any]) -> str:
@@ -210,7 +217,7 @@ def _least_sure(val: ImageData, probability: Tensor, best: Tensor) -> str:
             wrong = guess != k
             name = val.ids[i] if val.ids else f"validation image {i}"
             answer = f"{html.escape(classes[guess])} {100 * float(probability[i, guess]):.0f} %"
-            true = f", {html.escape(classes[k])} {100 * float(probability[i, k]):.0f} %" if wrong else ""
+            true = f" (true: {html.escape(classes[k])} {100 * float(probability[i, k]):.0f} %)" if wrong else ""
             data = base64.b64encode(thumbnail(val.x[i])).decode("ascii")
             parts.append(
                 f'<figure{" class=wrong" if wrong else ""}><img src="data:image/png;base64,{data}" '
