@@ -21,6 +21,7 @@ PAGES = {
     "lensing": "steerable.tasks.lensing",
     "floor": "steerable.tasks.floor",
     "lensing_macro": "steerable.tasks.lensing.macro",
+    "galaxies": "steerable.tasks.galaxies",
     "data": "steerable.data",
     "known": "steerable.data.known",
     "shards": "steerable.data.shards",

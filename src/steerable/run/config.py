@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from steerable.data.errors import InputError
 
-Augment = Literal["none", "d4", "turn", "rotate", "turn_fourier", "rotate_fourier"]
+Augment = Literal["none", "d4", "turn", "rotate", "turn_fourier", "rotate_fourier", "affine", "affine_colour"]
 Select = Literal["auto", "val_accuracy", "val_auc", "val_mae", "val_rmse", "val_loss"]
 Loss = Literal["auto", "huber", "mae", "mse"]
 
@@ -35,7 +35,7 @@ class DataConfig:
     """Which images.
 
     Args:
-        name: digits, frdeep, cfhtls, lensing, folder or images.
+        name: digits, frdeep, cfhtls, lensing, folder, images, galaxies or galaxies_synthetic.
         root: where the files lie; null takes the environment variable STEERABLE_DATA.
         target: the column of values to predict (a regression); null: the classes.
         scale: none, peak, noise, sqrt or dataset; null: the reader's own.
@@ -64,9 +64,11 @@ class TrainConfig:
         weight_decay: of AdamW.
         augment: none; d4: one of the 8 turns and flips of the pixel grid; turn: any angle; rotate: any angle, and
             flips; turn_fourier, rotate_fourier: the same, but the noise of an image is not smoothed (its border must be
-            empty or noise).
-        loss: of a regression, on the standardised target: huber (auto), mae or mse; classes have cross-entropy (auto).
-        select: the validation figure by which the best epoch is kept; auto: val_accuracy, or val_mae of a regression.
+            empty or noise); affine: rotate with a shift and a zoom in one warp; affine_colour: and a change of colour.
+        loss: of a regression, on the standardised target: huber (auto), mae or mse; of vectors: mse (auto), mae or
+            huber; classes have cross-entropy (auto).
+        select: the validation figure by which the best epoch is kept; auto: val_accuracy, val_mae of a regression, or
+            val_rmse of vectors.
         device: cpu, gpu or auto.
         precision: 32-true, bf16-mixed or 64-true.
         patience: end after this many epochs without a better validation figure; 0 never.

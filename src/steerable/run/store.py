@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from steerable import __version__
 from steerable.data import Recipe, Splits, Target
 from steerable.data.errors import InputError
+from steerable.nn.constants import ConstantModule
 from steerable.nn.module import EquivariantModule
 from steerable.run.build import build_model
 from steerable.run.config import FitConfig, ModelConfig
@@ -33,7 +34,7 @@ def fingerprint(model: nn.Module) -> dict[str, float]:
     """
     found = {}
     for name, module in model.named_modules():
-        if isinstance(module, EquivariantModule):
+        if isinstance(module, ConstantModule):
             found.update({f"{name}.{k}": v for k, v in module.fingerprint().items()})
     return found
 
