@@ -23,6 +23,7 @@ PAGES = {
     "lensing_macro": "steerable.tasks.lensing.macro",
     "galaxies": "steerable.tasks.galaxies",
     "data": "steerable.data",
+    "known": "steerable.data.known",
     "shards": "steerable.data.shards",
     "answer": "steerable.run.answer",
     "hub": "steerable.run.hub",

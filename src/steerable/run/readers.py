@@ -23,6 +23,18 @@ from steerable.data import (
     rotated_digits,
 )
 from steerable.data.errors import did_you_mean
+from steerable.data.known import (
+    cifar10,
+    cifar10_subset,
+    cifar100,
+    deeplense,
+    fashion_mnist,
+    galaxy10,
+    mnist,
+    pcam,
+    rotated_mnist,
+    stl10,
+)
 from steerable.run.config import DataConfig
 from steerable.tasks.galaxies import galaxies_synthetic, galaxy_zoo
 
@@ -118,6 +130,16 @@ READERS: dict[str, Callable[..., Splits]] = {
     "images": image_folder,
     "galaxies": galaxy_zoo,
     "galaxies_synthetic": galaxies_synthetic,
+    "rotated_mnist": rotated_mnist,
+    "mnist": mnist,
+    "fashion_mnist": fashion_mnist,
+    "cifar10": cifar10,
+    "cifar100": cifar100,
+    "cifar10_subset": cifar10_subset,
+    "stl10": stl10,
+    "pcam": pcam,
+    "galaxy10": galaxy10,
+    "deeplense": deeplense,
 }
 
 
@@ -142,8 +164,11 @@ def load_data(config: DataConfig, raw: bool = False) -> Splits:
         if "target" not in inspect.signature(reader).parameters:
             raise InputError(f"data.target is '{config.target}', but '{config.name}' has classes only; expected null.")
         more["target"] = config.target
+    limits = {"per_class": config.per_class, "images": config.images}
+    for name in [k for k in limits if k in inspect.signature(reader).parameters]:
+        more[name] = limits.pop(name)  # what is not asked for is not even read
     found = reader(config.root, **more, **config.options)
-    return (found if raw else dataclasses.replace(found, raw=None)).limit(config.per_class, config.images)
+    return (found if raw else dataclasses.replace(found, raw=None)).limit(**limits)
 
 
 def check_options(section: str, name: str, function: Callable[..., Any], options: dict[str, Any]) -> None:
@@ -155,7 +180,7 @@ def check_options(section: str, name: str, function: Callable[..., Any], options
     parameters = inspect.signature(function).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
-    own = ("root", "target", "scale", "group", "in_channels", "num_classes")
+    own = ("root", "target", "scale", "per_class", "images", "group", "in_channels", "num_classes")
     known = [p for p in parameters if p not in own]
     for key in options:
         if key not in known:
