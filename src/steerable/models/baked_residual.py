@@ -59,9 +59,13 @@ class FourierResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Coefficients ``[B, C, H, W]`` to coefficients ``[B, C', H', W']``."""
         lean = not torch.is_grad_enabled() and not torch.compiler.is_compiling() and runs_eagerly(x)
-        if lean and self.expand is not None and (len(x) == 1 or _bytes(x, len(self.weight)) > CHUNK):
-            found = [self._by_chunks(image) for image in x]
-            return torch.stack(found) if len(found) > 1 else found[0][None]
+        if lean and self.expand is not None:
+            size = _bytes(x, len(self.weight))
+            if len(x) == 1 and size <= CHUNK and len(self.project.runs) == 1:
+                return self._at_once(x)
+            if len(x) == 1 or size > CHUNK:
+                found = [self._by_chunks(image) for image in x]
+                return torch.stack(found) if len(found) > 1 else found[0][None]
         y = x if self.expand is None else self.expand(x)
         y = spin(y, self.values)
         if self.expand is not None:
@@ -69,6 +73,19 @@ class FourierResidual(nn.Module):
         y = F.relu6(F.conv2d(y, self.weight, self.bias, *self.window, len(self.weight)))
         y = self.project(spin(y, self.coefficients))
         return y + x if self.skips else y
+
+    def _at_once(self, x: Tensor) -> Tensor:
+        """The same for one small image ``[1, C, H, W]``, where the number of calls is what costs."""
+        expand, project, order = cast(CoefficientMap, self.expand), self.project, self.order
+        blocks = project.runs[0][1]
+        source = x.view(blocks, x.shape[1] // blocks, -1)
+        h = expand.blocks(source)
+        y = torch.mm(self.values, h.view(order, -1)).view(1, -1, *x.shape[2:])
+        y = F.conv2d(F.hardtanh_(y, 0.0, 6.0), self.weight, self.bias, *self.window, len(self.weight))
+        z = torch.mm(self.coefficients, F.hardtanh_(y, 0.0, 6.0).view(order, -1))
+        made = project.blocks(z.view(blocks, -1, y.shape[2] * y.shape[3]))
+        made = made.add_(source) if self.skips else made
+        return made.view(1, -1, *y.shape[2:])
 
     def _by_chunks(self, x: Tensor) -> Tensor:
         """The same for one image ``[C, H, W]``, a few fields at a time: what is in between stays in the cache."""
@@ -78,8 +95,9 @@ class FourierResidual(nn.Module):
         pixels = height * width
         step = max(1, min(fields, CHUNK // (order * pixels * x.element_size())))
         source = x.reshape(-1, pixels)
-        first = x.new_empty(order * step, pixels)
-        second, result = torch.empty_like(first), None
+        # one piece of memory: an allocator that returns large pieces to the system would fetch each anew
+        first, second = x.new_empty(2, order * step, pixels)
+        result = None
         weight, bias = self.weight, self.bias
         for start in range(0, fields, step):
             part = None if step == fields else slice(start, min(start + step, fields))
@@ -95,7 +113,7 @@ class FourierResidual(nn.Module):
             if result is None:
                 result = self._start(source, made, y.shape[-2] * y.shape[-1])
                 side = y.shape[-2:]
-            z = torch.mm(self.coefficients, y.view(order, -1))
+            z = torch.mm(self.coefficients, y.view(order, -1), out=first.view(-1)[: y.numel()].view(order, -1))
             project.accumulate(z.view(order * count, -1), part, result)
         return cast(Tensor, result).view(-1, *side)  # pyright: ignore[reportPossiblyUnboundVariable]
 

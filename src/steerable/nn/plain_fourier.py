@@ -6,6 +6,8 @@ transform of a whole map is one matrix product, and the block of each irrep is o
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -137,6 +139,11 @@ class CoefficientMap(nn.Module):
             y = y if k or self.bias is None else y + self.bias
             found.append(y.reshape(batch, size * count * n_out, -1))
         return (found[0] if len(found) == 1 else torch.cat(found, 1)).view(batch, self.order * n_out, height, width)
+
+    def blocks(self, x: Tensor) -> Tensor:
+        """``[blocks, size * fields_in, pixels]`` to ``[blocks, size * fields_out, pixels]``, if there is one run."""
+        weight = cast(Tensor, self._parameters["weight_0"])
+        return torch.bmm(weight, x) if self.bias is None else torch.baddbmm(self.bias, weight, x)
 
     def multiply(self, x: Tensor, fields: slice | None, out: Tensor) -> None:
         """Some output fields of ``x [|G| * fields_in, pixels]``, written to ``out [|G| * fields, pixels]``."""
