@@ -249,6 +249,12 @@ LAYERS: dict[str, Layer] = {
         planar=True,
         mixes=True,
     ),
+    "DepthwiseConv2d": Layer(
+        lambda t: snn.DepthwiseConv2d(t, 3, padding=1), "permutation", side=4, planar=True, mixes=True
+    ),
+    "DepthwiseConv2d strided": Layer(
+        lambda t: snn.DepthwiseConv2d(t, 5, stride=2, padding=2, bias=False), "permutation", planar=True, mixes=True
+    ),
     "Conv2d wide": Layer(
         lambda t: snn.Conv2d(t, t, 5, padding=2, bandlimit=2.0, init="delta"), planar=True, mixes=True
     ),
@@ -265,6 +271,7 @@ LAYERS: dict[str, Layer] = {
     "GroupNorm": Layer(lambda t: snn.GroupNorm(2 * t, 2)),
     "InstanceNorm": Layer(lambda t: snn.InstanceNorm(t)),
     "ReLU": Layer(lambda t: snn.ReLU(t), "permutation", local=True),
+    "ReLU6": Layer(lambda t: snn.ReLU6(t), "permutation", local=True),
     "ELU": Layer(lambda t: snn.ELU(t), "permutation", local=True),
     "LeakyReLU": Layer(lambda t: snn.LeakyReLU(t), "permutation", local=True),
     "SiLU": Layer(lambda t: snn.SiLU(t), "permutation", local=True),

@@ -17,6 +17,7 @@ PAGES = {
     "kernels": "steerable.kernels",
     "nn": "steerable.nn",
     "models": "steerable.models",
+    "quant": "steerable.quant",
     "laws": "steerable.laws",
     "lensing": "steerable.tasks.lensing",
     "floor": "steerable.tasks.floor",
