@@ -79,7 +79,7 @@ def test_periodic_poses_follow_untrained(name):
     """At angles of no relation to the grid; other axes follow after training only (benchmarks/trained/pose_law.py)."""
     warp = ELEVEN[name]
     for seed in range(3):
-        p = predictor(warp, seed, size=(32, 64))
+        p = predictor(warp, seed, size=(32, 128))
         for angle in (0.7, -2.1, 3.0):
             a = torch.tensor([0.0, angle][-warp.parameters :], dtype=torch.float64)
             before, after = (p(image(warp, t, SIDE, seed=seed, **OPTIONS)).params[0, -1] for t in (0 * a, a))
