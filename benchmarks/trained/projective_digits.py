@@ -107,7 +107,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     x, y = digits(0, args.images, "train")
-    tx, ty = digits(5000, 2000, "test")
+    tx, ty = digits(2500, 2500, "test")
     x, tx = moved(x, 1), moved(tx, 2)
     for net in args.nets:
         name, options = NETS[net]
