@@ -5,7 +5,8 @@ minutes a network and seed on one core.
 
 Digits of MNIST on 64 x 64 pixels, each moved once by shear times hyperbolic rotation times the two perspectives times
 rotation and scale: shear up to 1, aspect 1/1.5 to 1.5, the perspectives add to at most 0.6, any angle, scale 0.75 to
-1.5. Every network is trained alike: Adam, one cycle of the learning rate, no augmentation; the test digits are others.
+1.5. Every network is trained alike: Adam, one cycle of the learning rate, no augmentation; the test
+digits are others, and nothing was chosen on them.
 """
 
 from __future__ import annotations
@@ -100,13 +101,13 @@ def main() -> None:
     """Print a line for every network and seed, then means."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--images", type=int, default=2000)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--nets", nargs="+", default=list(NETS), choices=list(NETS))
     args = parser.parse_args()
     torch.set_num_threads(1)
     x, y = digits(0, args.images, "train")
-    tx, ty = digits(0, 2000, "test")
+    tx, ty = digits(2500, 2500, "test")
     x, tx = moved(x, 1), moved(tx, 2)
     for net in args.nets:
         name, options = NETS[net]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -12,19 +14,20 @@ from steerable.models.direct_pose import DirectPose
 from steerable.models.warped_cnn import WIDTHS, RingHead, WarpedFeatures
 from steerable.nn.transformer_sequence import Normalised
 
-#: the groups by name, and rows and columns of the image that their predictors see
+#: the groups by name, and rows and columns of the image that their predictors see. A parameter is a centroid times half
+#: a range, so the widest ranges are half the published ones: noise of the centroid stays a small map
 TRANSFORMERS: dict[str, tuple[Callable[[], Warp], tuple[int, int]]] = {
     "translation": (Warp.translation, (32, 32)),
-    "rotation": (Warp.rotation, (16, 64)),
+    "rotation": (Warp.rotation, (16, 128)),
     "scale": (Warp.scale, (32, 32)),
     "rotation_scale": (Warp.rotation_scale, (32, 64)),
-    "shear_x": (Warp.shear_x, (32, 32)),
-    "shear_y": (Warp.shear_y, (32, 32)),
+    "shear_x": (partial(Warp.shear_x, 2.5), (32, 32)),
+    "shear_y": (partial(Warp.shear_y, 2.5), (32, 32)),
     "scale_x": (Warp.scale_x, (32, 32)),
     "scale_y": (Warp.scale_y, (32, 32)),
-    "hyperbolic_rotation": (Warp.hyperbolic_rotation, (32, 32)),
-    "perspective_x": (Warp.perspective_x, (32, 32)),
-    "perspective_y": (Warp.perspective_y, (32, 32)),
+    "hyperbolic_rotation": (partial(Warp.hyperbolic_rotation, math.log(3.0)), (32, 32)),
+    "perspective_x": (partial(Warp.perspective_x, 1.0, 4.0), (32, 32)),
+    "perspective_y": (partial(Warp.perspective_y, 1.0, 4.0), (32, 32)),
 }
 
 #: the published order for the projective group

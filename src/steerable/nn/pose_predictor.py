@@ -43,7 +43,7 @@ class PosePredictor(nn.Module):
         channels: of the convolutions.
         size: rows and columns of the image in canonical coordinates.
         margin: cells of the heat map left out at each end of an axis that is not periodic.
-        sharpness: at the start.
+        sharpness: at the start; a flat map begins near the middle of the range, which is the identity.
         image_side: pixels along the images it is meant for; others work too.
 
     Raises:
@@ -57,7 +57,7 @@ class PosePredictor(nn.Module):
         channels: int = 32,
         size: Sequence[int] = (32, 32),
         margin: int = 2,
-        sharpness: float = 2.0,
+        sharpness: float = 1.0,
         image_side: int = 64,
     ) -> None:
         super().__init__()
