@@ -33,7 +33,7 @@ $(VENV)/.with-%: pyproject.toml constraints.txt | $(BIN)/python
 comma := ,
 
 DEMO := $(VENV)/.with-train+lensing
-TEST := $(VENV)/.with-train+lensing+export+hub+dev
+TEST := $(VENV)/.with-train+lensing+images+export+hub+dev
 DOCS := $(VENV)/.with-train+lensing+export+hub+docs
 
 demo: $(DEMO) ## simulate lenses, train three networks, write a report: about 3 minutes

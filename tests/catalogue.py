@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 import steerable.nn as snn
-from steerable.fields import FieldType
+from steerable.fields import FieldType, complex_stream, streams
 from steerable.groups import O2, SO2, C, D, FiniteGroup, Group, Representation, product
+from steerable.kernels import ComplexLinear, GaussianRings
 
 #: irreps of continuous groups are tested up to this frequency
 FREQUENCY = 3
@@ -132,6 +133,7 @@ TYPES: dict[str, FieldType] = {
     "D4 irreps": _type("D4", "1x1 + 2x2o + 1x0o"),
     "D4 induced": _type("D4", "1 induced(C4, 1) + 1 quotient(D1)"),
     "SO2 irreps": _type("SO2", "2x0 + 2x1 + 1x2"),
+    "SO2 streams": 2 * complex_stream(SO2(), 0).direct_sum(complex_stream(SO2(), 1)) + complex_stream(SO2(), -2),
     "SO2 spectral": _type("SO2", "2 regular(1) + 1x1"),
     "O2 irreps": _type("O2", "1x0e + 1x0o + 2x1 + 1x2"),
     "O2 induced": _type("O2", "1 induced(SO2, 1) + 1x1"),
@@ -152,7 +154,7 @@ class Layer:
 
     Attributes:
         build: the layer on a type.
-        needs: which types are legal: ``any permutation regular functions signed``.
+        needs: which types are legal: ``any permutation regular functions signed complex``.
         side: side of the images at which it is exact; 0 for layers that may take vectors ``[B, C]`` only.
         planar: whether it needs images, and so a planar group if it also mixes positions and channels.
         local: whether it acts at each point alone, so that it commutes with gauges.
@@ -183,6 +185,8 @@ class Layer:
             )
         if self.needs == "signed":
             return all(b.rep.is_permutation or b.rep.size == 1 for b in t.blocks)
+        if self.needs == "complex":
+            return isinstance(t.group, C | SO2) and all(_is_complex(b.rep) for b in t.blocks)
         if self.needs == "functions":
             return all(b.rep.is_permutation or _is_function(b.rep) for b in t.blocks)
         return True
@@ -197,6 +201,14 @@ def _is_function(rep: Representation) -> bool:
     """Whether the coefficients of a representation are those of a function on the group."""
     infos = {i: rep.group.irrep_info(i) for i in rep.irreps}
     return all(rep.irreps.count(i) * info.type <= info.dim for i, info in infos.items())
+
+
+def _is_complex(rep: Representation) -> bool:
+    """Whether a field consists of complex numbers, or is one real number."""
+    try:
+        return len(streams(rep)) > 0
+    except ValueError:
+        return False
 
 
 def _bottleneck(t: FieldType) -> FieldType:
@@ -228,6 +240,21 @@ LAYERS: dict[str, Layer] = {
     ),
     "Conv2d 1x1": Layer(lambda t: snn.Conv2d(t, _bottleneck(t), 1), planar=True, local=True, mixes=True),
     "Conv2d depthwise": Layer(lambda t: snn.Conv2d(3 * t, 3 * t, 3, padding=1, groups=3), planar=True, mixes=True),
+    "Conv2d complex": Layer(
+        _conv(padding=1, filters=ComplexLinear(GaussianRings.for_size(3))), "complex", planar=True, mixes=True
+    ),
+    "Conv2d complex shared": Layer(
+        lambda t: snn.Conv2d(t, t, 3, padding=1, filters=ComplexLinear(GaussianRings.for_size(3), share=True)),
+        "complex",
+        planar=True,
+        mixes=True,
+    ),
+    "DepthwiseConv2d": Layer(
+        lambda t: snn.DepthwiseConv2d(t, 3, padding=1), "permutation", side=4, planar=True, mixes=True
+    ),
+    "DepthwiseConv2d strided": Layer(
+        lambda t: snn.DepthwiseConv2d(t, 5, stride=2, padding=2, bias=False), "permutation", planar=True, mixes=True
+    ),
     "Conv2d wide": Layer(
         lambda t: snn.Conv2d(t, t, 5, padding=2, bandlimit=2.0, init="delta"), planar=True, mixes=True
     ),
@@ -238,10 +265,13 @@ LAYERS: dict[str, Layer] = {
     "Linear same": Layer(lambda t: snn.Linear(t, t, bias=False, init="delta"), local=True),
     "BatchNorm": Layer(lambda t: snn.BatchNorm(t)),
     "BatchNorm plain": Layer(lambda t: snn.BatchNorm(t, affine=False, momentum=None)),
+    "MagnitudeNorm": Layer(lambda t: snn.MagnitudeNorm(t)),
+    "MagnitudeNorm pairs": Layer(lambda t: snn.MagnitudeNorm(t, relu=False, pairs=True), "complex"),
     "LayerNorm": Layer(lambda t: snn.LayerNorm(t), local=True),
     "GroupNorm": Layer(lambda t: snn.GroupNorm(2 * t, 2)),
     "InstanceNorm": Layer(lambda t: snn.InstanceNorm(t)),
     "ReLU": Layer(lambda t: snn.ReLU(t), "permutation", local=True),
+    "ReLU6": Layer(lambda t: snn.ReLU6(t), "permutation", local=True),
     "ELU": Layer(lambda t: snn.ELU(t), "permutation", local=True),
     "LeakyReLU": Layer(lambda t: snn.LeakyReLU(t), "permutation", local=True),
     "SiLU": Layer(lambda t: snn.SiLU(t), "permutation", local=True),
@@ -253,6 +283,7 @@ LAYERS: dict[str, Layer] = {
     "CReLU": Layer(lambda t: snn.CReLU(t), "signed", local=True),
     "NormAct relu": Layer(lambda t: snn.NormAct(t), local=True),
     "NormAct sigmoid": Layer(lambda t: snn.NormAct(t, "sigmoid"), local=True),
+    "NormAct pairs": Layer(lambda t: snn.NormAct(t, pairs=True), "complex", local=True),
     "NormAct squash": Layer(lambda t: snn.NormAct(t, "squash", bias=False), local=True),
     "Gate": Layer(lambda t: snn.Gate(t), local=True),
     "FourierAct": Layer(lambda t: snn.FourierAct(t, "elu"), "functions", local=True, sampled=True),
@@ -271,7 +302,10 @@ LAYERS: dict[str, Layer] = {
     "GlobalMaxPool2d": Layer(lambda t: snn.GlobalMaxPool2d(t), "permutation", planar=True),
     "GroupPool": Layer(lambda t: snn.GroupPool(t), "permutation", local=True),
     "GroupPool mean": Layer(lambda t: snn.GroupPool(t, "mean"), "permutation", local=True),
+    "Maxout": Layer(lambda t: snn.Maxout(t), "permutation", local=True),
+    "Maxout 3": Layer(lambda t: snn.Maxout(t, 3), "permutation", local=True),
     "NormPool": Layer(lambda t: snn.NormPool(t), local=True),
+    "NormPool pairs": Layer(lambda t: snn.NormPool(t, pairs=True), "complex", local=True),
     "ToFourier": Layer(lambda t: snn.ToFourier(t), local=True),
     "FromFourier": Layer(lambda t: snn.FromFourier(t), local=True),
     "Restrict": Layer(lambda t: snn.Restrict(t, _subgroup(t.group)), local=True),
@@ -279,6 +313,8 @@ LAYERS: dict[str, Layer] = {
     "FieldDropout": Layer(lambda t: snn.FieldDropout(t, 0.4)),
     "DiscMask": Layer(lambda t: snn.DiscMask(t), planar=True),
     "Pad2d": Layer(lambda t: snn.Pad2d(t, 2, "reflect"), planar=True),
+    "FitSide2d": Layer(lambda t: snn.FitSide2d(t, 4), side=4, planar=True),
+    "FitSide2d pad": Layer(lambda t: snn.FitSide2d(t, 4, mode="pad"), side=3, planar=True),
     "Upsample2d": Layer(lambda t: snn.Upsample2d(t, 2), side=4, planar=True),
     "Upsample2d nearest": Layer(lambda t: snn.Upsample2d(t, 3, mode="nearest"), side=4, planar=True),
     "Residual": Layer(lambda t: snn.Residual(snn.Linear(t, t)), local=True),

@@ -24,6 +24,7 @@ NUMBERS = {
     "divide": {"by": 2.0},
     "asinh": {"by": 2.0},
     "noise": {"border": 0.2, "by": 1.0},
+    "standardise": {"mean": 0.3, "std": 2.0},
 }
 
 
@@ -31,6 +32,8 @@ NUMBERS = {
 def test_each_step_treats_images_alone_and_commutes_with_turns(name):
     recipe = Recipe.of((name, NUMBERS.get(name, {})))
     x = images() if name != "centre" else images(side=13)
+    if name in ("grey", "rgb"):
+        x = images().repeat(1, 3, 1, 1)[:, : 3 if name == "grey" else 1]
     whole = recipe(x)
     assert torch.equal(torch.cat([recipe(part) for part in x.split(1)]), whole)
     assert torch.allclose(recipe(torch.rot90(x, 1, (-2, -1))), torch.rot90(whole, 1, (-2, -1)), atol=1e-5)

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from steerable.run.augment import augment, turn, turn_d4, turn_fourier
+from steerable.run.augment import augment, principal_colour, turn, turn_d4, turn_fourier, warp
 from steerable.run.scenes import random_scenes
 
 
@@ -71,7 +71,7 @@ def test_fourier_turns_leave_noise_white_and_bilinear_ones_do_not():
     assert neighbours(bilinear) > 0.1
 
 
-@pytest.mark.parametrize("how", ["d4", "turn", "rotate", "turn_fourier", "rotate_fourier"])
+@pytest.mark.parametrize("how", ["d4", "turn", "rotate", "turn_fourier", "rotate_fourier", "affine", "affine_colour"])
 def test_draws_depend_on_the_generator_alone(how):
     x = torch.randn(16, 1, 7, 7)
     a, b, c = (augment(x, how, torch.Generator().manual_seed(s)) for s in (0, 0, 1))
@@ -89,7 +89,7 @@ def test_d4_draws_all_elements():
 def test_none_and_unknown():
     x = torch.randn(2, 1, 3, 3)
     assert augment(x, "none", torch.Generator()) is x
-    with pytest.raises(ValueError, match="expected none, d4, turn, rotate, turn_fourier"):
+    with pytest.raises(ValueError, match="expected one of none, d4, turn, rotate, turn_fourier"):
         augment(x, "mirror", torch.Generator())
 
 
@@ -114,3 +114,35 @@ def test_turn_never_flips():
         cross = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
         signs.add((how, len(cross.sign().unique())))
     assert signs == {("turn", 1), ("rotate", 2), ("turn_fourier", 1), ("rotate_fourier", 2)}
+
+
+def test_one_warp_is_shift_after_zoom_after_turn():
+    """A blob at a known place lands where flip, turn, zoom and shift, in this order, send it."""
+    side, n = 65, 40
+    rows = torch.arange(side, dtype=torch.float64) - (side - 1) / 2
+    point = torch.tensor([9.0, 4.0], dtype=torch.float64)  # right, up
+
+    def blob(p):
+        return torch.exp(-0.5 * ((rows[None, :] - p[0]) ** 2 + (-rows[:, None] - p[1]) ** 2) / 4)
+
+    u = torch.rand(n, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    angle, zoom, shift, flip = 6.28 * u[:, 0], 0.8 + 0.4 * u[:, 1], 8 * u[:, 2:] - 4, torch.arange(n) % 2 == 1
+    out = warp(blob(point).expand(n, 1, side, side), angle, flip, zoom, shift)[:, 0]
+    for i in range(n):
+        x, y = point[0], -point[1] if flip[i] else point[1]
+        c, s = angle[i].cos(), angle[i].sin()
+        expected = zoom[i] * torch.stack((c * x - s * y, s * x + c * y)) + shift[i]
+        light = out[i] / out[i].sum()
+        found = torch.stack(((light * rows[None, :]).sum(), (light * -rows[:, None]).sum()))
+        assert (found - expected).abs().max() < 0.02
+
+
+def test_the_colour_moves_along_the_first_component():
+    generator = torch.Generator().manual_seed(0)
+    direction = torch.tensor([0.6, 0.0, 0.8], dtype=torch.float64)
+    x = torch.randn(4, 1, 30, 30, generator=generator, dtype=torch.float64) * direction[:, None, None]
+    assert torch.allclose(principal_colour(x), direction * x.square().sum(1).mean(), atol=2e-2)
+    flat = torch.ones(3, 3, 9, 9)
+    assert torch.equal(principal_colour(flat), torch.zeros(3))
+    grey = augment(torch.rand(2, 1, 9, 9), "affine_colour", generator)
+    assert grey.shape == (2, 1, 9, 9) and grey.isfinite().all()

@@ -68,19 +68,29 @@ def load_npz(path: str | Path, keys: tuple[str, ...], optional: tuple[str, ...] 
         ) from None
 
 
-def as_images(x: np.ndarray, source: str) -> Tensor:
+def as_images(x: np.ndarray, source: str, full: bool = False) -> Tensor:
     """Turn ``[N, H, W]`` or ``[N, C, H, W]`` into float32 ``[N, C, H, W]``; integers of 8 bits come into ``[0, 1]``.
 
+    Args:
+        x: the images.
+        source: their name.
+        full: integers of 16 bits come into ``[0, 1]``, too, and others are refused.
+
     Raises:
-        InputError: another number of axes, or values that are no numbers.
+        InputError: another number of axes, values that are no numbers, or integers without a known range.
     """
     if x.ndim not in (3, 4):
         raise InputError(f"{source}: images have shape {list(x.shape)}; expected [N, H, W] or [N, C, H, W].")
     if x.dtype.kind not in "fiub":
         raise InputError(f"{source}: images are of type {x.dtype}; expected numbers. Save them as uint8 or float32.")
+    if full and x.dtype.kind in "iu" and x.dtype not in (np.uint8, np.uint16):
+        raise InputError(
+            f"{source}: pixels are {x.dtype}, of no known range; expected 8 or 16 bits without sign, or floating "
+            "numbers. Convert the file, or set data.options.depth to file."
+        )
     with np.errstate(over="ignore"):  # what single precision cannot hold becomes infinite and is refused with the NaN
         images = torch.from_numpy(np.ascontiguousarray(x).astype(np.float32))
-    images = images / 255 if x.dtype == np.uint8 else images
+    images = images / 255 if x.dtype == np.uint8 else images / 65535 if full and x.dtype == np.uint16 else images
     return images[:, None] if x.ndim == 3 else images
 
 

@@ -29,7 +29,9 @@ def extension(path: Path) -> str:
     return next((end for end in (".fits.gz", ".fits.fz") if name.endswith(end)), path.suffix.lower())
 
 
-def iterate_images(path: str | Path, hdu: int | None = None, chunk: int = 256, check: bool = True) -> Iterator[Tensor]:
+def iterate_images(
+    path: str | Path, hdu: int | None = None, chunk: int = 256, check: bool = True, full: bool = False
+) -> Iterator[Tensor]:
     """Read a file in pieces of at most `chunk` images.
 
     ========================  ==================================================================================
@@ -47,6 +49,7 @@ def iterate_images(path: str | Path, hdu: int | None = None, chunk: int = 256, c
         hdu: of a FITS file; None: the first one with an image.
         chunk: images at a time.
         check: refuse NaN; otherwise the caller asks :func:`check_image` for each image.
+        full: whole numbers of 16 bits come into ``[0, 1]``, too.
 
     Yields:
         float32 ``[n, C, H, W]``.
@@ -59,7 +62,7 @@ def iterate_images(path: str | Path, hdu: int | None = None, chunk: int = 256, c
     done = 0
     try:
         for part in read(path, hdu, chunk):
-            images = as_images(part, str(path))
+            images = as_images(part, str(path), full)
             check_shape(images, path)
             for k, image in enumerate(images if check else ()):
                 check_image(image, str(path) if len(images) == 1 and not done else f"{path}#{done + k}")
@@ -77,9 +80,27 @@ def iterate_images(path: str | Path, hdu: int | None = None, chunk: int = 256, c
         raise InputError(f"'{path}' holds 0 images; expected at least one. Leave the file out.")
 
 
-def read_image_file(path: str | Path, hdu: int | None = None) -> Tensor:
+def read_image_file(path: str | Path, hdu: int | None = None, full: bool = False) -> Tensor:
     """Read all images of a file, float32 ``[n, C, H, W]``; see :func:`iterate_images`."""
-    return torch.cat(list(iterate_images(path, hdu)))
+    return torch.cat(list(iterate_images(path, hdu, full=full)))
+
+
+def pixel_depth(path: str | Path) -> str:
+    """Return how deep the whole numbers of a file are by its header, such as ``8 bits``; empty for all else."""
+    path = Path(path)
+    try:
+        if extension(path) in PICTURES:
+            from PIL import Image
+
+            with Image.open(path) as picture:
+                return "16 bits" if picture.mode.startswith("I") else "" if picture.mode == "F" else "8 bits"
+        if extension(path) == ".npy":
+            with path.open("rb") as file:
+                dtype = _header(file)[2]
+            return f"{8 * dtype.itemsize} bits" if dtype.kind in "iu" else ""
+    except (*BROKEN, InputError):
+        pass  # reading it will say why
+    return ""
 
 
 def count_images(path: str | Path) -> int:

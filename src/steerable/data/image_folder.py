@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,13 +11,16 @@ from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.data.files import as_values
-from steerable.data.image_file import EXTENSIONS, extension, read_image_file
+from steerable.data.image_file import EXTENSIONS, extension, pixel_depth, read_image_file
 from steerable.data.images import ImageData
 from steerable.data.parts import Splits
-from steerable.data.recipe import geometry
+from steerable.data.reading import Reading
+from steerable.data.recipe import Recipe, geometry
 from steerable.data.splits import picture_keys, stratified_split, value_bins
 from steerable.data.table import read_columns
 from steerable.data.target import Target
+
+PARTS = ("train", "training", "val", "valid", "validation", "test")
 
 
 def list_images(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -37,11 +41,18 @@ def image_folder(
     unit: str = "",
     size: int | None = None,
     bins: int = 1,
+    colour: str | None = None,
+    depth: str = "file",
+    resize: str | None = None,
+    side: int | list[int] | None = None,
+    recipe: list[dict[str, Any]] | None = None,
     hdu: int | None = None,
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     split_seed: int = 0,
 ) -> Splits:
     """Read FITS, npy, npz, PNG and JPEG files.
+
+    Folders inside the folder of a class belong to that class.
 
     Args:
         root: the folder: one sub-folder for each class, or image files of any arrangement that the table names.
@@ -53,13 +64,26 @@ def image_folder(
         unit: of the target.
         size: pad or crop to this side, after binning; None leaves the images as they are.
         bins: average blocks of this many pixels.
+        colour: ``grey`` or ``rgb``: make all images so; None: all files must have the same channels.
+        depth: ``full``: whole numbers of 8 or 16 bits by their full range, into [0, 1]; ``file``: 8 bits only, and all
+            files must have the same depth.
+        resize: ``crop`` (cut or pad about the centre) or ``scale`` (interpolate) to `side`; None: all files must have
+            the same size.
+        side: height and width after that, or one number for both.
+        recipe: the steps of a saved run, in place of size, bins and scale.
         hdu: the HDU of FITS files; None: the first one with an image.
         fractions: shares of training, validation and test; stratified by class, or by quarters of the values.
         split_seed: which split.
 
     Raises:
-        InputError: no folder, no images, files that cannot be read, images that differ in size or channels.
+        InputError: no folder, no images, an empty class, a class too small for the split, files that cannot be read,
+            images that differ in size, channels or depth and were not to be brought together.
     """
+    if recipe is not None and (size is not None or bins != 1 or scale != "none"):
+        raise InputError(
+            f"images: size {size}, bins {bins} and scale '{scale}' beside the recipe of a saved run; expected none of "
+            "them, since the recipe says it all. Drop them."
+        )
     if root is None:
         raise InputError(f"images: the path is {root}; expected a folder of image files. Set data.root.")
     folder = Path(root).expanduser()
@@ -78,19 +102,33 @@ def image_folder(
         found = read_columns(where, (id, column))
         files, names = [folder / str(f) for f in found[id]], found[column]
         _check_files(files, where)
-    x = read_all(files, hdu)
+    reading = Reading.of(colour, depth, resize, side)
+    if target is None and len(set(map(str, names))) < 2:
+        raise InputError(
+            f"images: '{folder}' has the only class {sorted(set(map(str, names)))}; expected at least two classes."
+        )
+    x = read_all(files, hdu, reading)
+    ids = tuple(f.relative_to(folder).as_posix() if f.is_relative_to(folder) else str(f) for f in files)
+    keys = picture_keys(x)
     if target is None:
         classes = tuple(sorted({str(n) for n in names}))
         y = torch.tensor([classes.index(str(n)) for n in names], dtype=torch.int64)
-        if len(classes) < 2:
-            raise InputError(f"images: '{folder}' has the only class {list(classes)}; expected at least two classes.")
-        data, strata = ImageData(x, y, classes, str(folder)), y
+        for k, name in enumerate(classes):
+            different = len({keys[i] for i in (y == k).nonzero()[:, 0].tolist()})
+            if different < len(fractions):
+                raise InputError(
+                    f"images: the class '{name}' of '{folder}' has {int((y == k).sum())} image(s), {different} of them "
+                    f"different; expected at least {len(fractions)}, one for each of training, validation and test. "
+                    "Add images or remove the class."
+                )
+        data, strata = ImageData(x, y, classes, str(folder), ids), y
     else:
         y = as_values(np.asarray(names), str(table))
-        data = ImageData(x, y, Target(target, unit), str(folder))
+        data = ImageData(x, y, Target(target, unit), str(folder), ids)
         strata = value_bins(y)
-    index = stratified_split(strata, fractions, split_seed, picture_keys(x))
-    return Splits(*(data.subset(i) for i in index)).prepare(geometry(size, bins), scale)
+    index = stratified_split(strata, fractions, split_seed, keys)
+    parts = Splits(*(data.subset(i) for i in index), reading=reading.to_json())
+    return parts.prepare(geometry(size, bins) if recipe is None else Recipe.from_json(recipe), scale)
 
 
 def _by_folder(folder: Path) -> tuple[list[Path], list[str]]:
@@ -105,6 +143,16 @@ def _by_folder(folder: Path) -> tuple[list[Path], list[str]]:
         raise InputError(
             f"images: '{loose[0]}' lies in no sub-folder; expected one sub-folder for each class. Move it, or name a "
             "table in data.options.table."
+        )
+    inside = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    empty = [p for p in inside if not any(f.is_relative_to(p) for f in images)]
+    if empty:
+        raise InputError(f"images: the class folder '{empty[0]}' holds no image; expected some. Fill or remove it.")
+    parts = [p.name for p in inside if p.name.lower() in PARTS]
+    if len(parts) > 1 and any(q.is_dir() for p in inside for q in p.iterdir()):
+        raise InputError(
+            f"images: '{folder}' has the parts {parts}; expected one sub-folder for each class, which is split here. "
+            f"Set data.root to '{folder / parts[0]}', or put each class into one folder."
         )
     if others:
         raise InputError(
@@ -124,21 +172,36 @@ def _check_files(files: list[Path], table: Path) -> None:
         seen.add(file)
 
 
-def read_all(files: list[Path], hdu: int | None = None) -> Tensor:
+def read_all(files: list[Path], hdu: int | None = None, reading: Reading | None = None) -> Tensor:
     """Read one image from each file, float32 ``[N, C, H, W]``.
 
+    Args:
+        files: their paths.
+        hdu: of FITS files.
+        reading: how unlike images are brought together; None: they are not.
+
     Raises:
-        InputError: a file of several images, or images that differ in channels or size, naming two files.
+        InputError: a file of several images, or images that differ in channels, size or depth, naming two files.
     """
+    reading = reading or Reading()
     images: list[Tensor] = []
+    depths: dict[str, Path] = {}
     for file in files:
-        image = read_image_file(file, hdu)
+        if not reading.full and (depth := pixel_depth(file)):
+            other = next((d for d in depths if d != depth), None)
+            if other is not None:
+                raise InputError(
+                    f"'{file}' has pixels of {depth}, '{depths[other]}' of {other}; expected one depth in all files. "
+                    "Set data.options.depth to full, which divides whole numbers by their range."
+                )
+            depths[depth] = file
+        image = reading(read_image_file(file, hdu, reading.full), str(file))
         if len(image) != 1:
             raise InputError(f"'{file}' holds {len(image)} images; expected one image a file. Use data.name folder.")
         if images and image.shape != images[0].shape:
             raise InputError(
                 f"'{file}' has {describe(image)}, '{files[0]}' has {describe(images[0])}; expected the same channels "
-                "and size in all files. Cut or convert the images first."
+                "and size in all files. Set data.options.colour to grey or rgb, and resize and side, or convert them."
             )
         images.append(image)
     return torch.cat(images)

@@ -23,6 +23,7 @@ class ImageData:
             where the target is a vector.
         meaning: of `y`: the name of each class, in the order of the labels; or the :class:`Target` of the values.
         source: what the images are called in an error message (a path or the name of a data set).
+        ids: the name of each image, N of them, or none at all.
 
     Raises:
         InputError: a shape, dtype, value or label that cannot be used. Readers are the only place where values are
@@ -33,6 +34,7 @@ class ImageData:
     y: Tensor
     meaning: tuple[str, ...] | Target
     source: str = "images"
+    ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_images(self.x, self.source)
@@ -40,6 +42,8 @@ class ImageData:
             check_values(self.y, len(self.x), self.meaning, self.source)
         else:
             check_labels(self.y, len(self.x), self.meaning, self.source)
+        if self.ids and len(self.ids) != len(self.x):
+            raise InputError(f"{self.source}: {len(self.ids)} names of {len(self.x)} images; expected one for each.")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -80,7 +84,8 @@ class ImageData:
     def subset(self, index: Tensor | Sequence[int]) -> ImageData:
         """Return the images at `index`, int64 ``[M]``, in that order."""
         index = torch.as_tensor(index, dtype=torch.int64)
-        return replace(self, x=self.x[index], y=self.y[index])
+        ids = tuple(self.ids[i] for i in index.tolist()) if self.ids else ()
+        return replace(self, x=self.x[index], y=self.y[index], ids=ids)
 
     def limit(self, per_class: int) -> ImageData:
         """Return the first `per_class` images of each class, in the order in which they stand.

@@ -71,6 +71,37 @@ def noise(x: Tensor, border: float = 0.1, by: float = 2.0) -> Tensor:
     return torch.asinh((x - sky[..., None]) / sigma[..., None, None] / by)
 
 
+def standardise(x: Tensor, mean: float, std: float) -> Tensor:
+    """Subtract one number from ``[N, C, H, W]`` and divide by another."""
+    return (x - mean) / std
+
+
+def grey(x: Tensor) -> Tensor:
+    """Return ``[N, 1, H, W]`` of grey or colour images: the luma of ITU-R BT.601, 0.299 R + 0.587 G + 0.114 B.
+
+    Raises:
+        InputError: neither one channel nor three.
+    """
+    if x.shape[1] == 1:
+        return x
+    if x.shape[1] != 3:
+        raise InputError(f"recipe: grey of {x.shape[1]} channels; expected 1 or 3. Leave the colour as it is.")
+    return (x * x.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
+
+
+def rgb(x: Tensor) -> Tensor:
+    """Return ``[N, 3, H, W]`` of grey or colour images: a grey one three times.
+
+    Raises:
+        InputError: neither one channel nor three.
+    """
+    if x.shape[1] == 3:
+        return x
+    if x.shape[1] != 1:
+        raise InputError(f"recipe: rgb of {x.shape[1]} channels; expected 1 or 3. Leave the colour as it is.")
+    return x.expand(-1, 3, -1, -1).contiguous()
+
+
 STEPS: Mapping[str, Callable[..., Tensor]] = {
     "centre": centre,
     "bin_pixels": bin_pixels,
@@ -79,6 +110,9 @@ STEPS: Mapping[str, Callable[..., Tensor]] = {
     "sqrt": sqrt,
     "peak": peak,
     "noise": noise,
+    "standardise": standardise,
+    "grey": grey,
+    "rgb": rgb,
 }
 
 

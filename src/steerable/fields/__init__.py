@@ -1,4 +1,7 @@
 """What a vector at a point means."""
 
 from steerable.fields.blocks import Block as Block
+from steerable.fields.complex import Stream as Stream
+from steerable.fields.complex import complex_stream as complex_stream
+from steerable.fields.complex import streams as streams
 from steerable.fields.type import FieldType as FieldType

@@ -1,6 +1,8 @@
 """The steerable kernel and its fillings."""
 
 from steerable.kernels.bandlimit import Bandlimit as Bandlimit
+from steerable.kernels.complex_linear import ComplexKernel as ComplexKernel
+from steerable.kernels.complex_linear import ComplexLinear as ComplexLinear
 from steerable.kernels.filters import Filters as Filters
 from steerable.kernels.filters import GaussianRings as GaussianRings
 from steerable.kernels.filters import Pixels as Pixels

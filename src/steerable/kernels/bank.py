@@ -75,16 +75,13 @@ class FilterBank:
         return sum(s.weights for s in self.segments)
 
 
-def split_parts(type: FieldType) -> tuple[Part, ...]:
-    """Gather equal representations; fields in the basis of their irreps fall apart into them."""
+def split_parts(type: FieldType, filters: Filters) -> tuple[Part, ...]:
+    """Gather equal representations; fields fall apart as the filters say, as a rule into their irreps."""
     found: dict[Representation, list[np.ndarray]] = {}
     for block in type.blocks:
         channels = np.arange(block.start, block.stop).reshape(block.shape)
-        if block.rep.change_of_basis is None:
-            for (start, stop), id in zip(block.rep.irrep_slices, block.rep.irreps, strict=True):
-                found.setdefault(type.group.irrep(id), []).append(channels[:, start:stop])
-        else:
-            found.setdefault(block.rep, []).append(channels)
+        for start, stop, rep in filters.parts(block.rep):
+            found.setdefault(rep, []).append(channels[:, start:stop])
     return tuple(Part(rep, np.concatenate(c)) for rep, c in found.items())
 
 
@@ -97,7 +94,7 @@ def filter_bank(
     Pairs of regular and trivial fields of a finite group use moved copies of small filters, all others the solved
     basis.
     """
-    out_parts, in_parts = split_parts(out_type), split_parts(in_type)
+    out_parts, in_parts = split_parts(out_type, filters), split_parts(in_type, filters)
     area = kernel_size**2
     index = np.full((groups, out_type.size, in_type.size), -1, dtype=np.int64)
     segments, offset = [], 0

@@ -13,6 +13,7 @@ from steerable.groups.group import Group
 from steerable.groups.harmonics import circular_harmonics, harmonic_representation
 from steerable.groups.representation import Representation
 from steerable.kernels.bandlimit import Bandlimit, frequencies
+from steerable.kernels.kernel import SteerableKernel
 
 
 class Piece(NamedTuple):
@@ -37,6 +38,21 @@ class Filters(ABC):
     def check(self, group: Group) -> None:
         """Raise ``ValueError`` if the group leads out of the family."""
         self.pieces(group)
+
+    def parts(self, rep: Representation) -> list[tuple[int, int, Representation]]:
+        """Runs ``(start, stop, representation)`` of the channels of a field that are solved each on its own.
+
+        Irreps where the field is given in them, else the whole field.
+        """
+        if rep.change_of_basis is not None:
+            return [(0, rep.size, rep)]
+        return [(s, t, rep.group.irrep(i)) for (s, t), i in zip(rep.irrep_slices, rep.irreps, strict=True)]
+
+    def kernel(self, in_rep: Representation, out_rep: Representation) -> SteerableKernel:
+        """The kernels made of these functions: all that the group allows."""
+        from steerable.kernels.harmonic import HarmonicKernel
+
+        return HarmonicKernel(in_rep, out_rep, self)
 
     def orbit(self, group: Group, points: np.ndarray) -> np.ndarray:
         """Moved copies ``[F, |G|, n]`` of every function, ``f(g^-1 x)``, for all elements of a finite group."""

@@ -61,7 +61,7 @@ class HarmonicKernel(SteerableKernel):
 @lru_cache(maxsize=1024)
 def sampled_basis(in_rep: Representation, out_rep: Representation, filters: Filters, kernel_size: int) -> np.ndarray:
     """Basis ``[K, d_out, d_in, k*k]`` on a stencil, every element of unit norm; vanishing elements are dropped."""
-    basis = HarmonicKernel(in_rep, out_rep, filters).sample(stencil_points(kernel_size))
+    basis = filters.kernel(in_rep, out_rep).sample(stencil_points(kernel_size))
     norms = np.sqrt((basis**2).sum((1, 2, 3)))
     kept = norms > 0.02 * norms.max(initial=1e-300)
     return basis[kept] / norms[kept, None, None, None]

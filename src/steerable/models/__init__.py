@@ -1,5 +1,6 @@
 """Architectures, one a file, and the table that names them."""
 
+from steerable.models.macs import count_macs as count_macs
 from steerable.models.registry import create_model as create_model
 from steerable.models.registry import describe_model as describe_model
 from steerable.models.registry import example_side as example_side

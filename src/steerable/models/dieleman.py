@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from steerable import nn as snn
+from steerable.fields.type import FieldType
 from steerable.groups import Group, parse_group
 
-__all__ = ["Dieleman", "DielemanInvariant", "PartNetwork"]
+__all__ = ["Dieleman", "DielemanInvariant", "PartFeatures", "PartNetwork"]
 
 CHANNELS = (32, 64, 128, 128)
 DENSE = 2048
@@ -69,6 +70,32 @@ class PartNetwork(nn.Sequential):
         self.features = current * side * side
 
 
+class PartFeatures(nn.Module):
+    """What one shared network says of each part: ``[B, in_channels, S, S] -> [B, type.size]``.
+
+    Args:
+        in_channels, width: of :class:`PartNetwork`.
+        views, mirror, part: of :class:`steerable.nn.ViewpointExtractor`.
+
+    Attributes:
+        type: of the result: for each view and each number of the network one regular field of D(4), or of C(4), since
+            turning or mirroring the image permutes the parts.
+    """
+
+    def __init__(self, in_channels: int, width: float, views: Sequence[str | float], mirror: bool, part: int) -> None:
+        super().__init__()
+        self.views = snn.ViewpointExtractor(views, mirror, part)
+        self.net = PartNetwork(in_channels, part, width)
+        self.type: FieldType = self.net.features * self.views.type
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, in_channels, S, S] -> [B, views * features * order]``, the parts of a view last."""
+        found = self.net(self.views(x).flatten(0, 1))
+        # the number of images is left open, so that an exported program takes any: [B, views, order, features]
+        found = found.unflatten(0, (-1, len(self.views.views), self.views.count // len(self.views.views)))
+        return found.transpose(2, 3).flatten(1)
+
+
 class Dieleman(nn.Module):
     """The published network: what the shared network says of the parts is concatenated, two maxout layers answer.
 
@@ -98,32 +125,26 @@ class Dieleman(nn.Module):
         init: str = "he",
     ) -> None:
         super().__init__()
-        self.views = snn.ViewpointExtractor(views, mirror, part)
-        self.net = PartNetwork(in_channels, part, width)
+        self.features = PartFeatures(in_channels, width, views, mirror, part)
         dense = scaled(DENSE, width)
         self.dense = nn.Sequential(
-            nn.Dropout(dropout), snn.MaxoutDense(self.views.count * self.net.features, dense),
+            nn.Dropout(dropout), snn.MaxoutDense(self.features.type.size, dense),
             nn.Dropout(dropout), snn.MaxoutDense(dense, dense),
             nn.Dropout(dropout), nn.Linear(dense, num_classes),
         )  # fmt: skip
         initialise(self, init)
 
-    def features(self, x: Tensor) -> Tensor:
-        """What the shared network says of each part, ``[B, parts, features]``."""
-        return self.net(self.views(x).flatten(0, 1)).unflatten(0, (x.shape[0], self.views.count))
-
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_channels, S, S] -> [B, num_classes]``."""
-        return self.dense(self.features(x).flatten(1))
+        return self.dense(self.features(x))
 
 
 class DielemanInvariant(nn.Module):
     """The same parts as regular fields of D(4): equivariant dense layers, then a pool over the group.
 
-    What the shared network says of the parts is ``views x features`` regular fields, since turning or mirroring the
-    image permutes the parts (:class:`steerable.nn.ViewpointExtractor`). Linear maps between regular fields and maxout
-    keep that, and the pool over the group ends it: the scores are **exactly** invariant under the 8 symmetries of the
-    square, with an eighth of the weights in each dense layer.
+    What the shared network says of the parts is ``views x features`` regular fields. Linear maps between regular
+    fields and maxout keep that, and the pool over the group ends it: the scores are **exactly** invariant under the 8
+    symmetries of the square, with an eighth of the weights in each dense layer.
 
     Args:
         group: D4, or C4 without mirror images.
@@ -151,23 +172,16 @@ class DielemanInvariant(nn.Module):
             raise ValueError(
                 f"dieleman_d4: got group {group.name}; expected D4 or C4, whose elements move corners onto corners"
             )
-        self.views = snn.ViewpointExtractor(views, group.name == "D4", part)
-        self.net = PartNetwork(in_channels, part, width)
-        parts = self.net.features * self.views.type
+        seen = PartFeatures(in_channels, width, views, group.name == "D4", part)
+        parts = seen.type
+        self.features = snn.Plain(seen, in_channels * group.trivial, parts)
         fields = scaled(DENSE, width / (group.order or 1)) * group.regular
         self.dense = snn.Sequential(
             snn.FieldDropout(parts, dropout), snn.Linear(parts, 2 * fields), snn.Maxout(fields),
             snn.FieldDropout(fields, dropout), snn.Linear(fields, 2 * fields), snn.Maxout(fields),
             snn.GroupPool(fields), nn.Dropout(dropout), nn.Linear(fields.num_fields, num_classes),
         )  # fmt: skip
-        self.order = group.order or 1
         initialise(self, init)
-
-    def features(self, x: Tensor) -> Tensor:
-        """What the shared network says of the parts, ``[B, views * features * order]``: regular fields."""
-        found = self.net(self.views(x).flatten(0, 1))
-        found = found.unflatten(0, (x.shape[0], -1, self.order))  # [B, views, order, features]
-        return found.transpose(2, 3).flatten(1)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_channels, S, S] -> [B, num_classes]``."""

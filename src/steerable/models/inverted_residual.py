@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 import steerable.nn as snn
 from steerable.fields.type import FieldType
 from steerable.groups import Group
 from steerable.kernels.filters import Filters, Pixels
+from steerable.models.baked_residual import FourierResidual, PlainResidual
+from steerable.nn.plain_fourier import CoefficientMap, FromCoefficients, ToCoefficients, coefficient_basis, saved
 
 _DEPTHWISE = ("orientation", "field")
 _LATTICE_GROUPS = frozenset({"C1", "C2", "C4", "D1", "D2", "D4"})
@@ -74,7 +76,33 @@ class InvertedResidual(snn.EquivariantModule):
             ]
         self.body = snn.Sequential(*layers, snn.Conv2d(hidden_type, out_type, 1, bias=False), snn.BatchNorm(out_type))
         self.skips = stride == 1 and in_type == out_type
+        self.depthwise = depthwise
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_type.size, H, W]`` to ``[B, out_type.size, H', W']``."""
         return x + self.body(x) if self.skips else self.body(x)
+
+    def bake(self) -> nn.Module:
+        """Ordinary convolutions, or maps of coefficients where those are faster; see :func:`pays`."""
+        body = snn.bake(self.body)
+        if not pays(self):
+            return PlainResidual(body, self.skips)
+        maps = [m.dense() if isinstance(m, CoefficientMap) else m for m in body.modules()]
+        expand, middle, project = (m for m in maps if isinstance(m, nn.Conv2d))
+        basis = coefficient_basis(self.in_type.group)[0].to(middle.weight)
+        core = FourierResidual(expand, middle, project, self.in_type.group, self.skips)
+        return nn.Sequential(ToCoefficients(basis), core, FromCoefficients(basis))
+
+
+def pays(block: InvertedResidual) -> bool:
+    """Whether the basis of irreps is faster for a block on one thread: from about 64 saved products a hidden value.
+
+    Both transforms read and write every hidden value once more; the products saved are a share of the channels of both
+    ends. Measured for C4, C8, D4 and D8 on the blocks of the standard table (``benchmarks/entries/mobile.py``).
+    """
+    if block.depthwise != "orientation" or block.in_type == block.hidden_type:
+        return False
+    types = (block.in_type, block.hidden_type, block.out_type)
+    if any(t.uniform != t.group.regular for t in types):
+        return False
+    return saved(block.in_type.group) * (block.in_type.size + block.out_type.size) >= 64

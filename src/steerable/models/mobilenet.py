@@ -58,21 +58,17 @@ class MobileNetV2(nn.Module):
         image, regular = in_channels * group.trivial, group.regular
         filters = lattice_filters(group, 3)
         first = stem * regular
-        self.stem = snn.Sequential(
+        wide = last * regular
+        self.features = snn.Sequential(
             snn.Conv2d(image, first, 3, layout.stem_stride, 1, bias=False, filters=filters),
             snn.BatchNorm(first),
             snn.ReLU6(first, inplace=True),
-        )
-        self.blocks = snn.Sequential(
             *(
                 InvertedResidual(
                     b.inputs * regular, b.hidden * regular, b.outputs * regular, stride=b.stride, depthwise=depthwise
                 )
                 for b in plan
-            )
-        )
-        wide = last * regular
-        self.last = snn.Sequential(
+            ),
             snn.Conv2d(plan[-1].outputs * regular, wide, 1, bias=False),
             snn.BatchNorm(wide),
             snn.ReLU6(wide, inplace=True),
@@ -82,4 +78,4 @@ class MobileNetV2(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_channels, H, W]`` to ``[B, num_classes]``."""
-        return self.head(self.pool(self.last(self.blocks(self.stem(x)))))
+        return self.head(self.pool(self.features(x)))

@@ -40,7 +40,9 @@ class DielemanPlain(nn.Module):
         if match not in _MATCHES:
             raise ValueError(f"dieleman_plain: got match={match!r}; expected one of {', '.join(_MATCHES)}")
         with torch.random.fork_rng(devices=[]):  # counting must not move the caller's random numbers
-            twin = _MATCHES[match](in_channels=in_channels, num_classes=num_classes, width=width, views=views, part=part)
+            twin = _MATCHES[match](
+                in_channels=in_channels, num_classes=num_classes, width=width, views=views, part=part
+            )
 
         def build(factor: float) -> nn.Module:
             with torch.device("meta"):

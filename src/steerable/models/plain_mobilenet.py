@@ -40,17 +40,20 @@ class PlainMobileNetV2(nn.Module):
             raise ValueError(f"mobilenet_v2_plain: got group {group.name}; expected a finite group such as C8 or D8")
         layout, order = find_layout(table), group.order
         stem, plan, last = make_plan(layout, width, order)
-        self.stem = nn.Sequential(*conv_norm_act(in_channels, stem * order, 3, layout.stem_stride))
-        self.blocks = nn.Sequential(
-            *(PlainInvertedResidual(b.inputs * order, b.hidden * order, b.outputs * order, stride=b.stride) for b in plan)
+        self.features = nn.Sequential(
+            *conv_norm_act(in_channels, stem * order, 3, layout.stem_stride),
+            *(
+                PlainInvertedResidual(b.inputs * order, b.hidden * order, b.outputs * order, stride=b.stride)
+                for b in plan
+            ),
+            *conv_norm_act(plan[-1].outputs * order, last * order, 1),
         )
-        self.last = nn.Sequential(*conv_norm_act(plan[-1].outputs * order, last * order, 1))
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(last * order, num_classes))
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_channels, H, W]`` to ``[B, num_classes]``."""
-        return self.head(self.pool(self.last(self.blocks(self.stem(x)))))
+        return self.head(self.pool(self.features(x)))
 
 
 class PlainInvertedResidual(nn.Module):

@@ -15,6 +15,7 @@ class PlainWideResNet(nn.Module):
         widen: width factor.
         dropout: probability within blocks.
         kernel_size: of the blocks.
+        initial_stride: stride of the first stage; 2 for STL-10.
 
     Raises:
         ValueError: for a depth that is no wide ResNet.
@@ -28,6 +29,7 @@ class PlainWideResNet(nn.Module):
         widen: int = 4,
         dropout: float = 0.0,
         kernel_size: int = 3,
+        initial_stride: int = 1,
     ) -> None:
         super().__init__()
         if depth < 10 or (depth - 4) % 6:
@@ -36,9 +38,9 @@ class PlainWideResNet(nn.Module):
         self.lift = nn.Conv2d(in_channels, 16, 5, padding=2, bias=False)
         layers: list[nn.Module] = []
         current = 16
-        for i, width in enumerate((16 * widen, 32 * widen, 64 * widen)):
+        for width, stride in ((16 * widen, initial_stride), (32 * widen, 2), (64 * widen, 2)):
             for b in range(blocks):
-                layers.append(PlainResidualBlock(current, width, kernel_size, 2 if b == 0 and i else 1, dropout))
+                layers.append(PlainResidualBlock(current, width, kernel_size, stride if b == 0 else 1, dropout))
                 current = width
         self.blocks = nn.Sequential(*layers)
         self.norm, self.act = nn.BatchNorm2d(current), nn.ReLU()

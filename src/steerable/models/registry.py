@@ -21,6 +21,22 @@ class Entry(NamedTuple):
     side: int
 
 
+def _wrn(depth: int, widen: int, groups: str | None = None, side: int = 33, plain: bool = False, **fixed: Any) -> Entry:
+    """A row for a wide ResNet; ``groups`` such as ``"D8 D4 D1"`` are those of its stages."""
+    fixed = {"depth": depth, "widen": widen, **fixed}
+    if plain:
+        return Entry("plain_wide_resnet", "PlainWideResNet", fixed, f"plain wide ResNet {depth}-{widen}", side)
+    about = f"equivariant wide ResNet {depth}-{widen}"
+    if groups:
+        fixed["groups"] = tuple(groups.split())
+        about += f", {groups}"
+    if "match" in fixed:
+        about += f", equal {fixed['match']}"
+    if fixed.get("initial_stride", 1) > 1:
+        about += ", first stride 2"
+    return Entry("wide_resnet", "WideResNet", fixed, about, side)
+
+
 _TABLE: dict[str, Entry] = {
     "steerable_cnn": Entry(
         "steerable_cnn", "SteerableCNN", {}, "six convolutions on regular fields, E(2) benchmark style", 29
@@ -36,29 +52,65 @@ _TABLE: dict[str, Entry] = {
     "mobilenet_v2_small_plain": Entry(
         "plain_mobilenet", "PlainMobileNetV2", {"table": "small"}, "plain twin of equal channels", 33
     ),
-    "wrn10_1": Entry("wide_resnet", "WideResNet", {"depth": 10, "widen": 1}, "equivariant wide ResNet 10-1, small", 33),
-    "wrn10_4": Entry("wide_resnet", "WideResNet", {"depth": 10, "widen": 4}, "equivariant wide ResNet 10-4", 33),
-    "wrn16_4": Entry("wide_resnet", "WideResNet", {"depth": 16, "widen": 4}, "equivariant wide ResNet 16-4", 33),
-    "wrn16_8": Entry("wide_resnet", "WideResNet", {"depth": 16, "widen": 8}, "equivariant wide ResNet 16-8", 33),
-    "wrn28_7": Entry("wide_resnet", "WideResNet", {"depth": 28, "widen": 7}, "equivariant wide ResNet 28-7", 33),
-    "wrn28_10": Entry("wide_resnet", "WideResNet", {"depth": 28, "widen": 10}, "equivariant wide ResNet 28-10", 33),
-    "wrn10_1_plain": Entry(
-        "plain_wide_resnet", "PlainWideResNet", {"depth": 10, "widen": 1}, "plain wide ResNet 10-1", 33
+    "wrn10_1": _wrn(10, 1),
+    "wrn10_4": _wrn(10, 4),
+    "wrn16_4": _wrn(16, 4),
+    "wrn16_8": _wrn(16, 8),
+    "wrn28_7": _wrn(28, 7),
+    "wrn28_10": _wrn(28, 10),
+    "wrn10_1_plain": _wrn(10, 1, plain=True),
+    "wrn10_4_plain": _wrn(10, 4, plain=True),
+    "wrn16_4_plain": _wrn(16, 4, plain=True),
+    "wrn16_8_plain": _wrn(16, 8, plain=True),
+    "wrn28_7_plain": _wrn(28, 7, plain=True),
+    "wrn28_10_plain": _wrn(28, 10, plain=True),
+    # published: CIFAR (28-7 is the small one), STL-10 with a first stride of 2, and the lensing project of 2023
+    "wrn28_10_d8d4d1": _wrn(28, 10, "D8 D4 D1", init="delta"),
+    "wrn28_10_d8d4d4": _wrn(28, 10, "D8 D4 D4", init="delta"),
+    "wrn28_10_d1d1d1": _wrn(28, 10, "D1 D1 D1", init="delta"),
+    "wrn28_10_c8c4c1": _wrn(28, 10, "C8 C4 C1", init="delta"),
+    "wrn28_10_d8d4d1_star": _wrn(28, 10, "D8 D4 D1", init="delta", match="channels"),
+    "wrn28_7_d8d4d1": _wrn(28, 7, "D8 D4 D1", init="delta"),
+    "wrn16_8_stl_d8d4d1": _wrn(16, 8, "D8 D4 D1", 97, init="delta", dropout=0.3, initial_stride=2),
+    "wrn16_8_stl_d1d1d1": _wrn(16, 8, "D1 D1 D1", 97, init="delta", dropout=0.3, initial_stride=2),
+    "wrn16_8_stl_d8d4d1_star": _wrn(
+        16, 8, "D8 D4 D1", 97, init="delta", dropout=0.3, initial_stride=2, match="channels"
     ),
-    "wrn10_4_plain": Entry(
-        "plain_wide_resnet", "PlainWideResNet", {"depth": 10, "widen": 4}, "plain wide ResNet 10-4", 33
+    "wrn16_8_stl_d1d1d1_star": _wrn(
+        16, 8, "D1 D1 D1", 97, init="delta", dropout=0.3, initial_stride=2, match="channels"
     ),
-    "wrn16_4_plain": Entry(
-        "plain_wide_resnet", "PlainWideResNet", {"depth": 16, "widen": 4}, "plain wide ResNet 16-4", 33
+    "wrn16_8_stl_plain": _wrn(16, 8, side=97, plain=True, dropout=0.3, initial_stride=2),
+    "wrn10_4_lens": _wrn(10, 4, "D8 D8 D8", 65, dropout=0.3, fit="resample"),
+    "wrn10_4_lens_plain": _wrn(10, 4, side=65, plain=True, dropout=0.3),
+    "p4cnn": Entry("gcnn", "DigitsGCNN", {"group": "C4"}, "p4 group CNN of rotated digits (Cohen and Welling)", 28),
+    "p4mcnn": Entry("gcnn", "DigitsGCNN", {"group": "D4", "width": 7}, "p4m group CNN of rotated digits", 28),
+    "p4cnn_plain": Entry("gcnn", "DigitsGCNN", {"group": None, "width": 20}, "plain twin of p4cnn: Z2CNN", 28),
+    "p4mcnn_plain": Entry("gcnn", "DigitsGCNN", {"group": None, "width": 20}, "plain twin of p4mcnn: Z2CNN", 28),
+    "z2cnn": Entry(
+        "gcnn", "DigitsGCNN", {"group": None, "width": 20}, "plain CNN of rotated digits, twin of p4cnn", 28
     ),
-    "wrn16_8_plain": Entry(
-        "plain_wide_resnet", "PlainWideResNet", {"depth": 16, "widen": 8}, "plain wide ResNet 16-8", 33
+    "allcnn_p4": Entry("gcnn", "AllCNNC", {"group": "C4", "widths": (48, 96)}, "All-CNN-C of p4, for CIFAR", 33),
+    "allcnn_p4m": Entry("gcnn", "AllCNNC", {"group": "D4", "widths": (32, 64)}, "All-CNN-C of p4m, for CIFAR", 33),
+    "allcnn_plain": Entry("gcnn", "AllCNNC", {"group": None, "widths": (96, 192)}, "plain All-CNN-C", 33),
+    "resnet26_p4m": Entry(
+        "gcnn_resnet", "GroupResNet", {"group": "D4", "blocks": 4, "fields": (25, 50, 100)}, "ResNet26 of p4m", 33
     ),
-    "wrn28_7_plain": Entry(
-        "plain_wide_resnet", "PlainWideResNet", {"depth": 28, "widen": 7}, "plain wide ResNet 28-7", 33
+    "resnet44_p4m": Entry(
+        "gcnn_resnet", "GroupResNet", {"group": "D4", "blocks": 7, "fields": (11, 23, 45)}, "ResNet44 of p4m", 33
     ),
-    "wrn28_10_plain": Entry(
-        "plain_wide_resnet", "PlainWideResNet", {"depth": 28, "widen": 10}, "plain wide ResNet 28-10", 33
+    "resnet26_plain": Entry(
+        "gcnn_resnet", "GroupResNet", {"group": None, "blocks": 4, "fields": (71, 142, 284)}, "plain ResNet26", 33
+    ),
+    "resnet44_plain": Entry(
+        "gcnn_resnet", "GroupResNet", {"group": None, "blocks": 7, "fields": (32, 64, 128)}, "plain ResNet44", 33
+    ),
+    "hnet": Entry("harmonic_net", "HarmonicNet", {}, "harmonic network of rotated digits (Worrall et al.)", 28),
+    "hnet_lens": Entry(
+        "harmonic_net", "HarmonicNet", {"pool_input": 2, "head": "linear"}, "harmonic network for images of lenses", 64
+    ),
+    "hnet_plain": Entry("harmonic_net_plain", "HarmonicNetPlain", {}, "plain twin of hnet", 28),
+    "hnet_lens_plain": Entry(
+        "harmonic_net_plain", "HarmonicNetPlain", {"pool_input": 2, "head": "linear"}, "plain twin of hnet_lens", 64
     ),
     "dieleman": Entry("dieleman", "Dieleman", {}, "the published galaxy network: 16 parts, concatenated", 69),
     "dieleman_d4": Entry("dieleman", "DielemanInvariant", {}, "the galaxy network, exactly invariant under D4", 69),
@@ -66,6 +118,26 @@ _TABLE: dict[str, Entry] = {
     "dieleman_d4_plain": Entry(
         "plain_dieleman", "DielemanPlain", {"match": "dieleman_d4"}, "plain twin of dieleman_d4", 69
     ),
+    "etn": Entry("transformer", "TransformerNet", {}, "equivariant transformer: upright, then log-polar", 64),
+    "etn_direct": Entry(
+        "transformer",
+        "TransformerNet",
+        {"predictor": "direct"},
+        "etn with the pose regressed by an ordinary network",
+        64,
+    ),
+    "etn_plain": Entry("warped_plain", "PlainTwin", {"of": "etn"}, "plain twin of etn", 64),
+    "etn_projective": Entry(
+        "transformer", "ProjectiveTransformerNet", {}, "equivariant transformer for projective maps, four in a row", 64
+    ),
+    "etn_projective_direct": Entry(
+        "transformer", "ProjectiveTransformerNet", {"predictor": "direct"}, "etn_projective with a regressed pose", 64
+    ),
+    "etn_projective_plain": Entry(
+        "warped_plain", "PlainTwin", {"of": "etn_projective"}, "plain twin of etn_projective", 64
+    ),
+    "warped_cnn": Entry("warped_cnn", "WarpedCNN", {}, "convolutions in log-polar coordinates; classes or a pose", 64),
+    "warped_cnn_plain": Entry("warped_plain", "PlainTwin", {"of": "warped_cnn"}, "plain twin of warped_cnn", 64),
 }
 
 

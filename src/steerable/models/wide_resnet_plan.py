@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -25,7 +26,14 @@ class BlockPlan(NamedTuple):
 
 
 def make_plan(
-    stages: list[Group], sizes: list[int], widen: int, blocks: int, match: str, in_channels: int
+    stages: list[Group],
+    sizes: list[int],
+    widen: int,
+    blocks: int,
+    match: str,
+    in_channels: int,
+    head: str = "trivial",
+    initial_stride: int = 1,
 ) -> list[BlockPlan]:
     """Plan of all blocks.
 
@@ -35,34 +43,55 @@ def make_plan(
         widen: width factor.
         blocks: blocks in a stage.
         match: ``"channels"`` or ``"params"``; the latter scales all fields alike until the weights of the convolutions
-            agree with those of the plain net.
+            agree with those of the plain net. The first convolution keeps the fields of equal parameters in both, as
+            published: 16 channels hold but one field of D8.
         in_channels: channels of the image.
+        head: ``"trivial"``: the last block ends in invariant channels; ``"gpool"``: in regular fields.
+        initial_stride: stride of the first stage.
 
     Raises:
-        ValueError: for a continuous group or an unknown ``match``.
+        ValueError: for a continuous group, groups that do not contain one another, or an unknown ``match`` or ``head``.
     """
+    if head not in ("trivial", "gpool"):
+        raise ValueError(f"WideResNet: unknown head {head!r}; expected 'trivial' or 'gpool'")
     for group in stages:
         if not group.is_finite:
             raise ValueError(f"WideResNet: expected finite groups such as C8 or D4, got {group.name}")
+    for group, smaller in pairwise(stages):
+        if not group.contains(smaller):
+            raise ValueError(
+                f"WideResNet: {smaller.name} is no subgroup of {group.name}, the group of the stage before; expected "
+                f"groups that shrink, such as D8 D4 D1"
+            )
+    orders = [g.order or 1 for g in stages]
+    rest = (blocks, head, initial_stride)
     if match == "channels":
-        return _plan(stages, widen, blocks, [1 / (g.order or 1) for g in stages])
+        return _plan(stages, widen, [1 / n for n in orders], 1 / math.sqrt(orders[0]), *rest)
     if match != "params":
         raise ValueError(f"WideResNet: unknown match {match!r}; expected 'params' or 'channels'")
     with torch.device("meta"):
         twin = PlainWideResNet(in_channels, 1, 6 * blocks + 4, widen)
     target = sum(p.numel() for p in twin.parameters() if p.dim() == 4)
-    shares = [math.sqrt(9 / ((g.order or 1) * functions(g, k))) for g, k in zip(stages, sizes, strict=True)]
+    shares = [math.sqrt(9 / (n * functions(g, k))) for n, g, k in zip(orders, stages, sizes, strict=True)]
     low, high = 0.25, 4.0
     for _ in range(24):
         scale = math.sqrt(low * high)
-        plan = _plan(stages, widen, blocks, [scale * s for s in shares])
+        plan = _plan(stages, widen, [scale * s for s in shares], scale * shares[0], *rest)
         low, high = (scale, high) if count_weights(plan, sizes, in_channels) < target else (low, scale)
-    return _plan(stages, widen, blocks, [low * s for s in shares])
+    return _plan(stages, widen, [low * s for s in shares], low * shares[0], *rest)
 
 
-def _plan(stages: list[Group], widen: int, blocks: int, shares: list[float]) -> list[BlockPlan]:
-    planes = [16 * widen, 32 * widen, 64 * widen]
-    current = max(1, round(16 * shares[0])) * stages[0].regular
+def _plan(
+    stages: list[Group],
+    widen: int,
+    shares: list[float],
+    first: float,
+    blocks: int,
+    head: str,
+    initial_stride: int,
+) -> list[BlockPlan]:
+    planes, strides = [16 * widen, 32 * widen, 64 * widen], [initial_stride, 2, 2]
+    current = max(1, round(16 * first)) * stages[0].regular
     plan = []
     for i, group in enumerate(stages):
         if i and group != stages[i - 1]:  # a regular field restricts to several regular fields
@@ -70,8 +99,8 @@ def _plan(stages: list[Group], widen: int, blocks: int, shares: list[float]) -> 
         wide = max(1, round(planes[i] * shares[i])) * group.regular
         for b in range(blocks):
             last = i == 2 and b == blocks - 1
-            out = planes[2] * group.trivial if last else wide
-            plan.append(BlockPlan(i, current, wide, out, 2 if b == 0 and i else 1))
+            out = planes[2] * group.trivial if last and head == "trivial" else wide
+            plan.append(BlockPlan(i, current, wide, out, strides[i] if b == 0 else 1))
             current = out
     return plan
 

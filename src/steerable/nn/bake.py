@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from steerable.nn.module import EquivariantModule
+from steerable.nn.plain_fourier import fold_fourier
 from steerable.nn.sequential import Plain
 
 
@@ -55,6 +56,8 @@ def fold(layers: list[nn.Module]) -> list[nn.Module]:
         nested = list(layer) if type(layer) is nn.Sequential else [layer]
         for part in nested:
             if isinstance(part, nn.Identity):
+                continue
+            if fold_fourier(flat, part):
                 continue
             last = flat[-1] if flat else None
             if isinstance(part, nn.BatchNorm2d) and type(last) is nn.Conv2d:

@@ -13,6 +13,7 @@ from steerable.kernels.bandlimit import Bandlimit
 from steerable.kernels.filters import Filters, GaussianRings
 from steerable.nn.exactness import check_stride
 from steerable.nn.init import initialise
+from steerable.nn.plain_fourier import fourier_chain, fourier_pays
 from steerable.nn.plain_schur import PlainSchur
 from steerable.nn.steerable_map import SteerableMap
 
@@ -151,7 +152,8 @@ class Conv2d(_PlanarConv):
         return F.conv2d(x, self.filter(), bias, self.stride, self.padding, self.dilation, self.groups)
 
     def bake(self) -> nn.Module:
-        """A ``torch.nn.Conv2d`` with this filter; a 1x1 map between irreps keeps its blocks."""
+        """A ``torch.nn.Conv2d`` with this filter; a 1x1 map keeps its blocks between irreps, and between wide regular
+        fields takes the way over them (:mod:`steerable.nn.plain_fourier`)."""
         if self._blocks is not None:
             return PlainSchur(self.split_weights(), self._banks(), self._blocks, self.expanded_bias())
         filter, bias = self.filter().detach(), self.expanded_bias()
@@ -170,6 +172,10 @@ class Conv2d(_PlanarConv):
         plain.weight = nn.Parameter(filter.clone())
         if bias is not None:
             plain.bias = nn.Parameter(bias.detach().clone())
+        plain.fields = tuple(b.shape for b in self.out_type.blocks)  # type: ignore[assignment]
+        pointwise = self.kernel_size == self.stride == self.groups == 1 and not self.padding
+        if pointwise and fourier_pays(self.in_type, self.out_type):
+            return fourier_chain(plain, self.in_type.group)
         return plain
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from steerable.fields.type import FieldType
+from steerable.nn.constants import ConstantModule
 
 
-class EquivariantModule(nn.Module):
+class EquivariantModule(ConstantModule):
     """A ``torch.nn.Module`` from tensor to tensor that knows the field types of both.
 
     Attributes:
@@ -27,37 +27,6 @@ class EquivariantModule(nn.Module):
         super().__init__()
         self.in_type = in_type
         self.out_type = out_type
-        self._exact: dict[str, np.ndarray] = {}
-
-    def register_constant(self, name: str, value: Tensor | np.ndarray) -> None:
-        """Hold a fixed tensor that is no part of the state dict.
-
-        Floating values are kept in float64 beside the buffer, which has the default dtype; whenever the module changes
-        its dtype or device the buffer is derived again, so ``.double()`` gives float64 accuracy, not a widened float32.
-        """
-        with torch.inference_mode(False):
-            array = np.array(value.detach().cpu().numpy() if isinstance(value, Tensor) else value, order="C")
-            tensor = torch.from_numpy(array)
-            if tensor.is_floating_point():
-                self._exact[name] = array
-                tensor = tensor.to(torch.get_default_dtype())
-        self.register_buffer(name, tensor, persistent=False)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> EquivariantModule:
-        before = {name: (b.dtype, b.device) for name in self._exact if (b := self._buffers[name]) is not None}
-        super()._apply(fn, recurse)
-        for name, was in before.items():
-            buffer = self._buffers[name]
-            if buffer is not None and (buffer.dtype, buffer.device) != was and buffer.device.type != "meta":
-                self._buffers[name] = torch.from_numpy(self._exact[name]).to(buffer.device, buffer.dtype)
-        return self
-
-    def fingerprint(self) -> dict[str, float]:
-        """One number for each derived constant of this layer: a saved model keeps it and loading compares."""
-        return {
-            name: float(np.dot(a.reshape(-1), np.cos(1.0 + np.arange(a.size) % 9973)))
-            for name, a in self._exact.items()
-        }
 
     def check_input(self, x: Tensor, spatial: int | None = None) -> None:
         """Refuse a tensor of the wrong shape. Looks at shapes only, and is silent while compiling.

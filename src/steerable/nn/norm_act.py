@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from steerable.fields.complex import streams
 from steerable.fields.type import FieldType
 from steerable.groups.representation import Representation
 from steerable.nn.baked import Baked
@@ -55,6 +56,12 @@ def vectors(rep: Representation) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(counts.tolist()), tuple(np.unique(orbit[first], return_inverse=True)[1].tolist())
 
 
+def _complex_numbers(rep: Representation) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The pairs of channels of a field, each with its own bias."""
+    found = streams(rep)
+    return tuple(s.stop - s.start for s in found), tuple(range(len(found)))
+
+
 def _merge(names: np.ndarray, together: np.ndarray) -> None:
     """Give all channels that share a name with one of `together` the smallest of these names."""
     joined = np.unique(names[together])
@@ -89,15 +96,19 @@ class NormAct(EquivariantModule):
         function: ``"relu"``, ``"elu"``, ``"sigmoid"``, ``"softplus"`` or ``"squash"``: the new length.
         bias: learn b; it starts at -0.1 for relu (which is the identity at 0), at 0 for the others.
         eps: added to the squared length, which keeps the map smooth at v = 0.
+        pairs: neighbouring channels are complex numbers, one length each, order 0 too: with ``"relu"`` the C-ReLU of
+            harmonic networks, ``relu(|z| + b) z / |z|`` with b of any sign; see :func:`steerable.fields.streams`.
 
     Raises:
-        ValueError: for an unknown function.
+        ValueError: for an unknown function, or with ``pairs`` for a field that does not consist of complex numbers.
 
     Source: Worrall et al., "Harmonic Networks", CVPR 2017, eq. 11; Weiler and Cesa, "General E(2)-Equivariant Steerable
     CNNs", NeurIPS 2019, section 2.6.
     """
 
-    def __init__(self, in_type: FieldType, function: str = "relu", bias: bool = True, eps: float = EPS) -> None:
+    def __init__(
+        self, in_type: FieldType, function: str = "relu", bias: bool = True, eps: float = EPS, pairs: bool = False
+    ) -> None:
         if not require_type(in_type, "NormAct").size:
             raise ValueError(f"NormAct: the type must have channels, got {in_type!r}")
         super().__init__(in_type, in_type)
@@ -105,7 +116,7 @@ class NormAct(EquivariantModule):
         self.function, self.eps = function, eps
         layout, index, count = [], [], 0
         for b in in_type.blocks:
-            dims, orbits = vectors(b.rep)
+            dims, orbits = _complex_numbers(b.rep) if pairs else vectors(b.rep)
             layout.append((b.multiplicity, dims))
             orbit = np.array(orbits)
             per_field = int(orbit.max()) + 1

@@ -7,6 +7,7 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
+from steerable.fields.complex import streams
 from steerable.fields.type import FieldType
 from steerable.groups.representation import Representation
 from steerable.nn.baked import Baked
@@ -30,6 +31,11 @@ def segments(rep: Representation) -> tuple[Segment, ...]:
         found.append((start, stop, dim, trivial))
         start = stop
     return tuple(found)
+
+
+def _pairs(rep: Representation) -> tuple[Segment, ...]:
+    """The complex numbers of a field, or the one real number."""
+    return ((0, rep.size, 2, False),) if streams(rep)[0].is_complex else ((0, 1, 1, rep.is_trivial),)
 
 
 def invariants(
@@ -73,20 +79,23 @@ class NormPool(EquivariantModule):
     Args:
         in_type: any type.
         eps: keeps the gradient at v = 0 finite.
+        pairs: neighbouring channels are complex numbers, one magnitude each, order 0 too.
 
     Source: Weiler and Cesa, "General E(2)-Equivariant Steerable CNNs", NeurIPS 2019, section 2.7.
     """
 
-    def __init__(self, in_type: FieldType, eps: float = EPS) -> None:
+    def __init__(self, in_type: FieldType, eps: float = EPS, pairs: bool = False) -> None:
         blocks = require_type(in_type, "NormPool").blocks
         if not blocks:
             raise ValueError(f"NormPool: the type must have channels, got {in_type!r}")
-        count = sum(b.multiplicity * len(b.rep.irreps) for b in blocks)
+        parts = tuple(_pairs(b.rep) if pairs else segments(b.rep) for b in blocks)
+        lengths = [sum((stop - start) // dim for start, stop, dim, _ in p) for p in parts]
+        count = sum(b.multiplicity * n for b, n in zip(blocks, lengths, strict=True))
         super().__init__(in_type, count * in_type.group.trivial)
-        self.shapes, self.parts, self.eps = tuple(b.shape for b in blocks), tuple(segments(b.rep) for b in blocks), eps
+        self.shapes, self.parts, self.eps = tuple(b.shape for b in blocks), parts, eps
         self._matrices = []
         for k, b in enumerate(blocks):
-            if b.rep.change_of_basis is not None:
+            if b.rep.change_of_basis is not None and not pairs:
                 self.register_constant(f"matrix_{k}", b.rep.change_of_basis.T.contiguous())
                 self._matrices.append(f"matrix_{k}")
 

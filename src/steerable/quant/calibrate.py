@@ -95,7 +95,10 @@ def find_ranges(program: Program, batches: Any) -> Ranges:
                 f"quantize: the float network gives {low} ... {high} at {name!r}; expected finite numbers. Its weights "
                 f"or statistics are broken"
             )
-    return {name: (low, high) if min(low, 0.0) < max(high, 0.0) else (0.0, 1.0) for name, (low, high) in watch.ranges.items()}
+    return {
+        name: (low, high) if min(low, 0.0) < max(high, 0.0) else (0.0, 1.0)
+        for name, (low, high) in watch.ranges.items()
+    }
 
 
 def check_model(model: nn.Module) -> None:

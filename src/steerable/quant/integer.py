@@ -98,7 +98,9 @@ def load(path: str | Path) -> QuantizedModel:
     except FileNotFoundError:
         raise
     except Exception as problem:
-        raise ValueError(f"{path}: no quantised model ({type(problem).__name__}); expected a file of quant.save") from None
+        raise ValueError(
+            f"{path}: no quantised model ({type(problem).__name__}); expected a file of quant.save"
+        ) from None
     if config.get("format") != FORMAT:
         raise ValueError(f"{path}: format {config.get('format')!r}; expected {FORMAT!r}. Quantise the model again")
     rows = []

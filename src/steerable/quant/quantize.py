@@ -37,8 +37,8 @@ def quantize(
         batches: images like those to come: one tensor ``[B, C, H, W]``, or an iterable of tensors or of ``(images,
             labels)``; a few hundred are enough. Their size is the size of the quantised network.
         mode: ``"ptq"`` converts at once; ``"qat"`` returns a network to train, whose ``convert()`` gives the integers.
-        share: what has one weight scale: ``"field"``, ``"tensor"``, or ``"channel"``, which breaks the symmetry of
-            groups finer than the lattice and is there to show it.
+        share: what has one weight scale: ``"field"`` or ``"tensor"``; ``"channel"`` is for plain networks: on fields it
+            keeps the symmetry by luck of the last bits only.
         weight_bits: 8, or 7 for x86 processors without VNNI, where 8-bit products saturate in 16 bits.
 
     Raises:

@@ -10,7 +10,7 @@ from torch import fx, nn
 from steerable.nn.norm import BatchNorm
 from steerable.nn.steerable_map import SteerableMap
 from steerable.quant.linear_unit import LinearUnit
-from steerable.quant.rules import FUNCTIONS, METHODS, bounds, module_units
+from steerable.quant.rules import FUNCTIONS, METHODS, bounds, linear_unit, module_units
 from steerable.quant.units import Unit
 
 
@@ -64,16 +64,21 @@ def _read_node(node: fx.Node, modules: dict[str, nn.Module], where: dict[fx.Node
         raise TypeError(_complaint(node, module))
     if len(chain) == 1 and len(found) == 1 and hasattr(found[0], "low") and not isinstance(found[0], LinearUnit):
         chain = _with_activation(chain, found[0], modules)
-    inputs = tuple(where[n] for n in node.all_input_nodes)
-    repeated = [a for a in node.args if isinstance(a, fx.Node)]
-    if len(repeated) == 2:  # x + x names one node twice
-        inputs = tuple(where[n] for n in repeated)
+    inputs = tuple(where[n] for n in _sources(node))
     for i, unit in enumerate(found):
         name = chain[-1].name if i == len(found) - 1 else f"{chain[-1].name}_{i}"
         rows.append(Row(name, unit, inputs))
         inputs = (name,)
     for n in chain:
         where[n] = inputs[0]
+
+
+def _sources(node: fx.Node) -> list[fx.Node]:
+    """Nodes that it takes, in order and as often as it takes them (``x + x`` takes one twice)."""
+    found: list[fx.Node] = []
+    for a in node.args:
+        found += [n for n in (a if isinstance(a, list | tuple) else (a,)) if isinstance(n, fx.Node)]
+    return found
 
 
 def _is_linear(module: nn.Module) -> bool:
@@ -86,8 +91,6 @@ def _is_norm(module: nn.Module | None) -> bool:
 
 def _fuse(node: fx.Node, module: nn.Module, modules: dict[str, nn.Module]) -> tuple[list[Unit] | None, list[fx.Node]]:
     """A linear unit with the norm and the cut that follow it and nothing else."""
-    from steerable.quant.rules import linear_unit
-
     chain, norm = [node], None
     follower = _only_user(node)
     if not _is_norm(module) and follower is not None and _is_norm(_module(follower, modules)):
@@ -112,7 +115,7 @@ def _with_activation(chain: list[fx.Node], unit: Any, modules: dict[str, nn.Modu
 
 
 def _only_user(node: fx.Node) -> fx.Node | None:
-    """The one node that uses this one, identities and dropouts left aside."""
+    """The node that uses this one, if there is one only."""
     return next(iter(node.users)) if len(node.users) == 1 else None
 
 
@@ -129,5 +132,3 @@ def _complaint(node: fx.Node, module: nn.Module | None) -> str:
         f"pools, sums, concatenations and reshapes. Use regular fields with ReLU and GroupPool, or keep this part "
         f"outside the quantised model"
     )
-
-

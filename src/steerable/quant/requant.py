@@ -72,9 +72,7 @@ class IntMean(Step):
 
     fixed = ("dims", "keepdim", "count", "factor", "in_zero", "out_zero")
 
-    def __init__(
-        self, dims: list[int], keepdim: bool, count: int, factor: float, in_zero: int, out_zero: int
-    ) -> None:
+    def __init__(self, dims: list[int], keepdim: bool, count: int, factor: float, in_zero: int, out_zero: int) -> None:
         super().__init__()
         self.dims, self.keepdim, self.count = dims, keepdim, count
         self.factor, self.in_zero, self.out_zero = factor, in_zero, out_zero

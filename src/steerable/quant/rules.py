@@ -71,9 +71,9 @@ def bounds(node: fx.Node, module: nn.Module | None) -> tuple[float, float] | Non
 
 
 def module_units(module: nn.Module, node: fx.Node) -> list[Unit] | None:
-    """Units of a layer without weights."""
+    """Units of a layer without weights; an empty list for one that does nothing."""
     if isinstance(module, nn.Identity | nn.Dropout | nn.Dropout2d):
-        return [Move(Reshape(shape(node)[1:]))]
+        return []
     if isinstance(module, POINTWISE):
         return [Function(module)]
     if isinstance(module, nn.MaxPool2d):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -25,6 +26,17 @@ class Step(nn.Module):
         """Keep tensors as buffers of the state dict."""
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Step:
+        before = {name: b.dtype for name, b in self.named_buffers(recurse=False)}
+        super()._apply(fn, recurse)
+        for name, b in self.named_buffers(recurse=False):
+            if b.dtype != before[name]:
+                raise TypeError(
+                    f"{type(self).__name__}: {name} became {b.dtype}; expected {before[name]}: an integer network has "
+                    f"one arithmetic. Move it with .to(device) only, and quantise again to undo this"
+                )
+        return self
 
     def extra_repr(self) -> str:
         """Arguments, for printing."""

@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# shift as a share of the side, largest zoom, spread of the colour: those of arXiv 1503.07077
+SHIFT, ZOOM, COLOUR = 4 / 69, 1.3, 0.5
+
 
 def turn_d4(x: Tensor, element: Tensor) -> Tensor:
     """Move each image by one element of D(4): exact, no interpolation.
@@ -22,21 +25,28 @@ def turn_d4(x: Tensor, element: Tensor) -> Tensor:
     return out
 
 
-def turn(x: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
-    """Turn each image about its centre by any angle, bilinearly, with zeros outside.
+def warp(x: Tensor, angle: Tensor, flip: Tensor, zoom: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+    """Flip, zoom and turn each image about its centre and shift it, in **one** bilinear resampling, zeros outside.
 
     Args:
         x: ``[B, C, S, S]``.
         angle: radians ``[B]``, counter-clockwise on the screen.
         flip: bool ``[B]``: flip x2 -> -x2 first.
+        zoom: ``[B]``, above 1 enlarges; None: 1.
+        shift: pixels ``[B, 2]``, to the right and up, last; None: 0.
     """
     c, s = angle.cos(), angle.sin()
     m = torch.where(flip, -1.0, 1.0).to(c)
     # grid_sample asks where each output pixel comes from, in (column, row) with rows growing down:
-    # x -> F R(-a) x, written for x2 = -row
-    zero = torch.zeros_like(c)
-    theta = torch.stack([torch.stack([c, -s, zero], -1), torch.stack([m * s, m * c, zero], -1)], -2)
-    grid = F.affine_grid(theta.to(x), list(x.shape), align_corners=False)
+    # x -> F R(-a) (x - shift) / zoom, written for x2 = -row
+    back = torch.stack([torch.stack([c, -s], -1), torch.stack([m * s, m * c], -1)], -2)
+    if zoom is not None:
+        back = back / zoom.to(c)[:, None, None]
+    start = torch.zeros_like(back[:, :, :1])
+    if shift is not None:
+        side = torch.tensor([x.shape[-1] / 2, -x.shape[-2] / 2], dtype=c.dtype, device=c.device)
+        start = -back @ (shift.to(c) / side)[:, :, None]
+    grid = F.affine_grid(torch.cat([back, start], -1).to(x), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
@@ -74,13 +84,33 @@ def _shear(x: Tensor, amount: Tensor) -> Tensor:
     return torch.fft.irfft(torch.fft.rfft(x) * torch.polar(torch.ones_like(phase), phase), n=side)
 
 
+def turn(x: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
+    """Turn each image about its centre by any angle, bilinearly, with zeros outside; see :func:`warp`."""
+    return warp(x, angle, flip)
+
+
+def principal_colour(x: Tensor) -> Tensor:
+    """Return the first principal component of the colours of all pixels ``[B, C, H, W]`` times its variance, ``[C]``.
+
+    Source: A. Krizhevsky, I. Sutskever and G. E. Hinton, NeurIPS 2012, section 4.1.
+    """
+    pixels = x.transpose(0, 1).flatten(1).double()
+    pixels = pixels - pixels.mean(1, keepdim=True)
+    values, vectors = torch.linalg.eigh((pixels @ pixels.T / pixels.shape[1]).cpu())
+    first = vectors[:, -1]
+    return (values[-1] * first * torch.where(first.sum() < 0, -1.0, 1.0)).to(x)
+
+
 def augment(x: Tensor, how: str, generator: torch.Generator) -> Tensor:
     """Draw one element for each image and apply it.
 
     Args:
         x: ``[B, C, S, S]``.
-        how: "none", "d4", "turn" (any angle), "rotate" (any angle, and flips), or these two without smoothing the
-            noise: "turn_fourier", "rotate_fourier".
+        how: "none", "d4", "turn" (any angle), "rotate" (any angle, and flips), these two without smoothing the noise:
+            "turn_fourier", "rotate_fourier"; "affine" (any angle, flips, shifted by up to 4 pixels of 69 and zoomed by
+            1/1.3 to 1.3, in one resampling) or "affine_colour" (and moved along the first principal component of the
+            colours of the batch, by a normal number of 0.5 for each image): the augmentation of S. Dieleman,
+            K. W. Willett and J. Dambre, arXiv 1503.07077, section 6.3.
         generator: on the CPU, so that a run draws the same on every device.
 
     Raises:
@@ -96,4 +126,17 @@ def augment(x: Tensor, how: str, generator: torch.Generator) -> Tensor:
         flip = torch.rand(n, generator=generator) < (0.5 if how.startswith("rotate") else 0.0)
         move = turn_fourier if how.endswith("fourier") else turn
         return move(x, angle.to(x), flip.to(x.device))
-    raise ValueError(f"augment: '{how}'; expected none, d4, turn, rotate, turn_fourier or rotate_fourier.")
+    if how in ("affine", "affine_colour"):
+        u = torch.rand(n, 4, generator=generator, dtype=torch.float64).to(x)
+        flip = torch.rand(n, generator=generator) < 0.5
+        reach = SHIFT * x.shape[-1]
+        zoom = (ZOOM ** (2 * u[:, 1] - 1)).to(x)
+        x = warp(x, 2 * torch.pi * u[:, 0], flip.to(x.device), zoom, reach * (2 * u[:, 2:] - 1))
+        if how == "affine":
+            return x
+        amount = COLOUR * torch.randn(n, generator=generator, dtype=torch.float64).to(x)
+        return x + amount[:, None, None, None] * principal_colour(x)[:, None, None]
+    raise ValueError(
+        f"augment: '{how}'; expected one of none, d4, turn, rotate, turn_fourier, "
+        "rotate_fourier, affine or affine_colour."
+    )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from steerable.data.errors import InputError
 
-Augment = Literal["none", "d4", "turn", "rotate", "turn_fourier", "rotate_fourier"]
+Augment = Literal["none", "d4", "turn", "rotate", "turn_fourier", "rotate_fourier", "affine", "affine_colour"]
 Select = Literal["auto", "val_accuracy", "val_auc", "val_mae", "val_rmse", "val_loss"]
 Loss = Literal["auto", "huber", "mae", "mse"]
 
@@ -35,7 +35,7 @@ class DataConfig:
     """Which images.
 
     Args:
-        name: digits, frdeep, cfhtls, lensing, folder or images.
+        name: digits, frdeep, cfhtls, lensing, folder, images, galaxies or galaxies_synthetic.
         root: where the files lie; null takes the environment variable STEERABLE_DATA.
         target: the column of values to predict (a regression); null: the classes.
         scale: none, peak, noise, sqrt or dataset; null: the reader's own.
@@ -64,11 +64,18 @@ class TrainConfig:
         weight_decay: of AdamW.
         augment: none; d4: one of the 8 turns and flips of the pixel grid; turn: any angle; rotate: any angle, and
             flips; turn_fourier, rotate_fourier: the same, but the noise of an image is not smoothed (its border must be
-            empty or noise).
-        loss: of a regression, on the standardised target: huber (auto), mae or mse; classes have cross-entropy (auto).
-        select: the validation figure by which the best epoch is kept; auto: val_accuracy, or val_mae of a regression.
+            empty or noise); affine: rotate with a shift and a zoom in one warp; affine_colour: and a change of colour.
+        loss: of a regression, on the standardised target: huber (auto), mae or mse; of vectors: mse (auto), mae or
+            huber; classes have cross-entropy (auto).
+        select: the validation figure by which the best epoch is kept; auto: val_accuracy, val_mae of a regression, or
+            val_rmse of vectors.
         device: cpu, gpu or auto.
         precision: 32-true, bf16-mixed or 64-true.
+        patience: end after this many epochs without a better validation figure; 0 never.
+        balance: of classes of unlike size: none; loss: weights in the loss; sampler: each class is drawn equally often.
+        calibrate: fit a temperature to the validation part, so that a probability of 0.8 is right in 80 of 100 cases.
+        freeze_epochs: train only the last layer for this many epochs; for a network that starts from a saved run.
+        backbone_lr: the learning rate of all other layers, as a share of lr.
     """
 
     epochs: int = 20
@@ -80,11 +87,19 @@ class TrainConfig:
     select: Select = "auto"
     device: Literal["cpu", "gpu", "auto"] = "auto"
     precision: Literal["32-true", "bf16-mixed", "64-true"] = "32-true"
+    patience: int = 0
+    balance: Literal["none", "loss", "sampler"] = "none"
+    calibrate: bool = False
+    freeze_epochs: int = 0
+    backbone_lr: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"train.{name} is {getattr(self, name)}; expected at least 1.")
+        for name in ("patience", "freeze_epochs", "backbone_lr"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"train.{name} is {getattr(self, name)}; expected 0 or more.")
         if not self.lr > 0 or not self.weight_decay >= 0:
             raise InputError(
                 f"train.lr is {self.lr}, train.weight_decay {self.weight_decay}; expected lr above 0, decay 0 or more."
@@ -101,6 +116,8 @@ class FitConfig:
         data: which images.
         train: how to train.
         seeds: one run for each seed; the split of the data does not depend on them.
+        start: a run whose network, preparation and weights are taken over (`--from`); null: new weights.
+        page: write report.html into the folder of the run, for classes.
     """
 
     out: str = "runs/fit"
@@ -108,6 +125,8 @@ class FitConfig:
     data: DataConfig = field(default_factory=DataConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     seeds: list[int] = field(default_factory=lambda: [0])
+    start: str | None = None
+    page: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dicts, lists, numbers and strings."""

@@ -25,7 +25,7 @@ class Floors:
     """Both floors, fitted to the training part; validation chose the penalty and the features of the linear one.
 
     Attributes:
-        constant: ``class`` (the most frequent one), or ``median`` and ``mean`` of the values (of each entry of a vector).
+        constant: ``class`` (the most frequent one), or ``median`` and ``mean`` of the values or of each entry.
         low, high: the range of the training values; 0 for classes.
         linear: logistic or ridge regression on global statistics, blind to position and orientation.
         outputs: classes; 1 for values; the entries of a vector.
@@ -85,9 +85,8 @@ class Floors:
         target = data.target
         report = find_head(target.head).report if target is not None and target.head else None
         rows = {}
-        mean, median = (
-            torch.tensor(self.constant[k], dtype=torch.float64).expand_as(found) for k in ("mean", "median")
-        )
+        each = {k: torch.tensor(self.constant[k], dtype=torch.float64) for k in ("mean", "median")}
+        mean, median = (each[k].expand_as(found) for k in ("mean", "median"))
         for name, answer, middle in (("constant", mean, median), ("linear", found, found)):
             rmse = error_figures(answer, data.y)["rmse"]
             more = {} if report is None else report(answer, data.y.double())
@@ -115,24 +114,10 @@ class Floors:
             InputError: no such file, or another content.
         """
         what = f"the floors that `steerable fit` writes beside a network, {FILE}"
-        return Floors.from_json(read_json(folder / FILE, what), str(folder / FILE))
-
-    @staticmethod
-    def from_json(value: Any, where: str) -> Floors:
-        """Build from what :meth:`save` wrote.
-
-        Args:
-            value: the JSON.
-            where: what it is called in an error message.
-
-        Raises:
-            InputError: another content.
-        """
+        value = read_json(folder / FILE, what)
         try:
             low, high = value["range"]
             linear = LinearFloor.from_json(value["linear"])
             return Floors(value["constant"], float(low), float(high), linear, int(value["outputs"]))
         except (KeyError, TypeError, ValueError) as e:
-            raise InputError(
-                f"'{where}' lacks or garbles {e}; expected the floors that `steerable fit` writes. Train again."
-            ) from None
+            raise InputError(f"'{folder / FILE}' lacks or garbles {e}; expected {what}. Train again.") from None

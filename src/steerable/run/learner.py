@@ -26,12 +26,21 @@ class Learner(L.LightningModule):
         train: how to train.
         seed: of the augmentation.
         record: what the run is, as plain JSON; it travels in the checkpoint.
+        head: names of the tensors of the last layer; the others are the backbone, which may stand still at first
+            (`train.freeze_epochs`) and learn more slowly (`train.backbone_lr`).
     """
 
     def __init__(
-        self, model: nn.Module, objective: Objective, train: TrainConfig, seed: int, record: dict[str, Any]
+        self,
+        model: nn.Module,
+        objective: Objective,
+        train: TrainConfig,
+        seed: int,
+        record: dict[str, Any],
+        head: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__()
+        self.head = head
         self.model, self.objective = model, objective
         self.settings, self.seed, self.record = train, seed, record
         self._seen: list[tuple[Tensor, Tensor]] = []
@@ -48,6 +57,17 @@ class Learner(L.LightningModule):
         loss = self.objective.loss(self.model(augment(x, self.settings.augment, generator)), y)
         self._loss = self._loss.to(loss.device) + loss.detach().float()
         return loss
+
+    def on_train_epoch_start(self) -> None:
+        """Hold the backbone still, with its running statistics, or let it go."""
+        if not self.settings.freeze_epochs:
+            return
+        frozen = self.current_epoch < self.settings.freeze_epochs
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(not frozen or name in self.head)
+        self.model.train(not frozen)
+        for name in {key.rpartition(".")[0] for key in self.head}:
+            self.model.get_submodule(name).train()
 
     def on_train_epoch_end(self) -> None:
         """Log the mean loss, and stop where it is no number."""
@@ -75,10 +95,16 @@ class Learner(L.LightningModule):
     def configure_optimizers(self) -> dict[str, Any]:
         """Return AdamW and a one-cycle schedule over all steps."""
         s = self.settings
-        optimiser = torch.optim.AdamW(self.model.parameters(), lr=s.lr, weight_decay=s.weight_decay)
+        named = list(self.model.named_parameters())
+        groups = [{"params": [p for _, p in named]}]
+        rates: float | list[float] = s.lr
+        if s.backbone_lr != 1:
+            groups = [{"params": [p for n, p in named if (n in self.head) is last]} for last in (True, False)]
+            rates = [s.lr, s.backbone_lr * s.lr]
+        optimiser = torch.optim.AdamW(groups, lr=s.lr, weight_decay=s.weight_decay)
         steps = int(self.trainer.estimated_stepping_batches)
         # one cycle divides by the steps on each side of its peak
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=s.lr, total_steps=max(steps, 5))
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=rates, total_steps=max(steps, 5))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -35,10 +35,11 @@ class EpochBatches(Sampler[Tensor]):
         count: number of images.
         batch_size: at most this many in a batch.
         seed: of the order; None keeps the images in order.
+        weights: of each image, ``[N]``: an epoch draws N of them, with replacement; None: each once.
     """
 
-    def __init__(self, count: int, batch_size: int, seed: int | None) -> None:
-        self.count, self.seed, self.epoch = count, seed, 0
+    def __init__(self, count: int, batch_size: int, seed: int | None, weights: Tensor | None = None) -> None:
+        self.count, self.seed, self.epoch, self.weights = count, seed, 0, weights
         self.batches = math.ceil(count / batch_size)
 
     def set_epoch(self, epoch: int) -> None:
@@ -52,10 +53,15 @@ class EpochBatches(Sampler[Tensor]):
         order = torch.arange(self.count)
         if self.seed is not None:
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-            order = torch.randperm(self.count, generator=generator)
+            if self.weights is None:
+                order = torch.randperm(self.count, generator=generator)
+            else:
+                order = torch.multinomial(self.weights.double(), self.count, replacement=True, generator=generator)
         yield from order.tensor_split(self.batches)
 
 
-def loader(data: ImageData, batch_size: int, seed: int | None) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Return a loader of ``([B, C, H, W], [B])``; `seed` None keeps the order."""
-    return DataLoader(Rows(data), sampler=EpochBatches(len(data), batch_size, seed), batch_size=None)
+def loader(
+    data: ImageData, batch_size: int, seed: int | None, weights: Tensor | None = None
+) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Return a loader of ``([B, C, H, W], [B])``; `seed` None keeps the order; see :class:`EpochBatches`."""
+    return DataLoader(Rows(data), sampler=EpochBatches(len(data), batch_size, seed, weights), batch_size=None)

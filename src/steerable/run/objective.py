@@ -10,6 +10,7 @@ from torch import Tensor
 
 from steerable.data import ImageData
 from steerable.data.errors import InputError
+from steerable.run.balance import class_weights
 from steerable.run.config import TrainConfig
 from steerable.run.scores import accuracy, auc, error_figures
 from steerable.run.units import vector_head
@@ -39,10 +40,11 @@ class Classes:
     Args:
         count: K.
         train: how to train.
+        weights: of the classes in the loss of training, ``[K]``; None: 1. Figures never have weights.
     """
 
-    def __init__(self, count: int, train: TrainConfig) -> None:
-        self.count = count
+    def __init__(self, count: int, train: TrainConfig, weights: Tensor | None = None) -> None:
+        self.count, self.weights = count, weights
         self.select = pick("select", train.select, ("val_accuracy", "val_auc", "val_loss"), "classes")
         pick("loss", train.loss, (), "classes")
 
@@ -57,11 +59,15 @@ class Classes:
                 f"loss: the network answers {list(out.shape)} to labels {list(y.shape)}; expected "
                 f"[{len(y)}, {self.count}] and [{len(y)}]."
             )
-        return F.cross_entropy(out, y)
+        if self.weights is None:
+            return F.cross_entropy(out, y)
+        # the mean over images, not over weights: a batch without a rare class counts less
+        return F.cross_entropy(out, y, self.weights.to(out), reduction="sum") / len(y)
 
     def figures(self, out: Tensor, y: Tensor) -> dict[str, float]:
         """Return accuracy, AUC and loss."""
-        return {"val_accuracy": accuracy(out, y), "val_auc": auc(out, y), "val_loss": float(self.loss(out, y))}
+        loss = float(F.cross_entropy(out, y))
+        return {"val_accuracy": accuracy(out, y), "val_auc": auc(out, y), "val_loss": loss}
 
 
 class Values:
@@ -168,7 +174,12 @@ def objective_of(data: ImageData, train: TrainConfig) -> Objective:
         InputError: a setting of the other kind, or training values that are all the same.
     """
     if data.target is None:
-        return Classes(data.outputs, train)
+        return Classes(data.outputs, train, class_weights(data) if train.balance == "loss" else None)
+    if train.balance != "none" or train.calibrate:
+        key = "calibrate" if train.calibrate else "balance"
+        raise InputError(
+            f"train.{key} is {getattr(train, key)}, but {data.source} has values, not classes; expected it off."
+        )
     target = target_record(data)
     return Vectors(target, train) if data.target.columns else Values(target["mean"], target["std"], train)
 

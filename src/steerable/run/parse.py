@@ -22,7 +22,7 @@ SECTIONS = {"model": ModelConfig, "data": DataConfig, "train": TrainConfig}
 def known_keys() -> list[str]:
     """Return every key that a config may have, dotted."""
     inner = [f"{s}.{f.name}" for s, c in SECTIONS.items() for f in dataclasses.fields(c)]
-    return [*inner, *SECTIONS, "out", "seeds"]
+    return [*inner, *SECTIONS, "out", "seeds", "start", "page"]
 
 
 def packaged_configs() -> dict[str, Path]:
@@ -129,6 +129,9 @@ def fit_parser() -> jsonargparse.ArgumentParser:
     parser.add_argument(
         "--twin", type=str, default=None, help=f"train the plain twin of the network instead: {' or '.join(TWINS)}"
     )
+    parser.add_argument("--start", "--from", type=str, default=None,
+                        help="take over the network, preparation and weights of this run (fine-tuning)")  # fmt: skip
+    parser.add_argument("--page", type=bool, default=False, help="write report.html into the run, for classes")
     parser.add_argument("--resume", type=str, default=None, help="continue from OUT.partial/last.ckpt")
     return parser
 
@@ -172,6 +175,20 @@ def parse_fit(argv: list[str]) -> tuple[FitConfig, str | None]:
                 f"config: {section} is {given!r}; expected the keys {keys}. Indent them below `{section}:`."
             )
     config = FitConfig.from_dict(values)
+    if config.start is not None and (how is not None or any(word.startswith("--model") for word in typed)):
+        raise InputError(
+            f"--from '{config.start}' beside --twin or --model...; expected it without: the network of that run is "
+            "taken over. Drop the others."
+        )
+    train = config.train
+    if config.start is None and (train.freeze_epochs or train.backbone_lr != 1):
+        if {"--train.freeze_epochs", "--train.backbone_lr"} & typed:
+            raise InputError(
+                f"train.freeze_epochs is {train.freeze_epochs} and backbone_lr {train.backbone_lr} without a saved "
+                "run; expected 0 and 1: new weights must learn. Say --from RUN."
+            )
+        # a config for fine-tuning, used without a saved run: nothing is there to be spared
+        config = dataclasses.replace(config, train=dataclasses.replace(train, freeze_epochs=0, backbone_lr=1.0))
     if exchange and how is not None:
         twin = plain_twin(config, how)
         config = dataclasses.replace(twin, out=config.out) if "--out" in typed else twin

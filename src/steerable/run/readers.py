@@ -23,7 +23,20 @@ from steerable.data import (
     rotated_digits,
 )
 from steerable.data.errors import did_you_mean
+from steerable.data.known import (
+    cifar10,
+    cifar10_subset,
+    cifar100,
+    deeplense,
+    fashion_mnist,
+    galaxy10,
+    mnist,
+    pcam,
+    rotated_mnist,
+    stl10,
+)
 from steerable.run.config import DataConfig
+from steerable.tasks.galaxies import galaxies_synthetic, galaxy_zoo
 
 LENS_INPUTS = ("residual", "fit_residual", "image")
 AXION_MASS = Target("log10_axion_mass", "log10 eV")
@@ -108,22 +121,6 @@ def with_mass(data: ImageData, mass: Tensor) -> ImageData:
     return ImageData(data.x[vortex], mass[vortex].float(), AXION_MASS, data.source)
 
 
-def galaxies(root: str | None = None, **options: Any) -> Splits:
-    """Read the files of the Galaxy Zoo challenge; see :func:`steerable.tasks.galaxies.galaxy_zoo`."""
-    from steerable.tasks.galaxies import galaxy_zoo
-
-    check_options("data", "galaxies", galaxy_zoo, options)
-    return galaxy_zoo(root, **options)
-
-
-def synthetic(root: str | None = None, **options: Any) -> Splits:
-    """Make galaxies with known answers; see :func:`steerable.tasks.galaxies.galaxies_synthetic`."""
-    from steerable.tasks.galaxies import galaxies_synthetic
-
-    check_options("data", "galaxies_synthetic", galaxies_synthetic, options)
-    return galaxies_synthetic(root, **options)
-
-
 READERS: dict[str, Callable[..., Splits]] = {
     "digits": rotated_digits,
     "frdeep": frdeep,
@@ -131,8 +128,18 @@ READERS: dict[str, Callable[..., Splits]] = {
     "lensing": lensing,
     "folder": npz_folder,
     "images": image_folder,
-    "galaxies": galaxies,
-    "galaxies_synthetic": synthetic,
+    "galaxies": galaxy_zoo,
+    "galaxies_synthetic": galaxies_synthetic,
+    "rotated_mnist": rotated_mnist,
+    "mnist": mnist,
+    "fashion_mnist": fashion_mnist,
+    "cifar10": cifar10,
+    "cifar100": cifar100,
+    "cifar10_subset": cifar10_subset,
+    "stl10": stl10,
+    "pcam": pcam,
+    "galaxy10": galaxy10,
+    "deeplense": deeplense,
 }
 
 
@@ -157,8 +164,11 @@ def load_data(config: DataConfig, raw: bool = False) -> Splits:
         if "target" not in inspect.signature(reader).parameters:
             raise InputError(f"data.target is '{config.target}', but '{config.name}' has classes only; expected null.")
         more["target"] = config.target
+    limits = {"per_class": config.per_class, "images": config.images}
+    for name in [k for k in limits if k in inspect.signature(reader).parameters]:
+        more[name] = limits.pop(name)  # what is not asked for is not even read
     found = reader(config.root, **more, **config.options)
-    return (found if raw else dataclasses.replace(found, raw=None)).limit(config.per_class, config.images)
+    return (found if raw else dataclasses.replace(found, raw=None)).limit(**limits)
 
 
 def check_options(section: str, name: str, function: Callable[..., Any], options: dict[str, Any]) -> None:
@@ -170,7 +180,7 @@ def check_options(section: str, name: str, function: Callable[..., Any], options
     parameters = inspect.signature(function).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
-    own = ("root", "target", "scale", "group", "in_channels", "num_classes")
+    own = ("root", "target", "scale", "per_class", "images", "group", "in_channels", "num_classes")
     known = [p for p in parameters if p not in own]
     for key in options:
         if key not in known:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.data.image_file import FITS, check_image, count_images, extension, iterate_images
-from steerable.data.resize import cut, resample
+from steerable.data.reading import RESIZE, Reading
 from steerable.run.inputs import Source
-
-RESIZE: dict[str, Callable[[Tensor, int, int], Tensor]] = {"crop": cut, "scale": resample}
 
 
 class Row(NamedTuple):
@@ -33,6 +31,8 @@ class Want(NamedTuple):
         run: the name of the run, for messages.
         hdu: of FITS files.
         sky_up: turn FITS images over, whose first row is the lowest on the sky, so that row 0 is the highest.
+        colour: make grey or coloured images so: ``grey`` or ``rgb``.
+        full: whole numbers of 16 bits come into [0, 1].
     """
 
     channels: int
@@ -41,6 +41,24 @@ class Want(NamedTuple):
     run: str
     hdu: int | None = None
     sky_up: bool = False
+    colour: str | None = None
+    full: bool = False
+
+    @staticmethod
+    def of(record: Mapping[str, Any], resize: str | None, run: str, hdu: int | None = None) -> Want:
+        """Return what the network of a run takes; how its own images were read is how further ones are.
+
+        Args:
+            record: of the run.
+            resize: ``crop`` or ``scale``; None: as in training, where images of several sizes were read.
+            run: its name.
+            hdu: of FITS files.
+        """
+        how = record.get("reading") or {}
+        return Want(
+            int(record["in_channels"]), tuple(record["raw_size"]), resize or how.get("resize"), run, hdu,
+            record["config"]["data"]["name"] == "lensing", how.get("colour"), how.get("depth") == "full",
+        )  # fmt: skip
 
 
 def read_rows(sources: Iterable[Source], want: Want, chunk: int = 64) -> Iterator[Row]:
@@ -52,7 +70,7 @@ def read_rows(sources: Iterable[Source], want: Want, chunk: int = 64) -> Iterato
         many = count_images(source.path) > 1
         done, turn_over = 0, want.sky_up and extension(source.path) in FITS
         try:
-            for part in iterate_images(source.path, want.hdu, chunk, check=False):
+            for part in iterate_images(source.path, want.hdu, chunk, check=False, full=want.full):
                 for image in part.flip(-2) if turn_over else part:
                     name = f"{source.id}#{done}" if many else source.id
                     try:
@@ -70,6 +88,8 @@ def usable(image: Tensor, name: str, want: Want) -> Tensor:
     Raises:
         InputError: other channels, another size without leave to resize, NaN.
     """
+    if want.colour is not None:
+        image = Reading(want.colour)(image[None], name)[0]
     c, h, w = image.shape
     if c != want.channels:
         raise InputError(

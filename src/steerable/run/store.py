@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from steerable import __version__
 from steerable.data import Recipe, Splits, Target
 from steerable.data.errors import InputError
+from steerable.nn.constants import ConstantModule
 from steerable.nn.module import EquivariantModule
 from steerable.run.build import build_model
 from steerable.run.config import FitConfig, ModelConfig
 from steerable.run.objective import target_record
 from steerable.run.outputs import read_json, write_json
-from steerable.run.units import in_units
+from steerable.run.units import Tempered, in_units
 
 FORMAT = "steerable-run-2"
 WEIGHTS, RECORD = "model.safetensors", "run.json"
@@ -33,7 +34,7 @@ def fingerprint(model: nn.Module) -> dict[str, float]:
     """
     found = {}
     for name, module in model.named_modules():
-        if isinstance(module, EquivariantModule):
+        if isinstance(module, ConstantModule):
             found.update({f"{name}.{k}": v for k, v in module.fingerprint().items()})
     return found
 
@@ -65,6 +66,8 @@ def describe(model: nn.Module, config: FitConfig, seed: int, data: Splits) -> di
         "input_settings": dict(data.settings),
         "raw_size": list(data.raw_size or data.train.size),
         "preprocessing": data.recipe.to_json(),
+        "files": dict(data.files),
+        "reading": dict(data.reading),
         "parameters": parameter_count(model),
         "types": types(model),
         "fingerprint": fingerprint(model),
@@ -149,8 +152,17 @@ def load(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         InputError: see :func:`load_network`.
     """
     model, record = load_network(folder)
-    target = record["target"]
-    return (model if target is None else in_units(model, target)).eval(), record
+    return calibrated(model, record).eval(), record
+
+
+def calibrated(model: nn.Module, record: Mapping[str, Any]) -> nn.Module:
+    """Return the network of a run with answers as they are meant: in the unit of the target, or logits whose softmax is
+    calibrated, where the run says how. This is the one place between logits and probabilities.
+    """
+    if record["target"] is not None:
+        return in_units(model, record["target"])
+    found = record.get("calibration")
+    return Tempered(model, float(found["temperature"])) if found else model
 
 
 def load_network(folder: str | Path) -> tuple[nn.Module, dict[str, Any]]:

@@ -12,12 +12,13 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch import nn
 
 from steerable.data import Splits
 from steerable.data.errors import InputError
+from steerable.run.balance import class_weights
 from steerable.run.config import TrainConfig
 from steerable.run.learner import KEY, Learner
 from steerable.run.loaders import loader
@@ -58,6 +59,7 @@ def train_network(
     record: dict[str, Any] | None = None,
     resume: Path | None = None,
     label: str | None = "training",
+    head: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     """Train in place and load the weights of the best epoch on the validation part.
 
@@ -70,9 +72,10 @@ def train_network(
         record: what the run is, as plain JSON.
         resume: a checkpoint of this very run.
         label: text before the progress bar; None shows none.
+        head: names of the tensors of the last layer, where the backbone is treated otherwise.
 
     Returns:
-        Best epoch (from 1), its validation figures, seconds.
+        Best epoch (from 1), how many there were, its validation figures, seconds.
 
     Raises:
         InputError: a loss that is not finite, or settings that belong to the other kind of answer.
@@ -86,9 +89,13 @@ def train_network(
     )  # fmt: skip
     last = ModelCheckpoint(dirpath=folder, filename=Path(CHECKPOINT).stem, monitor=None, enable_version_counter=False)
     callbacks: list[Callback] = [best, last]
+    if train.patience:
+        # a figure that is no number (the AUC of one class) is no reason to end
+        callbacks.append(EarlyStopping(objective.select, mode=mode, patience=train.patience, check_finite=False))
     if label is not None:
         callbacks.append(TimeLeft(label, objective.select))
-    module = Learner(model, objective, train, seed, record or {})
+    module = Learner(model, objective, train, seed, record or {}, head)
+    drawn = class_weights(data.train)[data.train.y] if train.balance == "sampler" else None
     version = "log" if resume is None else f"log-after-{read_checkpoint(resume)['epoch'] + 1}-epochs"
     start = time.perf_counter()
     with warnings.catch_warnings():
@@ -110,7 +117,7 @@ def train_network(
         try:
             trainer.fit(
                 module,
-                loader(data.train, train.batch_size, seed),
+                loader(data.train, train.batch_size, seed, drawn),
                 loader(data.val, 256, None),
                 ckpt_path=resume,
                 weights_only=True,
@@ -127,7 +134,10 @@ def train_network(
     figures = {k: float(v) for k, v in read_best(folder, state["epoch"]).items()}
     for name in (BEST, CHECKPOINT):
         (folder / name).unlink(missing_ok=True)
-    return {"best_epoch": state["epoch"] + 1, **figures, "seconds": round(time.perf_counter() - start, 1)}
+    for parameter in model.parameters():  # a backbone that was never let go
+        parameter.requires_grad_(True)
+    seconds = round(time.perf_counter() - start, 1)
+    return {"best_epoch": state["epoch"] + 1, "epochs": int(trainer.current_epoch), **figures, "seconds": seconds}
 
 
 def read_best(folder: Path, epoch: int) -> dict[str, float]:

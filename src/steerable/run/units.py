@@ -33,6 +33,27 @@ class InUnits(nn.Module):
         return f"mean={self.mean:g}, std={self.std:g}"
 
 
+class Tempered(nn.Module):
+    """A classifier whose logits are divided by a temperature, so that their softmax is calibrated.
+
+    Args:
+        model: ``[B, C, H, W] -> [B, K]``.
+        temperature: above 1 makes it less sure; see :mod:`steerable.run.calibrate`.
+    """
+
+    def __init__(self, model: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.model, self.temperature = model, temperature
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W] -> [B, K]``, logits."""
+        return self.model(x) / self.temperature
+
+    def extra_repr(self) -> str:
+        """Return the temperature."""
+        return f"temperature={self.temperature:g}"
+
+
 class Headed(nn.Module):
     """A network and the function that makes a vector of values from what it answers.
 

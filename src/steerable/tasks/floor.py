@@ -93,7 +93,7 @@ class LinearFloor:
         self.bias: Tensor | None = None
 
     def fit(self, x: Tensor, y: Tensor) -> LinearFloor:
-        """Fit to images ``[N, ...]`` and labels, int64 ``[N]``, or values, floating ``[N]`` or ``[N, K]``.
+        """Fit to images ``[N, ...]`` and labels, int64 ``[N]``, or values, floating ``[N]`` or ``[N, K]``, K > 1.
 
         Returns:
             Itself.
@@ -101,7 +101,8 @@ class LinearFloor:
         Raises:
             ValueError: answers of another shape.
         """
-        if y.shape[:1] != (len(x),) or y.ndim > 1 + y.is_floating_point():
+        vectors = y.is_floating_point() and y.ndim == 2 and y.shape[1] > 1  # a column [N, 1] would broadcast
+        if y.shape[:1] != (len(x),) or not (y.ndim == 1 or vectors):
             raise ValueError(f"LinearFloor: answers of {list(y.shape)} for {len(x)} images; expected [{len(x)}].")
         return self.fit_features(self.statistics(x), y)
 

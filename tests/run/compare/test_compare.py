@@ -70,6 +70,18 @@ def test_one_command_makes_table_and_figure(plan, tmp_path, capsys):
     assert not list(out.rglob("*.lock"))
 
 
+def test_settings_may_be_chosen_at_one_size(plan, tmp_path):
+    values = yaml.safe_load(plan.read_text())
+    plan.write_text(yaml.safe_dump({**values, "tuning_size": 8}))
+    assert main(["compare", str(plan), "--networks", "plain"]) == 0
+    out = tmp_path / "cmp/classify/plain"
+    assert (out / "8/chosen.json").exists()
+    assert not (out / "16/chosen.json").exists()
+    rate = json.loads((out / "8/chosen.json").read_text())["keys"]["train.lr"]
+    assert json.loads((out / "16/seed0/run.json").read_text())["config"]["train"]["lr"] == rate
+    assert {r["chosen"]["train.lr"] for r in json.loads((tmp_path / "cmp/rows.json").read_text())["rows"]} == {rate}
+
+
 def test_whole_runs_are_not_done_again(plan, tmp_path, monkeypatch, capsys):
     assert main(["compare", str(plan), "--sizes", "8"]) == 0
     calls = []
@@ -155,6 +167,7 @@ def test_intervals_cover_what_they_should():
         ({"networks": {}}, "networks are []"),
         ({"seeds": [0, 0]}, "each once"),
         ({"seeds": [1000]}, "tuning_seed 1000"),
+        ({"tuning_size": 9}, "expected one of sizes [8, 16]"),
         ({"reference": ["plian"]}, "Did you mean 'plain'"),
         ({"grid": {"train.rl": [1]}}, "Did you mean 'train.lr'"),
         ({"networks": {"a/b": {}}}, "cannot name a folder"),

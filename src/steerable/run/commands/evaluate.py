@@ -15,13 +15,14 @@ from steerable.data.folder import read_npz_images
 from steerable.run.answer.answerer import Answers
 from steerable.run.answer.opening import is_exported, open_file
 from steerable.run.build import try_model
+from steerable.run.calibrate import expected_error
 from steerable.run.config import FitConfig
 from steerable.run.export.images import check_shape
 from steerable.run.floors import Floors
 from steerable.run.heads import find_head
 from steerable.run.outputs import write_json, write_text
 from steerable.run.readers import load_data
-from steerable.run.scores import class_scores, value_scores, vector_scores
+from steerable.run.scores import class_scores, predict, value_scores, vector_scores
 from steerable.run.store import find_runs, load, meaning, recipe
 from steerable.run.tables import (
     FLOORS,
@@ -133,6 +134,8 @@ def evaluate(
     check_data(folder, record, test)
     try_model(model, test, config.model.exact_sizes)
     scores = score(model, test, floors, bins)
+    if test.target is None and record.get("calibration"):
+        scores["ece"] = expected_error(predict(model, test.x).double().softmax(1), test.y)
     write_json(folder / "evaluation.json", {"seed": record["seed"], **scores})
     return record, scores
 

@@ -7,16 +7,22 @@ from typing import Any
 
 import torch
 
-from steerable.data import Splits
+from steerable.data import Recipe, Splits
 from steerable.data.errors import InputError
+from steerable.run.balance import balance_record
 from steerable.run.build import build_model, try_model
+from steerable.run.calibrate import calibrate
 from steerable.run.config import FitConfig
 from steerable.run.floors import Floors
+from steerable.run.learner import KEY
 from steerable.run.objective import objective_of
 from steerable.run.outputs import check_free, partial_name, whole_folder, write_json
+from steerable.run.page import write_page
 from steerable.run.parse import parse_fit
 from steerable.run.readers import load_data
-from steerable.run.store import describe, save
+from steerable.run.scores import predict
+from steerable.run.start import head_names, load_start, take_over
+from steerable.run.store import calibrated, describe, save
 from steerable.run.tables import number, summarise
 from steerable.run.training import read_checkpoint, train_network
 
@@ -41,14 +47,26 @@ def fit_seed(config: FitConfig, data: Splits, seed: int, floors: Floors, resume:
     model = build_model(config.model, data.train.channels, data.train.outputs)
     try_model(model, data.train, config.model.exact_sizes)
     record = describe(model, config, seed, data)
+    head: frozenset[str] = frozenset()
+    if config.start is not None:
+        head = head_names(config.model, data.train.channels, data.train.outputs)
     if resume is not None:
         check_same(resume, model.state_dict())
+        record["start"] = read_checkpoint(resume)[KEY].get("start")
+    elif config.start is not None:
+        record["start"] = load_start(model, config, data, head)
+    if data.target is None:
+        record["balance"] = balance_record(data.train, config.train.balance)
     with whole_folder(run_folder(config, seed), resume=resume is not None) as folder:
         label = f"{config.model.name} {config.model.group or ''} seed {seed}".replace("  ", " ")
-        record["validation"] = train_network(model, data, config.train, seed, folder, record, resume, label)
+        record["validation"] = train_network(model, data, config.train, seed, folder, record, resume, label, head)
+        if config.train.calibrate:
+            record["calibration"] = calibrate(predict(model, data.val.x), data.val.y)
         record["validation"]["floors"] = floors.scores(data.val)
         record["images"] = {p: getattr(data, p).counts() for p in ("train", "val", "test")}
         floors.save(folder)
+        if config.page and data.target is None:
+            write_page(folder, calibrated(model, record), data, record)
         save(folder, model, record)
     return record
 
@@ -75,7 +93,7 @@ def read_resume(path: Path) -> tuple[FitConfig, int]:
     Raises:
         InputError: the file is no checkpoint of `fit`, or does not lie in OUT.partial.
     """
-    record = read_checkpoint(path)["steerable"]
+    record = read_checkpoint(path)[KEY]
     config, seed = FitConfig.from_dict(record["config"]), int(record["seed"])
     expected = partial_name(run_folder(config, seed))
     if path.parent.resolve() != expected.resolve():
@@ -101,7 +119,13 @@ def main(argv: list[str]) -> int:
         record = fit_seed(config, data, seed, Floors.fit(data), Path(resume))
         report(run_folder(config, seed), [record])
         return 0
-    config = given
+    config = take_over(given)
+    if config.start is not None:
+        o, m = config.data.options, config.model
+        print(
+            f"taken over from {config.start}: {m.name} {m.group or ''}, images of {o['side'][0]} x {o['side'][1]} "
+            f"({o['colour'] or 'bands as they are'}), {Recipe.from_json(o['recipe'])}"
+        )
     if len(set(config.seeds)) != len(config.seeds) or not config.seeds:
         raise InputError(f"seeds are {config.seeds}; expected at least one, each once.")
     out = Path(config.out)

@@ -125,8 +125,7 @@ def main(argv: list[str]) -> int:
     if not args.skip_bad:
         for source in sources:  # what can be told from the name is told before the first image
             find_reader(source.path)
-    want = Want(record["in_channels"], tuple(record["raw_size"]), args.resize, args.run, args.hdu,
-                record["config"]["data"]["name"] == "lensing")  # fmt: skip
+    want = Want.of(record, args.resize, args.run, args.hdu)
     metadata = {
         "run": str(args.run),
         "seeds": answerer.seeds,
@@ -135,7 +134,7 @@ def main(argv: list[str]) -> int:
         "target": record["target"],
         "input": record["input"],
         "options": options,
-        "resize": args.resize,
+        "resize": want.resize,
         "preprocessing": record["preprocessing"],
         "versions": versions(),
         "trained_with": record["versions"],

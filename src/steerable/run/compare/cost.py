@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-import steerable
+from steerable.nn.bake import bake
 
 
 def multiplications(model: nn.Module, channels: int, size: tuple[int, int]) -> int:
@@ -18,7 +18,7 @@ def multiplications(model: nn.Module, channels: int, size: tuple[int, int]) -> i
     """
     from torch.utils.flop_counter import FlopCounterMode
 
-    baked = steerable.bake(model.eval())
+    baked = bake(model.eval())
     like = next(baked.parameters(), torch.zeros(()))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         baked(torch.zeros(1, channels, *size).to(like))

@@ -60,6 +60,7 @@ class Plan:
         by_size: further keys for some of the sizes: few images want more epochs.
         grid: dotted keys and the values to try; each network tries every combination, on validation.
         tuning_seed: of the runs that try; none of `seeds`.
+        tuning_size: choose at this size for all sizes; null: at each size anew.
         seeds: of the runs that count.
         reference: networks against the best of which (by validation) every other one is compared on the test part.
     """
@@ -72,6 +73,7 @@ class Plan:
     by_size: dict[int, Any] = field(default_factory=dict)
     grid: dict[str, list[Any]] = field(default_factory=dict)
     tuning_seed: int = 1000
+    tuning_size: int | None = None
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
     reference: list[str] = field(default_factory=list)
 
@@ -88,6 +90,8 @@ class Plan:
                 f"plan: tuning_seed {self.tuning_seed} is one of seeds {self.seeds}; expected another, since what "
                 "was chosen by a run may not be scored by it."
             )
+        if self.tuning_size is not None and self.tuning_size not in self.sizes:
+            raise InputError(f"plan: tuning_size {self.tuning_size}; expected one of sizes {self.sizes}, or null.")
         for name in self.reference:
             if name not in self.networks:
                 raise InputError(
@@ -102,7 +106,7 @@ class Plan:
             self.config(cell, {})
 
     def points(self) -> list[dict[str, Any]]:
-        """Return the combinations of the grid, as dotted keys; one empty combination where there is no grid."""
+        """Return the combinations of the grid, as dotted keys; one empty combination where there is none."""
         return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
 
     def cells(self) -> Iterator[Cell]:
@@ -116,7 +120,8 @@ class Plan:
         count = len(self.points())
         if count < 2:
             return []
-        return [dataclasses.replace(cell, seed=self.tuning_seed, point=k) for k in range(count)]
+        size = cell.size if self.tuning_size is None else self.tuning_size
+        return [dataclasses.replace(cell, size=size, seed=self.tuning_seed, point=k) for k in range(count)]
 
     def config(self, cell: Cell, chosen: Overrides) -> FitConfig:
         """Return the config of a run.

@@ -48,7 +48,7 @@ def read_plan(name: str, out: str | None = None, root: str | None = None) -> Pla
         if key not in keys:
             raise InputError(f"'{path}': there is no key '{key}'; expected {', '.join(keys)}.{did_you_mean(key, keys)}")
         kind = type(getattr(Plan(networks={"n": {}}), key))
-        if not isinstance(value, kind):
+        if not isinstance(value, kind) and not (key == "tuning_size" and isinstance(value, int | None)):
             raise InputError(f"'{path}': {key} is {value!r}; expected a {kind.__name__}. Mend the file.")
     plan: dict[str, Any] = dict(values)
     if out is not None:

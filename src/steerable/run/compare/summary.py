@@ -103,7 +103,8 @@ def _row(plan: Plan, cells: list[Any], images: Images) -> Row:
     else:
         keys, right = ("mae", "rmse"), -np.abs(answers[..., 0] - truth)
         validation = [-r["validation"]["val_mae"] for r in records]
-    chosen = folders[0].parent / CHOSEN
+    trials = plan.trials(first)
+    chosen = trials[0].folder(Path(plan.out)).parent / CHOSEN if trials else folders[0].parent / CHOSEN
     model, record = load(folders[0])
     return Row(
         *first.group,

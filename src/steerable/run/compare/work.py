@@ -139,7 +139,8 @@ def _found(folder: Path, config: FitConfig) -> dict[str, Any] | None:
     if not (folder / RECORD).is_file():
         return None
     record = read_json(folder / RECORD, "a run of the comparison")
-    then, now = dict(record["config"]), config.to_dict()
+    # through the class, so that keys which came later have their defaults
+    then, now = FitConfig.from_dict(record["config"]).to_dict(), config.to_dict()
     for key in now:
         if key != "out" and then.get(key) != now[key]:
             raise InputError(

@@ -89,8 +89,7 @@ def of_words(words: list[str], record: dict[str, Any], run: str) -> Images:
             return Images(data.x, data.y, data.x[spread_out(data.x, CALIBRATED)], f"{len(data)} images of {words[0]}")
     prepare, options = preparation(record, {})
     sources, _ = find_inputs(words)
-    want = Want(record["in_channels"], tuple(record["raw_size"]), None, run, None,
-                record["config"]["data"]["name"] == "lensing")  # fmt: skip
+    want = Want.of(record, None, run)
     found: list[Tensor] = []
     for row in read_rows(sources, want):
         if row.image is None:

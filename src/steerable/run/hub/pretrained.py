@@ -21,6 +21,7 @@ from steerable.run.store import (
     RECORD,
     WEIGHTS,
     build,
+    calibrated,
     find_runs,
     load_network,
     meaning,
@@ -28,7 +29,6 @@ from steerable.run.store import (
     recipe,
     save,
 )
-from steerable.run.units import in_units
 
 SCORES = "evaluation.json"
 
@@ -72,8 +72,7 @@ class Pretrained(nn.Module, PyTorchModelHubMixin, library_name="steerable", tags
 
     def forward(self, x: Tensor) -> Tensor:
         """Prepared images ``[N, C, H, W]`` to logits ``[N, K]``, or values ``[N, 1]`` in the unit of the target."""
-        target = self.record["target"]
-        return (self.network if target is None else in_units(self.network, target))(x)
+        return calibrated(self.network, self.record)(x)
 
     @torch.no_grad()
     def answer(self, images: Tensor) -> Tensor:
