@@ -12,6 +12,7 @@ SCRIPTS = sorted((ROOT / "examples").glob("[0-9][0-9]_*.py"))
 NEEDS = {
     "08_bake_export": ("onnx", "onnxscript", "onnxruntime"),
     "10_lensing": ("astropy",),
+    "19_mobile_int8": ("onnx", "onnxruntime"),
     "20_export": ("onnx", "onnxscript", "onnxruntime"),
 }
 

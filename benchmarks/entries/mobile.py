@@ -70,12 +70,24 @@ class Chunked(nn.Module):
         return out.view(x.shape)
 
 
-def _network(label: str, plain: bool) -> nn.Module:
+class ChannelsLast(nn.Module):
+    """The plain block with weights and maps in channels_last."""
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        self.block = block.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[1, C, H, W] to the same; one small map is rearranged."""
+        return self.block(x.contiguous(memory_format=torch.channels_last))
+
+
+def _network(label: str, plain: bool, width: float) -> nn.Module:
     import steerable as st
 
     torch.manual_seed(SEED)
     name = "mobilenet_v2_plain" if plain else "mobilenet_v2"
-    return st.bake(st.create_model(name, group=group_of(label), num_classes=10).eval())
+    return st.bake(st.create_model(name, group=group_of(label), width=width).eval())
 
 
 def _timed(build: Callable[[], nn.Module], channels: int, side: int) -> Callable[[Any], Thunk]:
@@ -87,6 +99,7 @@ def _onnx(label: str, side: int, integer: bool) -> Callable[[Any], Thunk]:
 
     def run(_: Any) -> Thunk:
         import onnxruntime
+
         import steerable as st
         from steerable.quant import export_onnx_int8, quantize
 
@@ -112,57 +125,71 @@ def _onnx(label: str, side: int, integer: bool) -> Callable[[Any], Thunk]:
     return run
 
 
-def _entries() -> list[Entry]:
-    found: list[Entry] = []
-    for label in ("c8", "d8"):
-        group = label.upper()
-        for side in (32, 14):
-            found.append(
-                Timed(
-                    f"mobile/block_{label}_{side}",
-                    f"inverted residual {CHANNELS}-{HIDDEN}-{CHANNELS}, {group} / plain, {side}x{side}",
-                    goal=GOAL,
-                    setup=lambda: None,
-                    run=_timed(lambda label=label: _block(label), CHANNELS, side),
-                    reference=_timed(_plain_block, CHANNELS, side),
-                    notes=NOTE,
-                )
-            )
-        found.append(
-            Timed(
-                f"mobile/block_{label}_32_same_chunks",
-                f"the same at 32x32, {group} / plain in chunks of channels as ours",
-                goal=GOAL,
-                setup=lambda: None,
-                run=_timed(lambda label=label: _block(label), CHANNELS, 32),
-                reference=_timed(lambda: Chunked(_plain_block()), CHANNELS, 32),
-                notes="the plain block gets our order of computation too, which no framework gives it by itself",
-            )
-        )
-        for side in (97, 225):
-            found.append(
-                Timed(
-                    f"mobile/network_{label}_{side}",
-                    f"MobileNetV2, {group} / plain of equal channels, {side}x{side}",
-                    goal=GOAL,
-                    setup=lambda: None,
-                    run=_timed(lambda label=label: _network(label, False), 3, side),
-                    reference=_timed(lambda label=label: _network(label, True), 3, side),
-                    notes=NOTE,
-                )
-            )
-    found.append(
-        Timed(
-            "mobile/int8_onnx_c8_97",
-            "ONNX Runtime, MobileNetV2 C8: int8 / float32, 97x97",
-            goal=None,
-            setup=lambda: None,
-            run=_onnx("c8", 97, True),
-            reference=_onnx("c8", 97, False),
-            notes="one thread, batch 1; the float file holds dense 1x1 convolutions",
-        )
+def _compare(name: str, figure: str, run: Any, reference: Any, side: int, channels: int, notes: str = NOTE) -> Entry:
+    return Timed(
+        f"mobile/{name}",
+        figure,
+        goal=GOAL,
+        setup=lambda: None,
+        run=_timed(run, channels, side),
+        reference=_timed(reference, channels, side),
+        notes=notes,
     )
-    return found
 
 
-ENTRIES = tuple(_entries())
+def _blocks(label: str) -> list[Entry]:
+    group, words = label.upper(), f"inverted residual {CHANNELS}-{HIDDEN}-{CHANNELS}"
+    ours = lambda: _block(label)  # noqa: E731
+    found = [
+        _compare(f"block_{label}_{n}", f"{words}, {group} / plain, {n}x{n}", ours, _plain_block, n, CHANNELS)
+        for n in (32, 14)
+    ]
+    chunks = "the plain block gets our order of computation too, which no framework gives it by itself"
+    last = "the plain block in channels_last, its best layout here"
+    return [
+        *found,
+        _compare(
+            f"block_{label}_32_same_chunks",
+            f"{words}, {group} / plain in chunks of channels as ours, 32x32",
+            ours,
+            lambda: Chunked(_plain_block()),
+            32,
+            CHANNELS,
+            chunks,
+        ),
+        _compare(
+            f"block_{label}_32_channels_last",
+            f"{words}, {group} / plain, channels_last, 32x32",
+            ours,
+            lambda: ChannelsLast(_plain_block()),
+            32,
+            CHANNELS,
+            last,
+        ),
+    ]
+
+
+def _networks(label: str) -> list[Entry]:
+    return [
+        _compare(
+            f"network_{label}_{side}" + (f"_w{width:g}" if width != 1 else ""),
+            f"MobileNetV2, width {width:g}, {label.upper()} / plain of equal channels, {side}x{side}",
+            lambda width=width: _network(label, False, width),
+            lambda width=width: _network(label, True, width),
+            side,
+            3,
+        )
+        for side, width in ((97, 1.0), (225, 1.0), (225, 2.0))
+    ]
+
+
+INT8 = Timed(
+    "mobile/int8_onnx_c8_97",
+    "ONNX Runtime, MobileNetV2 C8: int8 / float32, 97x97",
+    goal=None,
+    setup=lambda: None,
+    run=_onnx("c8", 97, True),
+    reference=_onnx("c8", 97, False),
+    notes="one thread, batch 1; the float file holds ordinary 1x1 convolutions",
+)
+ENTRIES = (*(entry for label in ("c8", "d8") for entry in (*_blocks(label), *_networks(label))), INT8)

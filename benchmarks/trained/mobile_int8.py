@@ -99,7 +99,9 @@ def main() -> None:
         print(f"seed {seed}: {words} ({time.process_time() - start:.0f} s of processor time)", flush=True)
     for key in rows[0]:
         values = np.array([row[key] for row in rows])
-        print(f"{key:24} {values.mean():.4g} +- {values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else 0:.2g}")
+        print(
+            f"{key:24} {values.mean():.4g} +- {values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else 0:.2g}"
+        )
 
 
 if __name__ == "__main__":

@@ -70,8 +70,8 @@ def test_the_block_over_irreps_is_the_block(group, stride, monkeypatch):
         monkeypatch.setattr("steerable.models.baked_residual.CHUNK", 8 * inner.size * 81 // 5)
         for batch in (x[:1], x):  # in parts of a few fields, the last of them smaller
             assert (baked(batch) - y[: len(batch)]).abs().max() < 1e-10
-        assert (core.dense()(x) - y).abs().max() < 1e-10
-    assert sum(p.numel() for p in core.parameters()) < sum(p.numel() for p in core.dense().parameters())
+        assert (core.ordinary()(x) - y).abs().max() < 1e-10
+    assert sum(p.numel() for p in core.parameters()) < sum(p.numel() for p in core.ordinary().parameters())
 
 
 @pytest.mark.parametrize("group", [st.C(1), st.C(4), st.C(5), st.C(8), st.D(1), st.D(3), st.D(4), st.D(8)], ids=str)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests.quant.nets import NETS, build, images
 
 import steerable as st
 from steerable.quant import export_onnx_int8, quantize
 from steerable.quant.capture import simplify
-from tests.quant.nets import NETS, build, images
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -59,8 +59,9 @@ def test_other_steps(tmp_path):
     q = quantize(torch.nn.Sequential(*layers), x)
     assert np.array_equal(q(x).numpy(), run(export_onnx_int8(q, x, tmp_path / "a.onnx"), x))
     t = 2 * st.D(4).regular + 1 * st.D(4).trivial
+    rgb = 3 * st.D(4).trivial
     net = st.nn.Sequential(
-        st.nn.DiscMask(3 * st.D(4).trivial), st.nn.Conv2d(3 * st.D(4).trivial, t, 3), st.nn.ReLU(t), st.nn.BlurPool2d(t),
+        st.nn.DiscMask(rgb), st.nn.Conv2d(rgb, t, 3), st.nn.ReLU(t), st.nn.BlurPool2d(t),
         st.nn.GroupPool(t), st.nn.GlobalMaxPool2d(), torch.nn.Linear(3, 2),
     )  # fmt: skip
     q = quantize(net.eval(), x)

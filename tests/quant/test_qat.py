@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.quant.nets import build, images, turn
+from tests.quant.test_exact import mismatches
 from torch.nn import functional as F
 
 import steerable as st
 from steerable.quant import quantize
-from tests.quant.nets import build, images, turn
-from tests.quant.test_exact import mismatches
 
 
 def textures(count, side=17, seed=0):

@@ -6,12 +6,12 @@ import math
 
 import pytest
 import torch
+from tests.quant.nets import NETS, build, images
 from torch import nn
 
 import steerable as st
 from steerable.quant import QuantizedModel, load, quantize, save
 from steerable.quant.sums import IntConv, IntHead
-from tests.quant.nets import NETS, build, images
 
 
 def correlation(a, b):
@@ -157,7 +157,7 @@ def test_an_unsupported_layer_is_named(layer):
     t = 2 * st.C(4).regular
     made = layer(t)
     net = st.nn.Sequential(st.nn.Conv2d(st.C(4).trivial * 1, t, 3), made)
-    with pytest.raises(TypeError, match="layer '1'.*has no integer form.*expected") as told:
+    with pytest.raises(TypeError, match=r"layer '1'.*has no integer form.*expected") as told:
         quantize(net, images(4, 1, 9))
     assert "\n" not in str(told.value)
 

@@ -124,7 +124,7 @@ class FourierResidual(nn.Module):
             result[:made] += self.project.bias[0, :made]
         return result
 
-    def dense(self) -> PlainResidual:
+    def ordinary(self) -> PlainResidual:
         """The ordinary block that this stands for, between fields."""
         order = self.order
         channels = len(self.weight)
@@ -137,8 +137,8 @@ class FourierResidual(nn.Module):
             if middle.bias is not None and self.bias is not None:
                 middle.bias.copy_(self.bias.view(order, -1).T.reshape(-1))
         middle.fields = ((channels // order, order),)  # type: ignore[assignment]
-        first = [] if self.expand is None else [self.expand.dense(), nn.ReLU6(inplace=True)]
-        return PlainResidual(nn.Sequential(*first, middle, nn.ReLU6(inplace=True), self.project.dense()), self.skips)
+        first = [] if self.expand is None else [self.expand.ordinary(), nn.ReLU6(inplace=True)]
+        return PlainResidual(nn.Sequential(*first, middle, nn.ReLU6(inplace=True), self.project.ordinary()), self.skips)
 
 
 def _bytes(x: Tensor, channels: int) -> int:

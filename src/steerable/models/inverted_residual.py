@@ -87,7 +87,7 @@ class InvertedResidual(snn.EquivariantModule):
         body = snn.bake(self.body)
         if not pays(self):
             return PlainResidual(body, self.skips)
-        maps = [m.dense() if isinstance(m, CoefficientMap) else m for m in body.modules()]
+        maps = [m.ordinary() if isinstance(m, CoefficientMap) else m for m in body.modules()]
         expand, middle, project = (m for m in maps if isinstance(m, nn.Conv2d))
         basis = coefficient_basis(self.in_type.group)[0].to(middle.weight)
         core = FourierResidual(expand, middle, project, self.in_type.group, self.skips)

@@ -11,7 +11,7 @@ from steerable.models.mobilenet_table import find_layout, make_plan
 
 
 class MobileNetV2(nn.Module):
-    """MobileNetV2 whose channels are regular fields; invariant under its group, exactly on the symmetries of the lattice.
+    """MobileNetV2 whose channels are regular fields; invariant under its group, exactly so on the lattice.
 
     Stem 3x3, inverted residuals, 1x1 to the last fields, maximum over the group, mean over the image, one dense layer.
     The rows of the published table are read in channels, so the network has the channels of the plain one wherever the

@@ -153,7 +153,8 @@ class Conv2d(_PlanarConv):
 
     def bake(self) -> nn.Module:
         """A ``torch.nn.Conv2d`` with this filter; a 1x1 map keeps its blocks between irreps, and between wide regular
-        fields takes the way over them (:mod:`steerable.nn.plain_fourier`)."""
+        fields takes the way over them (:mod:`steerable.nn.plain_fourier`).
+        """
         if self._blocks is not None:
             return PlainSchur(self.split_weights(), self._banks(), self._blocks, self.expanded_bias())
         filter, bias = self.filter().detach(), self.expanded_bias()

@@ -76,7 +76,7 @@ class ToCoefficients(nn.Module):
         parts = x.reshape(x.shape[0], -1, order, x.shape[2] * x.shape[3])
         return torch.einsum("gc,bfgs->bcfs", self.basis, parts).reshape(x.shape)
 
-    def dense(self) -> nn.Module:
+    def ordinary(self) -> nn.Module:
         """Nothing: the dense forms of the maps around take fields."""
         return nn.Identity()
 
@@ -164,7 +164,7 @@ class CoefficientMap(nn.Module):
             start = stop
 
     def accumulate(self, x: Tensor, fields: slice | None, out: Tensor) -> None:
-        """Add to ``out [|G| * fields_out, pixels]`` what some input fields ``x [|G| * fields, pixels]`` give; no bias."""
+        """Add to ``out [|G| * fields_out, pixels]`` what input fields ``x [|G| * fields, pixels]`` give; no bias."""
         n_out, n_in = self.fields
         kept = n_in if fields is None else fields.stop - fields.start
         start = 0
@@ -176,7 +176,7 @@ class CoefficientMap(nn.Module):
             out[start * n_out : stop * n_out].view(count, size * n_out, -1).baddbmm_(rows, into)
             start = stop
 
-    def dense(self) -> nn.Conv2d:
+    def ordinary(self) -> nn.Conv2d:
         """The ordinary convolution that this stands for, between fields."""
         n_out, n_in = self.fields
         blocks = [b for weight in self._weights() for b in weight.detach().double()]
@@ -231,7 +231,7 @@ def fold_fourier(layers: list[nn.Module], part: nn.Module) -> bool:
         return True
     inner = layers[-2] if len(layers) > 1 else None
     if isinstance(part, nn.BatchNorm2d) and isinstance(inner, CoefficientMap):
-        conv = fuse_conv_bn_eval(inner.dense().eval(), part.eval())
+        conv = fuse_conv_bn_eval(inner.ordinary().eval(), part.eval())
         layers[-2] = CoefficientMap(conv.weight.detach()[:, :, 0, 0], conv.bias, inner.basis, inner.runs)
         return True
     return False

@@ -27,7 +27,7 @@ class Affine:
 
     @classmethod
     def of_range(cls, low: float, high: float) -> Affine:
-        """The finest steps that hold ``low ... high`` and zero exactly. Raises ``ValueError`` for a range of no width."""
+        """The finest steps that hold ``low ... high`` and zero exactly. ``ValueError`` for a range of no width."""
         low, high = min(low, 0.0), max(high, 0.0)
         if not (math.isfinite(low) and math.isfinite(high) and high > low):
             raise ValueError(f"Affine: got the range {low} ... {high}; expected finite numbers that differ")

@@ -80,7 +80,7 @@ def find_ranges(program: Program, batches: Any) -> Ranges:
     for x in image_batches(batches):
         if tuple(x.shape[1:]) != program.shape:
             raise ValueError(
-                f"quantize: got calibration images of shape {tuple(x.shape[1:])} after {program.shape}; expected one size"
+                f"quantize: got calibration images {tuple(x.shape[1:])} after {program.shape}; expected one size"
             )
         program.run(x, watch)
     low, high = watch.ranges["input"]

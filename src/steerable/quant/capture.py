@@ -43,9 +43,9 @@ def simplify(model: nn.Module) -> nn.Module:
     """Replace, in place, every layer without weights by its plain form, and wrappers by what they hold."""
     if isinstance(model, Plain):
         return simplify(model.module)
-    dense = getattr(model, "dense", None)
-    if dense is not None and not isinstance(model, EquivariantModule):
-        return dense()  # a baked layer in a fast form knows the ordinary one
+    ordinary = getattr(model, "ordinary", None)
+    if ordinary is not None and not isinstance(model, EquivariantModule):
+        return ordinary()  # a baked layer in a fast form knows the ordinary one
     if isinstance(model, EquivariantModule) and not isinstance(model, SteerableMap | BatchNorm):
         if not any(True for _ in model.children()) or not any(True for _ in model.parameters()):
             return model.bake()
@@ -72,11 +72,11 @@ def capture(model: nn.Module, example: Tensor) -> fx.GraphModule:
     root = _Root(simplify(copy.deepcopy(model).eval().float())).eval()
     try:
         traced = fx.GraphModule(root, _Tracer().trace(root))
+        with torch.no_grad():
+            ShapeProp(traced).propagate(example)
     except Exception as problem:
         raise TypeError(
             f"quantize: {type(model).__name__} cannot be traced ({type(problem).__name__}: {problem}); expected a "
             f"forward that calls layers, adds, concatenates, pools and reshapes without looking at values"
         ) from problem
-    with torch.no_grad():
-        ShapeProp(traced).propagate(example)
     return traced

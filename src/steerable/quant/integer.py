@@ -46,8 +46,8 @@ class QuantizedModel(nn.Module):
     def _values(self, x: Tensor) -> dict[str, Tensor]:
         if x.dim() != 4 or tuple(x.shape[1:]) != self.shape:
             raise ValueError(
-                f"QuantizedModel: got images of shape {tuple(x.shape)}; expected [B, {', '.join(map(str, self.shape))}], "
-                f"the size it was quantised for. Resize the images, or quantise for theirs"
+                f"QuantizedModel: got images of shape {tuple(x.shape)}; expected [B, {', '.join(map(str, self.shape))}]"
+                f", the size it was quantised for. Resize the images, or quantise for theirs"
             )
         values = {"image": x}
         for name, step, sources in zip(self.names, self.steps, self.sources, strict=True):

@@ -39,7 +39,7 @@ class Program(nn.Module):
         self.units = nn.ModuleDict({row.name: row.unit for row in rows})
         self.inputs = {row.name: row.inputs for row in rows}
         self.shape = tuple(example.shape[1:])
-        last = self.units[self.result] if self.result in self.units else None
+        last = dict(self.units.items()).get(self.result)
         uses = sum(name == self.result for inputs in self.inputs.values() for name in inputs)
         if isinstance(last, LinearUnit) and last.geometry is None and not uses and last.low == -float("inf"):
             last.last = True
@@ -67,7 +67,7 @@ class Program(nn.Module):
 
     def is_sums(self, name: str) -> bool:
         """Whether a value stays a sum of products: the logits of a last linear map."""
-        unit = self.units[name] if name in self.units else None
+        unit = dict(self.units.items()).get(name)
         return isinstance(unit, LinearUnit) and unit.last
 
     @torch.no_grad()

@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 
 from torch import fx, nn
 
-from steerable.nn.norm import BatchNorm
-from steerable.nn.steerable_map import SteerableMap
 from steerable.quant.linear_unit import LinearUnit
-from steerable.quant.rules import FUNCTIONS, METHODS, bounds, linear_unit, module_units
+from steerable.quant.rules import FUNCTIONS, METHODS, bounds, is_linear, is_norm, linear_unit, module_units
 from steerable.quant.units import Unit
 
 
@@ -50,7 +48,7 @@ def _read_node(node: fx.Node, modules: dict[str, nn.Module], where: dict[fx.Node
     found: list[Unit] | None = None
     module = modules[str(node.target)] if node.op == "call_module" else None
     chain = [node]
-    if module is not None and _is_linear(module):
+    if module is not None and (is_linear(module) or is_norm(module)):
         found, chain = _fuse(node, module, modules)
     elif module is not None:
         found = module_units(module, node)
@@ -81,19 +79,11 @@ def _sources(node: fx.Node) -> list[fx.Node]:
     return found
 
 
-def _is_linear(module: nn.Module) -> bool:
-    return isinstance(module, SteerableMap | nn.Conv2d | nn.Linear) or _is_norm(module)
-
-
-def _is_norm(module: nn.Module | None) -> bool:
-    return isinstance(module, BatchNorm | nn.BatchNorm1d | nn.BatchNorm2d)
-
-
 def _fuse(node: fx.Node, module: nn.Module, modules: dict[str, nn.Module]) -> tuple[list[Unit] | None, list[fx.Node]]:
     """A linear unit with the norm and the cut that follow it and nothing else."""
     chain, norm = [node], None
     follower = _only_user(node)
-    if not _is_norm(module) and follower is not None and _is_norm(_module(follower, modules)):
+    if not is_norm(module) and follower is not None and is_norm(_module(follower, modules)):
         norm = _module(follower, modules)
         chain.append(follower)
     unit = linear_unit(module, norm, node)

@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+import steerable.nn as snn
 from steerable.nn.baked import Baked
 from steerable.nn.basis_change import PlainChange
 from steerable.nn.blur import PlainBlur, exact_kernel
 from steerable.nn.group_pool import group_pool
+from steerable.nn.linear import PlainLinear
 from steerable.nn.mask import PlainDiscMask
 from steerable.nn.norm import BatchNorm
 from steerable.nn.steerable_map import SteerableMap
@@ -30,6 +32,19 @@ _PADS = {
     nn.ZeroPad2d: "constant", nn.ConstantPad2d: "constant", nn.ReflectionPad2d: "reflect",
     nn.ReplicationPad2d: "replicate", nn.CircularPad2d: "circular",
 }  # fmt: skip
+
+
+_FORWARDS = (snn.Conv2d.forward, snn.Linear.forward, nn.Conv2d.forward, nn.Linear.forward, PlainLinear.forward)
+
+
+def is_linear(module: nn.Module) -> bool:
+    """Whether a layer is a convolution or linear map by filter and bias alone, and no class that does more."""
+    return isinstance(module, SteerableMap | nn.Conv2d | nn.Linear) and type(module).forward in _FORWARDS
+
+
+def is_norm(module: nn.Module | None) -> bool:
+    """Whether a layer is a batch norm."""
+    return isinstance(module, BatchNorm | nn.BatchNorm1d | nn.BatchNorm2d)
 
 
 def shape(node: Any) -> list[int]:
@@ -48,14 +63,14 @@ def _pair(value: Any) -> tuple[int, int]:
 def linear_unit(module: nn.Module, norm: nn.Module | None, node: fx.Node) -> LinearUnit | None:
     """The unit of a layer with weights, or ``None`` for one that has no integer form."""
     rank = len(_source(node))
-    if isinstance(module, BatchNorm | nn.BatchNorm1d | nn.BatchNorm2d):
+    if is_norm(module):
         channels = _source(node)[1]
         return LinearUnit(None, module, Geometry(groups=channels)) if rank == 4 else None
     if isinstance(module, nn.Linear) or len(getattr(module, "_shape", (0, 0, 0))) == 2:
         return LinearUnit(module, norm, None) if rank == 2 else None
     if getattr(module, "padding_mode", "zeros") != "zeros" or not isinstance(module, SteerableMap | nn.Conv2d):
         return None
-    if hasattr(module, "transposed_filter") or isinstance(module.padding, str):
+    if isinstance(module.padding, str):
         return None
     window = (_pair(module.stride), _pair(module.padding), _pair(module.dilation))  # type: ignore[arg-type]
     return LinearUnit(module, norm, Geometry(*window, int(module.groups)))  # type: ignore[arg-type]

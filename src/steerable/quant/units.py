@@ -163,7 +163,7 @@ class LargestOfField(Unit):
 
     def lower(self, inputs: list[Affine], out: Affine) -> list[Step]:
         """Gather, reshape, maximum of integers."""
-        first: list[Step] = [] if self.order is None else [Gather(self.order)]
+        first = () if self.order is None else (Gather(self.order),)
         return [*first, Reshape([self.fields, self.widest, *self.space]), IntMax([2], False)]
 
 
@@ -188,7 +188,8 @@ class Move(Unit):
         s = self.step
         if isinstance(s, Pad):
             return [Pad(s.amount, s.mode, inputs[0].zero)]
-        return [Mask(s.inside, inputs[0].zero)] if isinstance(s, Mask) else [s]
+        moved: Step = Mask(s.inside, inputs[0].zero) if isinstance(s, Mask) else s
+        return [moved]
 
 
 def ratio(a: Affine, b: Affine) -> float:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 #: what the channels of one scale have in common
 SHARES = ("field", "tensor", "channel")
+#: largest integer of a bias: sums with it stay within 32 bits
+MOST = 2**30
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,14 @@ def group_index(fields: Tensor, share: str) -> Tensor:
 
 def shared_scales(weight: Tensor, index: Tensor, top: int) -> Tensor:
     """``float32 [C]``: largest magnitude over all channels of one index, divided by ``top``; 1 where all is zero."""
-    largest = weight.detach().abs().flatten(1).amax(1)
-    found = largest.new_zeros(int(index.max()) + 1).scatter_reduce(0, index, largest, "amax")
-    return torch.where(found > 0, found / top, torch.ones_like(found)).float()[index]
+    found = shared_largest(weight, index)
+    return torch.where(found > 0, found / top, torch.ones_like(found)).float()
+
+
+def shared_largest(values: Tensor, index: Tensor) -> Tensor:
+    """``[C]``: largest magnitude of ``values [C, ...]`` over all channels of one index."""
+    largest = values.detach().abs().reshape(len(values), -1).amax(1)
+    return largest.new_zeros(int(index.max()) + 1).scatter_reduce(0, index, largest, "amax")[index]
 
 
 def tie_proof_round(values: Tensor, tolerance: float) -> Tensor:
@@ -88,9 +95,11 @@ def integer_weights(
     """
     top = 2 ** (bits - 1) - 1
     scale = shared_scales(weight, index, top)
+    if bias is not None:  # where the input is tiny beside the bias, steps grow until the bias fits
+        scale = torch.maximum(scale, (shared_largest(bias, index).double() / (input_scale * MOST)).float())
     steps = scale.double()
     w = tie_proof_round(weight.double() / steps.view(-1, *[1] * (weight.dim() - 1)), noise(dtype, top)).clamp(-top, top)
     b = torch.zeros(len(weight), dtype=torch.float64) if bias is None else bias.double() / (steps * input_scale)
     largest = float(b.abs().max()) if len(b) else 0.0
-    b = tie_proof_round(b, noise(dtype, max(largest, 1.0))).clamp(-(2**30), 2**30)
+    b = tie_proof_round(b, noise(dtype, max(largest, 1.0))).clamp(-MOST, MOST)
     return IntegerWeights(w.to(torch.int8), b.to(torch.int32), scale)
