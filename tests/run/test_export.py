@@ -344,6 +344,7 @@ def test_names_and_formats(place, tmp_path, capsys):
         (["--out", tmp_path / "m.onnx", "--batch", "0"], "--batch 0"),
         (["--out", tmp_path / "m.onnx", "--seed", "7"], "--seed 7", "[0, 1]"),
         (["--out", tmp_path / "m.onnx", "--precision", "float64"], "expected --format program"),
+        (["--out", tmp_path / "m.onnx", "--changed", "3"], "--changed 3", "0 to 1"),
         (["--out", tmp_path / "m.onnx", "--images", tmp_path / "none"], "none"),
         (["--out", tmp_path / "m.onnx", "--root", tmp_path / "none"], "none", "is not a folder"),
     ]:
@@ -391,6 +392,52 @@ def test_files_that_are_not_ours(files, place, tmp_path, capsys):
     with zipfile.ZipFile(tmp_path / "zip.pt2", "w") as archive:
         archive.writestr("a.txt", "b")
     check("zip.pt2", "not one that")
+
+
+class Bomb:
+    """Runs code when it is unpickled."""
+
+    went_off = []
+
+    def __reduce__(self):
+        return (Bomb.went_off.append, (1,))
+
+
+@pytest.mark.parametrize("where", ["sample_inputs", "weights", "constants", "member"])
+def test_a_program_that_runs_code_is_refused_before_it_is_opened(files, place, tmp_path, capsys, where):
+    import io
+    import pickle
+
+    buffer = io.BytesIO()
+    torch.save(Bomb(), buffer)
+    bomb = pickle.dumps(Bomb()) if where == "constants" else buffer.getvalue()
+    with zipfile.ZipFile(files / "model.pt2") as old, zipfile.ZipFile(tmp_path / "bad.pt2", "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if where == "sample_inputs" and name.endswith("sample_inputs/model.pt"):
+                data = bomb
+            if where == "weights" and name.endswith("model_weights_config.json"):
+                data = data.replace(b'"use_pickle": false', b'"use_pickle": true', 1)
+            if where == "constants" and name.endswith("model_constants_config.json"):
+                table = json.loads(data)
+                table["config"]["x"] = {"path_name": "opaque_obj_0", "is_param": False, "use_pickle": False}
+                data = json.dumps(table).encode()
+            new.writestr(name, data)
+        if where in ("constants", "member"):
+            root = name.partition("/")[0]
+            new.writestr(f"{root}/data/constants/opaque_obj_0", bomb)
+    args = ["predict", tmp_path / "bad.pt2", place / "images" / "test.npz", "--out", tmp_path / "c.parquet"]
+    refuse(args, capsys, tmp_path, "may run code")
+    assert Bomb.went_off == []
+
+
+def test_a_program_of_other_functions_is_refused_before_it_runs(files, place, tmp_path, capsys):
+    with zipfile.ZipFile(files / "model.pt2") as old, zipfile.ZipFile(tmp_path / "bad.pt2", "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, data.replace(b"torch.ops.aten.asinh.default", b"torch.ops.prims.asinh.default"))
+    args = ["predict", tmp_path / "bad.pt2", place / "images" / "test.npz", "--out", tmp_path / "c.parquet"]
+    refuse(args, capsys, tmp_path, "expected operators of ATen only")
 
 
 def test_missing_packages_are_named(files, place, tmp_path, monkeypatch, capsys):

@@ -202,9 +202,12 @@ def test_no_patience(saved, mine, tmp_path):
         (["--train.balance=both"], "balance"),
         (["--from=nowhere"], "not a folder"),
         (["--from=/nowhere/at"], "not a folder"),
+        (["--from=src/nothing"], "not a folder"),
     ],
 )
-def test_what_is_refused(saved, mine, tmp_path, capsys, more, says):
+def test_what_is_refused(saved, mine, tmp_path, capsys, monkeypatch, more, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "src").mkdir()
     assert main(tune(mine, saved, tmp_path / "tuned", *more)) == 2
     text = capsys.readouterr().err.strip()
     assert says in text.splitlines()[-1], text

@@ -22,7 +22,7 @@ class Splits:
         raw_size: height and width before that; None: as now.
         input: what the images are before the recipe: ``"pixels"``, or something that is computed from them first.
         settings: numbers that such a computation needs, as plain JSON.
-        files: sha256 of the published files that were read, by path.
+        files: sha256 of the published files that were read, by their path below the root.
         reading: what was done while reading, for who reads further images: ``colour`` (grey or rgb), ``depth`` (full:
             whole numbers by their full range), ``resize`` (crop or scale).
         raw: the parts before :meth:`prepare`, where they are still held; None: as now.

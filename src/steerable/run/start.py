@@ -27,7 +27,8 @@ def find_start(name: str) -> Path:
     """
     path = Path(name).expanduser()
     if not path.is_dir():
-        if name.count("/") != 1 or name.startswith((".", "~", "/")):
+        # a mistyped path must not be looked for on the hub
+        if name.count("/") != 1 or name.startswith((".", "~", "/")) or path.parent.is_dir():
             raise InputError(f"--from '{name}' is not a folder; expected one that `steerable fit` wrote, or USER/NAME.")
         from steerable.run.hub.pretrained import fetch
 

@@ -51,6 +51,7 @@ def test_idx(tmp_path, reader, packed):
     assert found.val.counts() == [1] * 10
     assert found.train.counts() == [5] * 10
     assert len(found.files) == 4
+    assert all(name.startswith("MNIST/raw/t") for name in found.files)
     assert found.raw_size == (28, 28)
     again = reader(tmp_path, scale="none", size=None, verify=False, val_fraction=1 / 6)
     assert torch.equal(again.val.x, found.val.x)

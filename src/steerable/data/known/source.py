@@ -136,7 +136,8 @@ class Source:
         return []
 
     def _check(self, path: Path) -> None:
-        if str(path) in self.files:
+        name = path.relative_to(self.root).as_posix()  # a record may be published: without the folders of this machine
+        if name in self.files:
             return
         digests = {"sha256": hashlib.sha256(), "md5": hashlib.md5(usedforsecurity=False)}
         try:
@@ -155,7 +156,7 @@ class Source:
                 f"{self.published.name}.{hint} Download it again from {self.published.page} or, for a set of your own, "
                 "set data.options.verify to false."
             )
-        self.files[str(path)] = digests["sha256"].hexdigest()
+        self.files[name] = digests["sha256"].hexdigest()
 
     def _content(self, path: Path) -> bytes:
         try:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.run.answer.answerer import Answerer
+from steerable.run.answer.archive import inspect_archive
 from steerable.run.answer.batch import by_batches
-from steerable.run.export.header import ENTRY, MEND, check_header, outside_recipe, read_header_text
+from steerable.run.export.header import MEND, outside_recipe
+from steerable.run.export.operators import program_operators
 from steerable.run.export.probe import check_probe
 
 
@@ -42,7 +43,7 @@ class Program(Answerer):
             InputError: no such file, a broken file, a program that is not ours, or one that answers otherwise here.
         """
         path = Path(path)
-        header = read_program_header(path)
+        header = inspect_archive(path)
         try:
             with quiet(), path.open("rb") as file:
                 program = torch.export.load(file)
@@ -51,6 +52,7 @@ class Program(Answerer):
                 f"'{path}' cannot be read by torch {torch.__version__} ({_line(e)}); it was written with torch "
                 f"{header['versions'].get('torch')}. {MEND}"
             ) from None
+        program_operators(program)  # the reader takes any function of torch for an operator
         if device != "cpu":
             from torch.export.passes import move_to_device_pass
 
@@ -67,28 +69,6 @@ class Program(Answerer):
             return self.module(part.to(self.device, self.dtype))[1].cpu().double()
 
         return by_batches(call, x, self.header["batch"]).transpose(0, 1)
-
-
-def read_program_header(path: Path) -> dict[str, Any]:
-    """Return what stands in a `.pt2` file beside the program; nothing of it is run.
-
-    Raises:
-        InputError: no such file, no archive, or a program that is not ours.
-    """
-    if not path.is_file():
-        raise InputError(f"'{path}' is no file; expected one that `steerable export` wrote. Mend the path.")
-    try:
-        with path.open("rb") as file:
-            text = _entry(file)
-    except (zipfile.BadZipFile, OSError, EOFError) as e:
-        raise InputError(f"'{path}' cannot be read as a program of torch ({_line(e)}). {MEND}") from None
-    return check_header(read_header_text(text, path), path, ("program",))
-
-
-def _entry(file: BinaryIO) -> str | None:
-    with zipfile.ZipFile(file) as archive:
-        names = [n for n in archive.namelist() if n.endswith(f"/extra/{ENTRY}")]
-        return archive.read(names[0]).decode("utf-8", "replace") if names else None
 
 
 def _line(e: Exception) -> str:

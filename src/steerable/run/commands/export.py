@@ -38,6 +38,8 @@ def make_parser() -> argparse.ArgumentParser:
                         "caller")  # fmt: skip
     parser.add_argument("--weight-bits", type=int, choices=(7, 8), default=8, help="of int8; 7 for x86 processors "
                         "without VNNI, whose 8-bit products saturate")  # fmt: skip
+    parser.add_argument("--changed", type=float, default=INT8_BOUND, help="of int8: the largest share of answers that "
+                        f"may change, else nothing is written; default {INT8_BOUND:g}")  # fmt: skip
     parser.add_argument("--images", nargs="+", default=[], help="check (and calibrate int8) on these files or folders "
                         "instead of the images of the run")  # fmt: skip
     parser.add_argument("--root", help="where the data of the run lies now, if not where it lay in training")
@@ -105,6 +107,8 @@ def main(argv: list[str]) -> int:
     double = args.precision == "float64"
     if double and set(targets) != {"program"}:
         raise InputError(f"--precision float64 and --format {' '.join(targets)}; expected --format program alone.")
+    if not 0.0 <= args.changed <= 1.0:
+        raise InputError(f"--changed {args.changed:g}; expected a share, 0 to 1.")
     wish = Wish(batch, double, args.recipe == "inside", args.weight_bits)
     eager = Folder.load(args.run, seed=args.seed)
     eager = eager.double() if double else eager
@@ -117,7 +121,7 @@ def main(argv: list[str]) -> int:
     with ExitStack() as stack:  # all files get their names, or none
         for kind, path in targets.items():
             partial = stack.enter_context(whole_file(path, args.overwrite))
-            bound = INT8_BOUND if kind == "int8" else BOUNDS[args.precision]
+            bound = args.changed if kind == "int8" else BOUNDS[args.precision]
             written, integers = write(kind, eager, images, wish, partial, bound)
             found = compare(eager, written, images, integers)
             require(found, kind, bound, path, images.real)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from steerable.data import Splits
+from steerable.data import Recipe, Splits
 from steerable.data.errors import InputError
 from steerable.run.balance import balance_record
 from steerable.run.build import build_model, try_model
@@ -120,6 +120,12 @@ def main(argv: list[str]) -> int:
         report(run_folder(config, seed), [record])
         return 0
     config = take_over(given)
+    if config.start is not None:
+        o, m = config.data.options, config.model
+        print(
+            f"taken over from {config.start}: {m.name} {m.group or ''}, images of {o['side'][0]} x {o['side'][1]} "
+            f"({o['colour'] or 'bands as they are'}), {Recipe.from_json(o['recipe'])}"
+        )
     if len(set(config.seeds)) != len(config.seeds) or not config.seeds:
         raise InputError(f"seeds are {config.seeds}; expected at least one, each once.")
     out = Path(config.out)

@@ -97,7 +97,7 @@ def require(found: Comparison, kind: str, bound: float, path: Path, real: bool) 
         if real and not 1.0 - found.agreement <= bound:
             raise InputError(
                 f"'{path}': integers change {1.0 - found.agreement:.1%} of {found.images} answers; expected at most "
-                f"{bound:.0%}. Nothing was written: calibrate on more images with --images, or train with quantisation."
+                f"{bound:.0%}. Nothing was written: train longer, or with quantisation, or allow it with --changed."
             )
     elif not found.relative <= bound:
         raise InputError(
