@@ -3,8 +3,8 @@ A fair comparison
 =================
 
 ``steerable compare`` trains the networks of a plan on the same images, each tuned alike on validation, with several
-seeds, and writes one table and one figure. Here a plan of seconds: arms that bend to the left or to the right, turned by random
-quarters, under noise.
+seeds, and writes one table and one figure. Here a plan of seconds: arms that bend to the left or to the right,
+turned by random quarters, under noise.
 """
 
 # %%
