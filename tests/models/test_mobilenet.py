@@ -11,7 +11,7 @@ import steerable as st
 from steerable import laws
 from steerable.domains import PixelGrid
 from steerable.models import count_macs
-from steerable.models.baked_residual import FourierResidual
+from steerable.models.baked_residual import FourierResidual, PlainResidual
 from steerable.models.inverted_residual import InvertedResidual
 from steerable.models.mobilenet_table import STANDARD, count_fields, make_plan
 from steerable.nn.plain_fourier import coefficient_basis, saved
@@ -72,6 +72,24 @@ def test_the_block_over_irreps_is_the_block(group, stride, monkeypatch):
             assert (baked(batch) - y[: len(batch)]).abs().max() < 1e-10
         assert (core.ordinary()(x) - y).abs().max() < 1e-10
     assert sum(p.numel() for p in core.parameters()) < sum(p.numel() for p in core.ordinary().parameters())
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_an_ordinary_block_in_parts_is_the_block(stride, monkeypatch):
+    torch.manual_seed(0)
+    group = st.C(8)
+    block = InvertedResidual(2 * group.regular, 9 * group.regular, 2 * group.regular, stride=stride).double()
+    x = torch.randn(3, 16, 9, 9, dtype=torch.float64)
+    block.train()(x)
+    block.eval()
+    baked = st.bake(block)
+    assert type(baked) is PlainResidual
+    assert baked.splits
+    with torch.no_grad():
+        whole = baked(x[:1])
+        monkeypatch.setattr("steerable.models.baked_residual.CHUNK", 8 * 81 * 20)  # 16 of 72 channels at a time
+        assert (baked(x[:1]) - whole).abs().max() < 1e-12
+        assert (block(x) - baked(x)).abs().max() < 1e-12
 
 
 @pytest.mark.parametrize("group", [st.C(1), st.C(4), st.C(5), st.C(8), st.D(1), st.D(3), st.D(4), st.D(8)], ids=str)

@@ -17,15 +17,49 @@ CHUNK = 2**20
 
 
 class PlainResidual(nn.Module):
-    """``x + body(x)``, or ``body(x)``."""
+    """``x + body(x)``, or ``body(x)``.
+
+    Args:
+        body: baked layers; those of an orientation-diagonal block, five in a row, are computed a few channels at a time
+            where the map inside is large.
+        skips: whether the input is added.
+    """
 
     def __init__(self, body: nn.Module, skips: bool) -> None:
         super().__init__()
         self.body, self.skips = body, skips
+        layers = list(body.children())
+        maps = layers[::2]
+        self.splits = [type(m) for m in layers] == [nn.Conv2d, nn.ReLU6, nn.Conv2d, nn.ReLU6, nn.Conv2d] and (
+            all(m.bias is not None for m in maps) and maps[1].groups == len(maps[1].weight)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C, H, W]`` to ``[B, C', H', W']``."""
+        if self.splits and len(x) == 1 and _is_lean(x) and _bytes(x, len(self.body[2].weight)) > CHUNK:
+            return self._by_chunks(x)
         return self.body(x) + x if self.skips else self.body(x)
+
+    def _by_chunks(self, x: Tensor) -> Tensor:
+        expand, _, middle, _, project = self.body  # type: ignore[misc]
+        height, width = x.shape[-2:]
+        source, hidden = x.reshape(x.shape[1], -1), len(middle.weight)
+        step = max(16, CHUNK // (height * width * x.element_size()) // 16 * 16)
+        first, result = x.new_empty(min(step, hidden), height * width), None
+        rows, back = expand.weight.flatten(1), project.weight.flatten(1)
+        for start in range(0, hidden, step):
+            part = slice(start, min(start + step, hidden))
+            h = first[: part.stop - part.start]
+            torch.addmm(expand.bias[part, None], rows[part], source, out=h)
+            y = F.hardtanh_(h.view(1, -1, height, width), 0.0, 6.0)
+            window = (middle.stride, middle.padding, middle.dilation, len(h))
+            y = F.hardtanh_(F.conv2d(y, middle.weight[part], middle.bias[part], *window), 0.0, 6.0)
+            if result is None:
+                side = y.shape[-2:]
+                bias = project.bias[:, None]
+                result = source + bias if self.skips else bias.expand(-1, side[0] * side[1]).contiguous()
+            result.addmm_(back[:, part], y.view(len(h), -1))
+        return cast(Tensor, result).view(1, -1, *side)  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
 class FourierResidual(nn.Module):
@@ -58,8 +92,7 @@ class FourierResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Coefficients ``[B, C, H, W]`` to coefficients ``[B, C', H', W']``."""
-        lean = not torch.is_grad_enabled() and not torch.compiler.is_compiling() and runs_eagerly(x)
-        if lean and self.expand is not None:
+        if _is_lean(x) and self.expand is not None:
             size = _bytes(x, len(self.weight))
             if len(x) == 1 and size <= CHUNK and len(self.project.runs) == 1:
                 return self._at_once(x)
@@ -144,3 +177,8 @@ class FourierResidual(nn.Module):
 def _bytes(x: Tensor, channels: int) -> int:
     """Size of ``channels`` maps of every image of ``x``."""
     return channels * x.shape[0] * x.shape[2] * x.shape[3] * x.element_size()
+
+
+def _is_lean(x: Tensor) -> bool:
+    """Whether buffers may be written to: inference on ordinary tensors."""
+    return not torch.is_grad_enabled() and not torch.compiler.is_compiling() and runs_eagerly(x)
