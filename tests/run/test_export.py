@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 
 import numpy as np
@@ -166,6 +167,21 @@ def test_values_in_their_unit(place, tmp_path, form):
     assert [r["mass"] for r in b] == pytest.approx([r["mass"] for r in a], abs=close)
     assert [r["mass_spread"] for r in b] == pytest.approx([r["mass_spread"] for r in a], abs=close)
     assert open_answerer(out).header["outputs"] == ["value", "values"]
+
+
+@pytest.mark.parametrize("form", ["program", "onnx", "int8"])
+def test_a_calibrated_network(place, tmp_path, form):
+    shutil.copytree(place / "run" / "seed0", tmp_path / "run")
+    record = read_json(tmp_path / "run" / "run.json", "a run")
+    write_json(tmp_path / "run" / "run.json", {**record, "calibration": {"temperature": 3.0}})
+    out = tmp_path / f"m{command.FORMATS[form]}"
+    assert main(["export", str(tmp_path / "run"), "--format", form, f"--out={out}"]) == 0
+    x = torch.from_numpy(bars(6, 9)[0])[:, None]
+    file, eager, hot = open_answerer(out), Folder.load(tmp_path / "run"), Folder.load(place / "run" / "seed0")
+    assert torch.allclose(file(x), eager(eager.recipe(x)), atol=0.1 if form == "int8" else 1e-5)
+    assert torch.allclose(3 * eager.each(eager.recipe(x)), hot.each(hot.recipe(x)), atol=1e-4)
+    if form != "program":  # the temperature stands once, in floats, after the networks
+        assert "Div" in onnx_operators(onnx.load(out))
 
 
 @pytest.mark.parametrize("form", ["program", "onnx", "int8"])
@@ -453,8 +469,6 @@ def test_missing_packages_are_named(files, place, tmp_path, monkeypatch, capsys)
 @pytest.fixture
 def orphan(place, tmp_path):
     """A run whose images are gone."""
-    import shutil
-
     folder = tmp_path / "orphan"
     shutil.copytree(place / "run" / "seed0", folder)
     record = read_json(folder / "run.json", "a run")

@@ -54,7 +54,7 @@ def saved(group: Group) -> float:
 def spin(x: Tensor, matrix: Tensor) -> Tensor:
     """``matrix [d, d]`` on the outermost of the ``d`` parts of the channels of ``x [B, d * fields, H, W]``."""
     parts = x.reshape(x.shape[0], matrix.shape[0], -1)
-    if len(x) == 1:
+    if not torch.compiler.is_compiling() and len(x) == 1:  # `len` of a batch is a fixed number to an exporter
         return (matrix @ parts[0]).view(x.shape)
     return torch.matmul(matrix, parts).view(x.shape)
 

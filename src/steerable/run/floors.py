@@ -114,10 +114,24 @@ class Floors:
             InputError: no such file, or another content.
         """
         what = f"the floors that `steerable fit` writes beside a network, {FILE}"
-        value = read_json(folder / FILE, what)
+        return Floors.from_json(read_json(folder / FILE, what), str(folder / FILE))
+
+    @staticmethod
+    def from_json(value: Any, where: str) -> Floors:
+        """Build from what :meth:`save` wrote.
+
+        Args:
+            value: the JSON.
+            where: what it is called in an error message.
+
+        Raises:
+            InputError: another content.
+        """
         try:
             low, high = value["range"]
             linear = LinearFloor.from_json(value["linear"])
             return Floors(value["constant"], float(low), float(high), linear, int(value["outputs"]))
         except (KeyError, TypeError, ValueError) as e:
-            raise InputError(f"'{folder / FILE}' lacks or garbles {e}; expected {what}. Train again.") from None
+            raise InputError(
+                f"'{where}' lacks or garbles {e}; expected the floors that `steerable fit` writes. Train again."
+            ) from None

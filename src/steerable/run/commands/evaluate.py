@@ -86,7 +86,12 @@ def given_images(path: str, folder: Path, record: dict[str, Any]) -> ImageData:
 
 
 def score(
-    model: nn.Module, test: ImageData, floors: Floors, bins: int, prepared: ImageData | None = None
+    model: nn.Module,
+    test: ImageData,
+    floors: Floors,
+    bins: int,
+    record: dict[str, Any],
+    prepared: ImageData | None = None,
 ) -> dict[str, Any]:
     """Return the figures of a network and those of the floors.
 
@@ -95,10 +100,13 @@ def score(
         test: the test part.
         floors: of the training part.
         bins: of the true value, for a regression.
+        record: of the run.
         prepared: the same images as the floors saw them in training; None: those of `test`.
     """
     if test.target is None:
         own = class_scores(model, test)
+        if record.get("calibration"):
+            own["ece"] = expected_error(predict(model, test.x).double().softmax(1), test.y)
     elif test.target.columns:
         own = vector_scores(model, test, find_head(test.target.head).report if test.target.head else None)
     else:
@@ -133,9 +141,7 @@ def evaluate(
         test = raw.with_images(recipe(record)(raw.x))
     check_data(folder, record, test)
     try_model(model, test, config.model.exact_sizes)
-    scores = score(model, test, floors, bins)
-    if test.target is None and record.get("calibration"):
-        scores["ece"] = expected_error(predict(model, test.x).double().softmax(1), test.y)
+    scores = score(model, test, floors, bins, record)
     write_json(folder / "evaluation.json", {"seed": record["seed"], **scores})
     return record, scores
 
@@ -178,7 +184,7 @@ def evaluate_file(
     check_data(path, record, raw)
     check_shape(raw.x, record, raw.source)
     seen = raw if header["recipe_in_graph"] else prepared
-    scores = score(Answers(answerer), seen, floors, bins, prepared)
+    scores = score(Answers(answerer), seen, floors, bins, record, prepared)
     write_json(path.with_name(f"{path.name}.evaluation.json"), {"seeds": answerer.seeds, **scores})
     model = {**record["config"]["model"], "name": f"{record['config']['model']['name']} ({header['kind']})"}
     return {**record, "config": {**record["config"], "model": model}, "networks": len(answerer.seeds)}, scores
