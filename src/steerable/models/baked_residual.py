@@ -36,7 +36,7 @@ class PlainResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C, H, W]`` to ``[B, C', H', W']``."""
-        if self.splits and len(x) == 1 and _is_lean(x) and _bytes(x, len(self.body[2].weight)) > CHUNK:
+        if self.splits and _is_lean(x) and len(x) == 1 and _bytes(x, len(self.body[2].weight)) > CHUNK:
             return self._by_chunks(x)
         return self.body(x) + x if self.skips else self.body(x)
 

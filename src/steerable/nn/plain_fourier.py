@@ -54,7 +54,7 @@ def saved(group: Group) -> float:
 def spin(x: Tensor, matrix: Tensor) -> Tensor:
     """``matrix [d, d]`` on the outermost of the ``d`` parts of the channels of ``x [B, d * fields, H, W]``."""
     parts = x.reshape(x.shape[0], matrix.shape[0], -1)
-    if len(x) == 1:
+    if not torch.compiler.is_compiling() and len(x) == 1:
         return (matrix @ parts[0]).view(x.shape)
     return torch.matmul(matrix, parts).view(x.shape)
 
@@ -128,7 +128,8 @@ class CoefficientMap(nn.Module):
         """``[B, |G| * fields_in, H, W]`` to ``[B, |G| * fields_out, H, W]``."""
         batch, _, height, width = x.shape
         n_out, n_in = self.fields
-        if batch == 1 and not torch.is_grad_enabled() and not torch.compiler.is_compiling() and runs_eagerly(x):
+        # the batch is asked for last: a program for any batch must not depend on it
+        if not torch.is_grad_enabled() and not torch.compiler.is_compiling() and runs_eagerly(x) and batch == 1:
             y = x.new_empty(1, self.order * n_out, height, width)
             self.multiply(x.reshape(-1, height * width), None, y.view(-1, height * width))
             return y
