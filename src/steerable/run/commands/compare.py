@@ -63,10 +63,12 @@ def main(argv: list[str]) -> int:
     if not args.report:
         out.mkdir(parents=True, exist_ok=True)
         write_text(out / "plan.json", plan.to_json() + "\n")
+        found = sum((c.folder(out) / ANSWERS).is_file() for c in cells)
 
         def say(done: int, total: int, text: str) -> None:
-            spent = time.perf_counter() - start
-            print(f"[{done}/{total}, {spent / 60:.0f} min] {text}", flush=True)
+            spent, new = time.perf_counter() - start, done - found
+            left = f", about {spent / new * (total - done) / 60:.0f} min left" if new > 0 else ""
+            print(f"[{done}/{total}, {spent / 60:.0f} min{left}] {text}", flush=True)
 
         busy = do(plan, cells, images, say)
     there = sum((c.folder(out) / ANSWERS).is_file() for c in plan.cells())
