@@ -188,7 +188,7 @@ def test_regression_and_tooling():
     baked = st.bake(net)
     assert any(isinstance(m, FourierResidual) for m in baked.modules())
     laws.assert_export_equals_eager(net, x)
-    laws.assert_export_equals_eager(baked, x)
+    laws.assert_export_equals_eager(baked, x, dynamic_batch=True)
     laws.assert_compiled_equals(baked, x)
 
 
