@@ -12,14 +12,14 @@ of f and T_a f are apart (relative L2), beside the images themselves.
 from __future__ import annotations
 
 import argparse
-import math
 import time
 
 import torch
 from torch import Tensor
 
 import steerable as st
-from steerable.domains import PixelGrid, Warp
+from steerable.domains import Warp
+from steerable.nn.follow import moved_pairs, pose_misses
 
 SIDE = 48
 NAMES = (
@@ -28,35 +28,10 @@ NAMES = (
 )  # fmt: skip
 
 
-def scenes(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Four blobs in each of B scenes, at points ``[B, H, W, 2]``."""
-    b = len(x)
-    centre = (torch.rand(b, 1, 1, 4, 2, generator=generator) * 2 - 1) * 0.4
-    height = 0.3 + torch.rand(b, 1, 1, 4, generator=generator)
-    width = 0.07 + 0.08 * torch.rand(b, 1, 1, 4, generator=generator)
-    distance = (x[..., None, :] - centre).square().sum(-1)
-    return (height * torch.exp(-0.5 * distance / width**2)).sum(-1)[:, None]
-
-
-def pairs(warp: Warp, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Scenes f and T_a f ``[count, 1, 48, 48]``, and a ``[count, parameters]``."""
-    reach = torch.tensor([warp.axes[i].length / 2 * (1.0 if warp.periodic[i] else 0.25) for i in warp.shifts])
-    a = (torch.rand(count, warp.parameters, generator=generator) * 2 - 1) * reach
-    x = (PixelGrid(SIDE, SIDE).points() * 2 / SIDE).float().expand(count, -1, -1, -1)
-    state = generator.get_state()
-    f = scenes(x, generator)
-    generator.set_state(state)
-    return f, scenes(warp.act(-a[:, None, None], x), generator), a
-
-
-def misses(warp: Warp, found: Tensor, a: Tensor) -> Tensor:
-    """Errors ``[B, parameters]`` as shares of the ranges."""
-    parts = []
-    for i, axis in enumerate(warp.shifts):
-        d = found[:, i] - a[:, i]
-        d = torch.remainder(d + math.pi, 2 * math.pi) - math.pi if warp.periodic[axis] else d
-        parts.append(d / warp.axes[axis].length)
-    return torch.stack(parts, -1)
+@torch.no_grad()
+def error(net: st.nn.PosePredictor, f: Tensor, g: Tensor, a: Tensor) -> Tensor:
+    """Absolute errors ``[B, parameters]`` as shares of the ranges."""
+    return pose_misses(net.warp, net(g).params - net(f).params, a).abs()
 
 
 def run(name: str, seed: int, steps: int) -> str:
@@ -67,29 +42,33 @@ def run(name: str, seed: int, steps: int) -> str:
     net = st.nn.PosePredictor(warp, 1, 16, image_side=SIDE)
     optimiser = torch.optim.Adam(net.parameters(), 5e-3)
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.01, steps)
+    test = moved_pairs(warp, 512, 1, torch.Generator().manual_seed(10_000 + seed))
+    untrained = 100 * error(net, *test).mean()
     start = time.perf_counter()
     for _ in range(steps):
-        f, g, a = pairs(warp, 32, generator)
-        loss = misses(warp, net(g).params - net(f).params, a).abs().mean()
+        f, g, a = moved_pairs(warp, 32, 1, generator)
+        loss = pose_misses(warp, net(g).params - net(f).params, a).abs().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
     net.eval()
     seconds = time.perf_counter() - start
+    f, g, a = test
     with torch.no_grad():
-        f, g, a = pairs(warp, 512, torch.Generator().manual_seed(10_000 + seed))
         sequence = st.nn.TransformerSequence([net])
         before, after = sequence.normalise(f), sequence.normalise(g)
-        error = misses(warp, after.params[0] - before.params[0], a).abs()
-        still = misses(warp, torch.zeros_like(a), a).abs()
+        missed = error(net, f, g, a)
+        still = pose_misses(warp, torch.zeros_like(a), a).abs()
         apart = ((after.image - before.image).flatten(1).norm(dim=1) / before.image.flatten(1).norm(dim=1)).median()
         raw = ((g - f).flatten(1).norm(dim=1) / f.flatten(1).norm(dim=1)).median()
     share = " and ".join(
-        f"mean {100 * e:.2f} %, 95 in 100 below {100 * q:.2f} %" for e, q in zip(error.mean(0), error.quantile(0.95, 0))
+        f"mean {100 * e:.2f} %, 95 in 100 below {100 * q:.2f} %"
+        for e, q in zip(missed.mean(0), missed.quantile(0.95, 0))
     )
     return (
-        f"{name:20} seed {seed}: {share} of the range (not moving: {100 * still.mean():.1f} %); normalised images "
+        f"{name:20} seed {seed}: {share} of the range (untrained {untrained:.1f} %, "
+        f"not moving {100 * still.mean():.1f} %); normalised images "
         f"{apart:.3f} apart, images {raw:.2f}; {seconds:.0f} s"
     )
 

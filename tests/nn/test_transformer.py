@@ -14,6 +14,7 @@ from steerable import laws
 from steerable.domains import Warp
 from steerable.models.direct_pose import DirectPose
 from steerable.nn import PosePredictor, TransformerSequence, WarpImage
+from steerable.nn.follow import moved_pairs, pose_misses
 from steerable.nn.warp_image import sample_pixels
 
 SIDE, SIZE, CELLS = 129, (64, 64), 2
@@ -102,8 +103,9 @@ def test_direct_pose_does_not_follow():
 def test_offset_and_range():
     p = predictor(Warp.shear_x())
     x = image(p.warp, torch.zeros(1), SIDE)
-    start = p(x).params
     with torch.no_grad():
+        p.offset.zero_()
+        start = p(x).params
         p.offset.fill_(0.5)
     assert (p(x).params - start - 5.0 * math.tanh(0.5)).abs().max() < 1e-12
 
@@ -194,3 +196,27 @@ def test_tools(name):
     assert net(x[:0]).shape == (0, 1, 8, 16)
     assert (torch.vmap(lambda v: net(v[None])[0])(x) - net(x)).abs().max() < 1e-10
     assert torch.autograd.gradcheck(net, (x[:1].clone().requires_grad_(),), fast_mode=True, atol=1e-4)
+
+
+@torch.no_grad()
+def mean_miss(p, seed=7):
+    """Mean error of the pose on new scenes, and of an answer that does not move, as shares of the range."""
+    f, g, a = moved_pairs(p.warp, 64, 1, torch.Generator().manual_seed(seed))
+    found = p(g.double()).params - p(f.double()).params
+    return tuple(float(pose_misses(p.warp, d, a).abs().mean()) for d in (found, torch.zeros_like(a)))
+
+
+@pytest.mark.parametrize("name", ELEVEN)
+@torch.no_grad()
+def test_poses_start_to_follow_before_any_training(name):
+    """The chosen head follows; its negative, as likely a draw as itself, goes against the image."""
+    for seed in range(2):
+        torch.manual_seed(seed)
+        p = PosePredictor(ELEVEN[name], 1, 16, (32, 64), image_side=48).double()
+        ours, still = mean_miss(p)
+        assert ours < 0.85 * still
+        if name not in ("rotation", "rotation_scale"):
+            for head in p.heads:
+                head.weight.neg_()
+            assert mean_miss(p)[0] > still  # the planted fault
+            assert bool(p.offset.isfinite().all())

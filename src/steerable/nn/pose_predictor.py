@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from steerable.domains.warp import Warp
+from steerable.nn.follow import follow_
 from steerable.nn.soft_argmax import SoftArgmax1d
 from steerable.nn.warp_image import WarpImage
 from steerable.nn.warped_conv import WarpedConv2d
@@ -57,8 +58,9 @@ class PosePredictor(nn.Module):
         channels: int = 32,
         size: Sequence[int] = (32, 32),
         margin: int = 2,
-        sharpness: float = 1.0,
+        sharpness: float = 3.0,
         image_side: int = 64,
+        follow: bool = True,
     ) -> None:
         super().__init__()
         if warp.parameters == 0 or not warp.is_projective:
@@ -88,6 +90,8 @@ class PosePredictor(nn.Module):
         self.half_ranges = tuple(warp.axes[axis].length / 2 for axis in warp.shifts)
         self.offset = nn.Parameter(torch.zeros(warp.parameters))
         self.log_sharpness = nn.Parameter(torch.full((warp.parameters,), float(sharpness)).log())
+        if follow:
+            follow_(self)
 
     def heatmaps(self, x: Tensor, transform: Tensor | None = None) -> tuple[Tensor, ...]:
         """Logits ``[B, n]`` along each axis that shifts, of images seen through matrices ``transform [B, 3, 3]``."""
@@ -99,13 +103,16 @@ class PosePredictor(nn.Module):
         along = (maps.amax(3 - axis) for axis in self.warp.shifts)  # the other axis: columns for rows and so on
         return tuple(head(line)[:, 0] for head, line in zip(self.heads, along, strict=True))
 
+    def place(self, i: int, logits: Tensor) -> Tensor:
+        """Centroids ``[...]`` in ``[-1, 1]`` along the i-th axis that shifts, of logits ``[..., n]``."""
+        spread = logits - logits.mean(-1, keepdim=True)
+        spread = spread / (spread.square().mean(-1, keepdim=True) + 1e-6).sqrt()
+        return self.points[i](self.log_sharpness[i].exp() * spread)
+
     def forward(self, x: Tensor, transform: Tensor | None = None) -> Pose:
         """The pose of images, or of images seen through ``transform``."""
         maps = self.heatmaps(x, transform)
         found = []
-        for i, (line, point) in enumerate(zip(maps, self.points, strict=True)):
-            spread = line - line.mean(-1, keepdim=True)
-            spread = spread / (spread.square().mean(-1, keepdim=True) + 1e-6).sqrt()
-            place = point(self.log_sharpness[i].exp() * spread) + self.offset[i].tanh()
-            found.append(self.half_ranges[i] * place)
+        for i, line in enumerate(maps):
+            found.append(self.half_ranges[i] * (self.place(i, line) + self.offset[i].tanh()))
         return Pose(torch.stack(found, -1), maps)
