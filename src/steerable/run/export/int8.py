@@ -16,7 +16,7 @@ from steerable.data.errors import InputError
 from steerable.run.answer import Folder, OnnxFile
 from steerable.run.export.images import Images
 from steerable.run.export.write import INPUT, to_onnx
-from steerable.run.units import Headed, InUnits
+from steerable.run.units import Headed, InUnits, Tempered
 
 OPSET = 18  # of the integer networks
 
@@ -41,7 +41,7 @@ class Back(nn.Module):
     """From what integer networks say to the two outputs of :class:`steerable.run.export.graph.Graph`.
 
     Args:
-        units: brings what each network says into the unit of the target; for classes an identity.
+        units: what stands behind each network: the unit of the target, or a temperature; else an identity.
         regression: the networks answer values and not logits.
     """
 
@@ -56,8 +56,8 @@ class Back(nn.Module):
 
 
 def split_units(model: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """Return the network that was trained, and what brings its answer into the unit of the target."""
-    if not isinstance(model, (InUnits, Headed)):
+    """Return the network that was trained, and what stands behind it in floats: the unit of the target, a temperature."""
+    if not isinstance(model, (InUnits, Headed, Tempered)):
         return model, nn.Identity()
     network = model.model
     rest = copy.copy(model)
