@@ -11,7 +11,7 @@ from steerable.run.compare.page import write
 from steerable.run.compare.plan import Cell, Plan
 from steerable.run.compare.read import packaged_plans, read_plan
 from steerable.run.compare.summary import gather
-from steerable.run.compare.work import ANSWERS, Images, do
+from steerable.run.compare.work import ANSWERS, Images, do, try_networks
 from steerable.run.outputs import write_text
 
 
@@ -61,6 +61,7 @@ def main(argv: list[str]) -> int:
     out, images, busy = Path(plan.out), Images(), 0
     start = time.perf_counter()
     if not args.report:
+        try_networks(plan, cells, images)
         out.mkdir(parents=True, exist_ok=True)
         write_text(out / "plan.json", plan.to_json() + "\n")
 
