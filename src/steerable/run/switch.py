@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 from steerable.data.errors import InputError
@@ -44,7 +45,7 @@ def switched(argv: list[str]) -> tuple[list[str], ModelConfig | None]:
         return argv, None
     rest = argv[2:]
     names = [w.split("=", 1)[1] for w in rest if w.startswith("--model.name=")]
-    names += [after for word, after in zip(rest, rest[1:], strict=False) if word == "--model.name"]
+    names += [after for word, after in itertools.pairwise(rest) if word == "--model.name"]
     before = own_model(argv[1])
     if not names or before is None or stem(names[-1]) == stem(before.name):
         return argv, None

@@ -229,3 +229,12 @@ def test_a_size_above_the_images_is_found_before_the_first_run(plan, tmp_path, c
     assert main(["compare", str(plan)]) == 2
     assert "5000" in capsys.readouterr().err
     assert not (tmp_path / "cmp").exists()
+
+
+def test_what_is_there_is_said_once_and_the_time_that_is_left(plan, tmp_path, capsys):
+    part = ["compare", str(plan), "--networks", "plain", "--sizes", "8"]
+    assert main(part) == 0
+    assert "min left] classify plain 8 seed 1" in capsys.readouterr().out
+    assert main(part) == 0
+    said = capsys.readouterr().out
+    assert "2 of 2 runs are there already" in said and "classify plain 8 seed" not in said

@@ -65,11 +65,16 @@ def main(argv: list[str]) -> int:
         out.mkdir(parents=True, exist_ok=True)
         write_text(out / "plan.json", plan.to_json() + "\n")
 
+        todo = [c for c in cells if not (c.folder(out) / ANSWERS).is_file()]
+        if len(todo) < len(cells):
+            print(f"{len(cells) - len(todo)} of {len(cells)} runs are there already")
+
         def say(done: int, total: int, text: str) -> None:
             spent = time.perf_counter() - start
-            print(f"[{done}/{total}, {spent / 60:.0f} min] {text}", flush=True)
+            left = f", about {spent / done * (total - done) / 60:.0f} min left" if 0 < done < total else ""
+            print(f"[{done}/{total}, {spent / 60:.0f} min{left}] {text}", flush=True)
 
-        busy = do(plan, cells, images, say)
+        busy = do(plan, todo, images, say)
     there = sum((c.folder(out) / ANSWERS).is_file() for c in plan.cells())
     if not there:
         raise InputError(f"'{out}' holds no finished run of this plan; expected at least one. Drop --report.")

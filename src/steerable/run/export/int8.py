@@ -56,7 +56,7 @@ class Back(nn.Module):
 
 
 def split_units(model: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """Return the network that was trained, and what stands behind it in floats: the unit of the target, a temperature."""
+    """Return the network that was trained, and what stands behind it in floats: a unit, a temperature."""
     if not isinstance(model, (InUnits, Headed, Tempered)):
         return model, nn.Identity()
     network = model.model
