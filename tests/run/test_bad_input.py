@@ -141,7 +141,7 @@ def test_a_size_that_breaks_exactness(networks, arguments, tmp_path, capsys, mon
 
     monkeypatch.setitem(networks, "tiny_plain", strided)
     args = [*arguments, "--data.options.size=10"]
-    refuse(["fit", *args], capsys, tmp_path, "images of 10 x 10", "use side 9 or 11", "Set data.options.size")
+    refuse(["fit", *args], capsys, tmp_path, "images of 10 x 10", "such as 11 x 11", "(data.options.size")
     assert main(["fit", *arguments, "--data.options.size=11"]) == 0
     with pytest.warns(st.nn.exactness.ExactnessWarning):
         assert main(["fit", *args, "--model.exact_sizes=false", f"--out={tmp_path / 'b'}"]) == 0

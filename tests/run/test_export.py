@@ -71,6 +71,19 @@ def files(place):
     return place / "out"
 
 
+def test_a_calibrated_run_becomes_integers(place, tmp_path):
+    args = ["fit", "--data.name=folder", f"--data.root={place / 'images'}", "--train.device=cpu", *NET]
+    args += ["--train.epochs=4", "--train.lr=0.02", "--train.calibrate=true", f"--out={tmp_path / 'sure'}"]
+    assert main(args) == 0
+    assert read_json(tmp_path / "sure" / "run.json", "a run")["calibration"]["temperature"] != 1.0
+    for kind in ("onnx", "int8"):
+        out = tmp_path / f"{kind}.onnx"
+        assert main(["export", str(tmp_path / "sure"), "--format", kind, "--changed=1", f"--out={out}"]) == 0
+    x = torch.from_numpy(bars(12, 5)[0])[:, None]
+    exact, integers = (open_answerer(tmp_path / f"{kind}.onnx") for kind in ("onnx", "int8"))
+    assert torch.allclose(exact(exact.recipe(x)), integers(integers.recipe(x)), atol=0.2)
+
+
 # ---- what is written -----------------------------------------------------------------------------------------------
 
 

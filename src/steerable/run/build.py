@@ -9,8 +9,8 @@ from steerable.data import ImageData, InputError
 from steerable.data.errors import did_you_mean
 from steerable.groups.group import Group
 from steerable.groups.naming import parse_group
-from steerable.nn.module import EquivariantModule
 from steerable.run.config import ModelConfig
+from steerable.run.sides import is_equivariant, nearest_side
 
 
 def read_group(text: str | None, what: str = "model.group") -> Group | None:
@@ -36,7 +36,8 @@ def build_model(config: ModelConfig, in_channels: int, num_classes: int) -> nn.M
     names = list(list_models())
     if config.name not in names:
         raise InputError(
-            f"model.name is '{config.name}'; expected one of {', '.join(names)}.{did_you_mean(config.name, names)}"
+            f"model.name is '{config.name}'; expected one of the {len(names)} names that `steerable models` lists."
+            f"{did_you_mean(config.name, names)}"
         )
     extra = {} if config.group is None else {"group": read_group(config.group)}
     try:
@@ -48,6 +49,17 @@ def build_model(config: ModelConfig, in_channels: int, num_classes: int) -> nn.M
             else f"model '{config.name}' with group {config.group} and options {config.options} cannot be built: {e}; "
             "expected options that it takes. See `steerable models`."
         ) from None
+
+
+def not_exact(model: nn.Module, data: ImageData, broken: object) -> str:
+    """Say that the size of images breaks the symmetry of a network, and the nearest side that does not."""
+    height, width = data.size
+    side = nearest_side(model, data.channels, max(height, width))
+    mend = f"such as {side} x {side} (data.options.size, or side of the reader images)" if side else "another one"
+    return (
+        f"images of {height} x {width} pixels break the symmetry of the network; expected a size at which it is "
+        f"exact, {mend}. Set it, or model.exact_sizes to false if you accept the error. ({broken} of what it sees.)"
+    )
 
 
 def try_model(model: nn.Module, data: ImageData, exact_sizes: bool = True) -> None:
@@ -69,14 +81,9 @@ def try_model(model: nn.Module, data: ImageData, exact_sizes: bool = True) -> No
     try:
         with torch.no_grad():
             image = data.x[:1].to(parameter)
-            equivariant = any(isinstance(m, EquivariantModule) for m in model.modules())
-            broken = size_violations(model, image) if exact_sizes and equivariant else []
+            broken = size_violations(model, image) if exact_sizes and is_equivariant(model) else []
             if broken:
-                side = " x ".join(map(str, data.size))
-                raise InputError(
-                    f"{data.source}: images of {side} pixels break the symmetry of the network: {broken[0]} of what "
-                    "that layer sees. Set data.options.size, or model.exact_sizes to false if you accept the error."
-                )
+                raise InputError(f"{data.source}: {not_exact(model, data, broken[0])}")
             out = model.eval()(image)
     except InputError:
         raise

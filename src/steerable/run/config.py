@@ -35,7 +35,8 @@ class DataConfig:
     """Which images.
 
     Args:
-        name: digits, frdeep, cfhtls, lensing, folder, images, galaxies or galaxies_synthetic.
+        name: digits, frdeep, cfhtls, lensing, folder, images, galaxies, galaxies_synthetic, or a published set:
+            rotated_mnist, mnist, fashion_mnist, cifar10, cifar100, cifar10_subset, stl10, pcam, galaxy10 or deeplense.
         root: where the files lie; null takes the environment variable STEERABLE_DATA.
         target: the column of values to predict (a regression); null: the classes.
         scale: none, peak, noise, sqrt or dataset; null: the reader's own.

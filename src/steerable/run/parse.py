@@ -13,6 +13,7 @@ import jsonargparse
 
 from steerable.data.errors import InputError, did_you_mean
 from steerable.run.config import DataConfig, FitConfig, ModelConfig, TrainConfig
+from steerable.run.switch import suit, switched
 from steerable.run.twin import TWINS, plain_twin
 
 ALIASES = {"lensing": "lensing/classify"}
@@ -156,7 +157,7 @@ def parse_fit(argv: list[str]) -> tuple[FitConfig, str | None]:
     if exchange and any(word.startswith("--print_config") for word in argv):
         raise InputError(f"--twin {how} and --print_config: expected one of the two. Drop --twin.")
     typed = {word.split("=")[0] for word in argv}
-    argv = config_first(argv)
+    argv, before = switched(config_first(argv))
     try:
         found = fit_parser().parse_args(argv)
     except InputError:
@@ -189,6 +190,9 @@ def parse_fit(argv: list[str]) -> tuple[FitConfig, str | None]:
             )
         # a config for fine-tuning, used without a saved run: nothing is there to be spared
         config = dataclasses.replace(config, train=dataclasses.replace(train, freeze_epochs=0, backbone_lr=1.0))
+    if before is not None:
+        config, note = suit(config, before, typed)
+        print(note)
     if exchange and how is not None:
         twin = plain_twin(config, how)
         config = dataclasses.replace(twin, out=config.out) if "--out" in typed else twin

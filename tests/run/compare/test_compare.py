@@ -205,3 +205,36 @@ def test_packaged_plans_can_be_read():
 def test_a_plan_needs_networks():
     with pytest.raises(InputError, match="at least one"):
         Plan()
+
+
+def test_a_network_that_cannot_be_trained_is_found_before_the_first_run(plan, tmp_path, capsys):
+    values = yaml.safe_load(plan.read_text())
+    for keys, words in (
+        ({"name": "tiny_plian"}, ("model.name is 'tiny_plian'", "Did you mean 'tiny_plain'?")),
+        ({"name": "tiny_plain", "options": {"widht": 3}}, ("widht", "expected")),
+    ):
+        values["networks"]["plain"] = {"model": keys}
+        plan.write_text(yaml.safe_dump(values))
+        assert main(["compare", str(plan)]) == 2
+        said = capsys.readouterr()
+        assert said.out == "" and len(said.err.strip().splitlines()) == 1
+        assert all(w in said.err for w in ("network 'plain' of the plan (classify)", *words))
+        assert not (tmp_path / "cmp").exists()
+
+
+def test_a_size_above_the_images_is_found_before_the_first_run(plan, tmp_path, capsys):
+    values = yaml.safe_load(plan.read_text())
+    values["sizes"], values["by_size"] = [8, 5000], {}
+    plan.write_text(yaml.safe_dump(values))
+    assert main(["compare", str(plan)]) == 2
+    assert "5000" in capsys.readouterr().err
+    assert not (tmp_path / "cmp").exists()
+
+
+def test_what_is_there_is_said_once_and_the_time_that_is_left(plan, tmp_path, capsys):
+    part = ["compare", str(plan), "--networks", "plain", "--sizes", "8"]
+    assert main(part) == 0
+    assert "min left] classify plain 8 seed 1" in capsys.readouterr().out
+    assert main(part) == 0
+    said = capsys.readouterr().out
+    assert "2 of 2 runs are there already" in said and "classify plain 8 seed" not in said

@@ -11,7 +11,7 @@ from steerable.run.compare.page import write
 from steerable.run.compare.plan import Cell, Plan
 from steerable.run.compare.read import packaged_plans, read_plan
 from steerable.run.compare.summary import gather
-from steerable.run.compare.work import ANSWERS, Images, do
+from steerable.run.compare.work import ANSWERS, Images, do, try_networks
 from steerable.run.outputs import write_text
 
 
@@ -61,16 +61,20 @@ def main(argv: list[str]) -> int:
     out, images, busy = Path(plan.out), Images(), 0
     start = time.perf_counter()
     if not args.report:
+        try_networks(plan, cells, images)
         out.mkdir(parents=True, exist_ok=True)
         write_text(out / "plan.json", plan.to_json() + "\n")
-        found = sum((c.folder(out) / ANSWERS).is_file() for c in cells)
+
+        todo = [c for c in cells if not (c.folder(out) / ANSWERS).is_file()]
+        if len(todo) < len(cells):
+            print(f"{len(cells) - len(todo)} of {len(cells)} runs are there already")
 
         def say(done: int, total: int, text: str) -> None:
-            spent, new = time.perf_counter() - start, done - found
-            left = f", about {spent / new * (total - done) / 60:.0f} min left" if new > 0 else ""
+            spent = time.perf_counter() - start
+            left = f", about {spent / done * (total - done) / 60:.0f} min left" if 0 < done < total else ""
             print(f"[{done}/{total}, {spent / 60:.0f} min{left}] {text}", flush=True)
 
-        busy = do(plan, cells, images, say)
+        busy = do(plan, todo, images, say)
     there = sum((c.folder(out) / ANSWERS).is_file() for c in plan.cells())
     if not there:
         raise InputError(f"'{out}' holds no finished run of this plan; expected at least one. Drop --report.")

@@ -27,7 +27,8 @@ def main(argv: list[str]) -> int:
         return 0
     if args.name not in names:
         raise InputError(
-            f"no network '{args.name}'; expected one of {', '.join(names)}.{did_you_mean(args.name, names)}"
+            f"no network '{args.name}'; expected one of the {len(names)} names that `steerable models` lists."
+            f"{did_you_mean(args.name, names)}"
         )
     model = build_model(ModelConfig(args.name, args.group), args.channels, args.classes)
     print(model)

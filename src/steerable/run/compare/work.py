@@ -13,6 +13,7 @@ import numpy as np
 from steerable.data import Splits
 from steerable.data.errors import InputError
 from steerable.data.shards.lock import locked
+from steerable.run.build import build_model, try_model
 from steerable.run.commands.evaluate import evaluate
 from steerable.run.commands.fit import fit_seed
 from steerable.run.compare.plan import Cell, Plan
@@ -77,6 +78,34 @@ def do(plan: Plan, cells: Iterable[Cell], images: Images, say: Any = None) -> in
     if say is not None:
         say(len(todo), len(todo), "done")
     return busy
+
+
+def try_networks(plan: Plan, cells: Iterable[Cell], images: Images) -> None:
+    """Show each network of each task one image before the first run: a wrong name must not be found after a night.
+
+    Args:
+        plan: the comparison.
+        cells: the runs that were asked for; those that are there are left out.
+        images: read data.
+
+    Raises:
+        InputError: naming the network, which cannot be built or cannot take the images, or fewer images than the
+            largest size.
+    """
+    first: dict[tuple[str, str], Cell] = {}
+    for cell in sorted(cells, key=lambda c: -c.size):
+        if not (cell.folder(Path(plan.out)) / ANSWERS).is_file():
+            first.setdefault((cell.task, cell.network), cell)
+    points = plan.points() if any(key.startswith("model.") for key in plan.grid) else plan.points()[:1]
+    for cell in first.values():
+        for keys in points:
+            config = plan.config(cell, keys)
+            data = images.read(config.data)[0].train
+            try:
+                model = build_model(config.model, data.channels, data.outputs)
+                try_model(model, data, config.model.exact_sizes)
+            except InputError as e:
+                raise InputError(f"network '{cell.network}' of the plan ({cell.task}): {e}") from None
 
 
 class Busy(Exception):

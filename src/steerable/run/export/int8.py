@@ -41,7 +41,7 @@ class Back(nn.Module):
     """From what integer networks say to the two outputs of :class:`steerable.run.export.graph.Graph`.
 
     Args:
-        units: brings what each network says into the unit of the target; for classes an identity.
+        units: what stands behind each network: the unit of the target, or a temperature; else an identity.
         regression: the networks answer values and not logits.
     """
 
