@@ -152,6 +152,25 @@ def test_generators_give_the_known_groups():
     assert (shift.grid((8, 8)) - Warp.translation().grid((8, 8))).abs().max() < 1e-12
 
 
+def test_generators_without_eigenvectors_add_too():
+    """Scaling and a shear commute, and the shear cannot be diagonalised: a Jordan block."""
+    warp = Warp.from_generators([[1, 0], [0, 1]], [[0, 1], [0, 0]], (1, 1))
+    u, v = torch.rand(2, 50, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) - 0.5
+    moved = warp.act(torch.tensor([0.2, -0.3], dtype=torch.float64), warp.to_plane(u, v))
+    assert (moved - warp.to_plane(u + 0.2, v - 0.3)).abs().max() < 1e-12
+    back = warp.from_plane(moved)
+    assert torch.stack((back[0] - u - 0.2, back[1] - v + 0.3)).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e3])
+def test_whether_generators_commute_does_not_depend_on_their_unit(size):
+    shear = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
+    rotation = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
+    with pytest.raises(ValueError, match="do not commute"):
+        Warp.from_generators(size * rotation, size * shear, (1, 0.5), (-1 / size, 1 / size), (-1 / size, 1 / size))
+    Warp.from_generators(size * torch.eye(2), size * shear, (1, 0.5), (-1 / size, 1 / size), (-1 / size, 1 / size))
+
+
 def test_generators_that_have_no_coordinates_are_refused():
     rotation, shear, scale = [[0, -1], [1, 0]], [[0, 1], [0, 0]], [[1, 0], [0, 1]]
     with pytest.raises(ValueError, match=r"do not commute, \|A1 A2 - A2 A1\| = 1.41; expected 0.*TransformerSequence"):

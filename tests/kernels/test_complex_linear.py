@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from steerable.fields import complex_stream, streams
 from steerable.groups import O2, SO2, C, D
@@ -116,3 +117,15 @@ def test_streams():
     for rep in (C(4).regular, D(4).irrep("1"), SO2().trivial.direct_sum(SO2().irrep("1"))):
         with pytest.raises(ValueError, match="complex_stream"):
             streams(rep)
+
+
+@pytest.mark.parametrize("group", [C(2), C(3), C(4), C(5), C(8), C(16), SO2()], ids=lambda g: g.name)
+def test_a_stream_of_any_order_turns_by_its_order(group):
+    """Also orders below zero, at half of n, and beyond n, where they alias."""
+    for order in range(-9, 10):
+        stream = complex_stream(group, order)
+        for g in group.sample(5, generator=torch.Generator().manual_seed(0)):
+            turn = group.plane(g)
+            phase = complex(turn[0, 0], turn[1, 0]) ** order
+            wanted = torch.tensor([[phase.real, -phase.imag], [phase.imag, phase.real]], dtype=torch.float64)
+            assert (stream(g) - wanted).abs().max() < 1e-10

@@ -97,6 +97,48 @@ def test_planted_fault_ordinary_rounding_parts_what_symmetry_makes_equal():
     assert len(torch.round(values)[:5].abs().unique()) == 2
 
 
+def test_rounding_stays_within_half_a_step_however_many_weights_there_are():
+    """A wide layer has neighbours closer than the tolerance everywhere: they may not drag each other away."""
+    generator = torch.Generator().manual_seed(0)
+    base = torch.randn(2_000_000, generator=generator).double()
+    values = base / base.abs().max() * 127
+    tolerance = weights_module.noise(torch.float32, 127.0)
+    error = (weights_module.tie_proof_round(values, tolerance) - values).abs().max()
+    assert error <= 0.5 + tolerance
+    # copies of entries that symmetry makes equal, apart by what float32 makes of them, many at a half
+    few = torch.cat((torch.arange(100).double() + 0.5, values[:1000]))
+    copies = few * (1 + 2.0**-23 * torch.randint(-2, 3, (16, len(few)), generator=generator))
+    signs = torch.randint(0, 2, (16, 1), generator=generator).double() * 2 - 1
+    rounded = weights_module.tie_proof_round(signs * copies, tolerance)
+    assert (signs * rounded == (signs * rounded)[:1]).all()
+    assert (rounded - signs * copies).abs().max() <= 0.5 + tolerance
+    assert not (torch.round(copies) == torch.round(copies)[:1]).all()
+
+
+@pytest.mark.parametrize("shape", [(512, 512, 3, 3), (1280, 320, 1, 1)])
+def test_wide_layers_keep_their_weights(shape):
+    weight = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    found = weights_module.integer_weights(weight, None, torch.arange(shape[0]), 0.02, 8, weight.dtype)
+    steps = weight / found.scale.view(-1, 1, 1, 1)
+    assert (found.weight - steps).abs().max() <= 0.501
+
+
+def test_sums_are_exact_without_the_library_that_adds_plain_products():
+    """Without oneDNN a batch of 16 goes to NNPACK, whose fast transforms are not exact in float32."""
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randint(-127, 128, (32, 16, 3, 3), generator=generator, dtype=torch.int8)
+    scale, bias = torch.full((32,), 0.01), torch.zeros(32, dtype=torch.int32)
+    conv = IntConv(weight, bias, scale, 0.02, 3, 0.5, 7, [1, 1], [1, 1], [1, 1], 1)
+    q = torch.randint(0, 256, (32, 16, 33, 33), generator=generator, dtype=torch.uint8)
+    wanted = torch.nn.functional.conv2d(q.double() - 3, weight.double(), padding=1).long()
+    assert torch.equal(conv.sums(q), wanted)
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        assert torch.equal(conv.sums(q), wanted)
+    finally:
+        torch._C._set_mkldnn_enabled(True)
+
+
 def test_sharing_over_the_tensor_is_exact_too():
     name = "mobilenet D4"
     q = quantize(build(name), images(16, 3, 33), share="tensor")

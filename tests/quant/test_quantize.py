@@ -80,6 +80,32 @@ def test_plain_networks():
         assert correlation(q(x), net(x)) > 0.98
 
 
+@pytest.mark.parametrize("shift", [-0.4, 0.0, 0.7])
+def test_means_and_sums_of_what_is_below_zero(shift):
+    """Without a ReLU the integer of zero is not 0, and a sum of n integers holds it n times."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Conv2d(3, 8, 3), nn.Conv2d(3, 8, 3)
+            self.head = nn.Linear(8, 3)
+
+        def forward(self, x):
+            return self.head((self.first(x) + self.second(x)).mean((2, 3)))
+
+    torch.manual_seed(0)
+    net = Net().eval()
+    with torch.no_grad():
+        net.first.bias.add_(shift)
+    x = images(64, 3, 17)
+    q = quantize(net, x)
+    zeros = {type(s).__name__: z for s in q.steps for k, z in s.config().items() if k in ("in_zero", "second_zero")}
+    assert zeros["IntMean"] > 0
+    assert zeros["IntAdd"] > 0
+    error = (q(x) - net(x)).detach().square().mean().sqrt()
+    assert error < 0.05 * net(x).detach().std()
+
+
 def test_a_result_that_is_no_linear_map():
     net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Sigmoid())
     x = images(8, 3, 16)

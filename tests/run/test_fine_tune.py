@@ -328,6 +328,22 @@ def test_a_temperature_is_found(factor):
         assert found["loss_after"] < found["loss_before"]
 
 
+def test_no_image_is_judged_by_a_temperature_that_saw_it():
+    """Cross-fitting is worse than the fit on the same images, and far worse where one fold alone is different."""
+    generator = torch.Generator().manual_seed(0)
+    honest = torch.randn(500, 3, generator=generator, dtype=torch.float64)
+    y = torch.multinomial(honest.softmax(1), 1, generator=generator)[:, 0]
+    fold = torch.arange(500) % 5
+    z = torch.where((fold == 0)[:, None], 8 * honest, honest)  # images of one fold are answered far too boldly
+    found = calibrate(z, y)
+    others = fit_temperature(z[fold != 0], y[fold != 0])
+    rest = [z[fold == k] / fit_temperature(z[fold != k], y[fold != k]) for k in range(1, 5)]
+    labels = [y[fold == k] for k in range(1, 5)]
+    expected = F.cross_entropy(torch.cat((z[fold == 0] / others, *rest)), torch.cat((y[fold == 0], *labels)))
+    assert found["loss_after"] == pytest.approx(float(expected))
+    assert found["loss_after"] > float(F.cross_entropy(z / found["fitted"], y)) + 0.01
+
+
 def test_always_right_is_not_infinitely_sure():
     z = 5 * F.one_hot(torch.arange(60) % 3, 3).double()
     t = fit_temperature(z, torch.arange(60) % 3)

@@ -7,6 +7,8 @@ function of the integer, and what ONNX Runtime computes.
 
 from __future__ import annotations
 
+import platform
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,6 +18,8 @@ from steerable.quant.step import Step
 
 #: float32 holds every whole number up to here
 EXACT = 2**24
+#: where oneDNN adds up plain products; elsewhere a library may take Winograd's way, whose fractions float32 rounds
+_PLAIN_PRODUCTS = platform.machine().lower() in ("x86_64", "amd64")
 
 
 class _Sums(Step):
@@ -31,7 +35,9 @@ class _Sums(Step):
 
     def _float(self, q: Tensor) -> torch.dtype:
         """The fastest floating type in which every partial sum is exact."""
-        return torch.float32 if self.reach < EXACT and q.device.type == "cpu" else torch.float64
+        plain = q.device.type == "cpu" and _PLAIN_PRODUCTS and torch._C._get_mkldnn_enabled()
+        plain = plain and torch.backends.mkldnn.is_available()
+        return torch.float32 if self.reach < EXACT and plain else torch.float64
 
 
 class IntConv(_Sums):

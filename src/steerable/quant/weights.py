@@ -50,15 +50,17 @@ def shared_largest(values: Tensor, index: Tensor) -> Tensor:
 
 
 def tie_proof_round(values: Tensor, tolerance: float) -> Tensor:
-    """Round to integers so that values closer than ``tolerance``, up to sign, never part.
+    """Round to integers so that values closer than ``tolerance``, up to sign, do not part.
 
     Entries of an equivariant filter that symmetry makes equal differ in their last bits. A value near a half would then
-    round up in one orientation and down in another. Here magnitudes are sorted, cut into runs wherever the step to the
-    next exceeds ``tolerance``, and each run takes the rounding of its smallest member.
+    round up in one orientation and down in another. Here the magnitudes within ``tolerance`` of each half are cut in
+    two where they lie farthest apart, which no entries that symmetry makes equal do: those below the cut round down,
+    the others up. No value moves by more than ``1/2 + tolerance``, however many there are.
 
     Args:
         values: float64, any shape.
-        tolerance: larger than the noise of the values, much smaller than 1.
+        tolerance: larger than the noise of the values, much smaller than 1. From 1/4 on, where halves are no longer
+            apart, values are taken together wherever the step to the next is at most ``tolerance``.
 
     Returns:
         float64 whole numbers of the same shape.
@@ -67,12 +69,33 @@ def tie_proof_round(values: Tensor, tolerance: float) -> Tensor:
     if not flat.numel():
         return flat.reshape(values.shape)
     ordered, order = flat.abs().sort()
-    first = torch.ones_like(ordered, dtype=torch.bool)
-    first[1:] = ordered[1:] - ordered[:-1] > tolerance
-    starts = ordered[first]
-    rounded = torch.round(starts)[first.long().cumsum(0) - 1]
+    rounded = _cut_at_halves(ordered, tolerance) if tolerance < 0.25 else _in_runs(ordered, tolerance)
     result = torch.empty_like(flat).scatter_(0, order, rounded)
     return (result * flat.sign()).reshape(values.shape)
+
+
+def _cut_at_halves(ordered: Tensor, tolerance: float) -> Tensor:
+    """Rounding of ascending magnitudes with a threshold near each half, in the widest gap around it."""
+    below = ordered.floor()
+    rounded = torch.round(ordered)
+    near = (ordered - below - 0.5).abs() <= tolerance
+    for whole in below[near].unique():
+        place = (near & (below == whole)).nonzero()[:, 0]
+        first, last = int(place[0]), int(place[-1]) + 1
+        # the gap at either end reaches to the next value beyond
+        before = ordered[first - 1] if first else whole
+        after = ordered[last] if last < len(ordered) else whole + 1
+        edges = torch.cat((before[None], ordered[first:last], after[None]))
+        cut = first + int(edges.diff().argmax())
+        rounded[first:cut], rounded[cut:last] = whole, whole + 1
+    return rounded
+
+
+def _in_runs(ordered: Tensor, tolerance: float) -> Tensor:
+    """Rounding of ascending magnitudes in runs, cut where the step is above the tolerance."""
+    first = torch.ones_like(ordered, dtype=torch.bool)
+    first[1:] = ordered[1:] - ordered[:-1] > tolerance
+    return torch.round(ordered[first])[first.long().cumsum(0) - 1]
 
 
 def noise(dtype: torch.dtype, top: float) -> float:

@@ -7,15 +7,17 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from steerable.data.errors import InputError
 from steerable.data.shards.lock import locked
 from steerable.run.cli import main
-from steerable.run.compare import work
+from steerable.run.compare import summary, work
+from steerable.run.compare.cost import multiplications
 from steerable.run.compare.plan import Plan
 from steerable.run.compare.read import packaged_plans, read_plan
-from steerable.run.compare.summary import difference, gather
+from steerable.run.compare.summary import Row, difference, gather
 
 
 @pytest.fixture
@@ -149,6 +151,27 @@ def test_the_reference_is_chosen_on_validation_and_differences_have_a_sign(plan,
     assert gain[1] <= gain[0] <= gain[2]
 
 
+def test_the_reference_is_not_the_best_on_the_test_part(tmp_path, monkeypatch):
+    """Two references: the one that validation prefers is the worse one on the test images, and stays the reference."""
+    values = {"out": str(tmp_path), "networks": {n: {} for n in ("ours", "honest", "lucky")}, "seeds": [0]}
+    found = Plan(**values, reference=["honest", "lucky"])
+    merit = {"ours": (0.95, 0.5), "honest": (0.9, 0.6), "lucky": (0.8, 0.9)}  # on validation, on the test part
+
+    def row(plan, cells, images):
+        valid, test = merit[cells[0].network]
+        right = (np.arange(100)[None] < 100 * test).astype(float)
+        return Row(*cells[0].group, [0], {}, valid, {}, 1, 1, 1.0, {}, right)
+
+    monkeypatch.setattr(summary, "_row", row)
+    for cell in found.cells():
+        cell.folder(tmp_path).mkdir(parents=True)
+        (cell.folder(tmp_path) / work.ANSWERS).touch()
+    gains = {r.network: r.gain for r in gather(found, work.Images())}
+    assert gains["honest"] is None
+    assert gains["ours"][0] == pytest.approx(-0.1)
+    assert gains["lucky"][0] == pytest.approx(0.3)
+
+
 def test_intervals_cover_what_they_should():
     rng = np.random.default_rng(0)
     covered = 0
@@ -159,6 +182,26 @@ def test_intervals_cover_what_they_should():
         _, low, high = difference(a, b, draws=300)
         covered += low <= 0.1 <= high
     assert covered >= 88  # 95 expected; seeds are few, so a little more or less
+
+
+def test_intervals_cover_the_luck_of_three_seeds():
+    """Where training decides and images hardly matter, three seeds drawn again would cover 70 % or so."""
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(200):
+        level = np.linspace(0, 1, 2000)  # a network with skill s is right on the share s of the images
+        a, b = ((level < rng.normal(skill, 0.02, 3)[:, None]).astype(float) for skill in (0.9, 0.8))
+        _, low, high = difference(a, b, draws=300)
+        covered += low <= 0.1 <= high
+    assert covered >= 184  # 190 expected, spread 3
+
+
+def test_with_one_seed_the_interval_is_that_of_the_images():
+    right = np.random.default_rng(0).random((2, 400)) < 0.7
+    gain, low, high = difference(right[:1].astype(float), right[1:].astype(float))
+    assert gain == pytest.approx(right[0].mean() - right[1].mean())
+    spread = (right[0].astype(float) - right[1]).std() / 20
+    assert high - low == pytest.approx(2 * 1.96 * spread, rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +243,11 @@ def test_a_wrong_selection_or_nothing_to_report(plan, tmp_path, capsys):
 def test_packaged_plans_can_be_read():
     for name in packaged_plans():
         assert isinstance(read_plan(name), Plan)
+
+
+def test_the_cost_is_counted_in_multiplications():
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 5, stride=2), torch.nn.Flatten(), torch.nn.Linear(8 * 4 * 5, 7))
+    assert multiplications(net, 3, (12, 13)) == 8 * 3 * 25 * 4 * 5 + 8 * 4 * 5 * 7
 
 
 def test_a_plan_needs_networks():

@@ -32,7 +32,7 @@ def check_generators(first: Tensor, second: Tensor, pivot: Tensor) -> None:
     """
     bracket = first @ second - second @ first
     size = float(bracket.norm())
-    if size > 1e-9 * max(1.0, float(first.norm() * second.norm())):
+    if size > 1e-9 * float(first.norm() * second.norm()):
         raise ValueError(
             f"Warp.from_generators: A1 and A2 do not commute, |A1 A2 - A2 A1| = {size:.3g}; expected 0, since "
             "canonical coordinates add (t_u t_v = t_(u+v)). A rotation and a shear, say, have none in common: put two "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from steerable.nn.bake import bake
+from steerable.models.macs import count_macs
 
 
 def multiplications(model: nn.Module, channels: int, size: tuple[int, int]) -> int:
@@ -16,10 +16,5 @@ def multiplications(model: nn.Module, channels: int, size: tuple[int, int]) -> i
         channels: C.
         size: H and W.
     """
-    from torch.utils.flop_counter import FlopCounterMode
-
-    baked = bake(model.eval())
-    like = next(baked.parameters(), torch.zeros(()))
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        baked(torch.zeros(1, channels, *size).to(like))
-    return counter.get_total_flops() // 2
+    like = next(model.parameters(), torch.zeros(()))
+    return count_macs(model.eval(), torch.zeros(1, channels, *size).to(like))

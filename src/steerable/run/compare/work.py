@@ -124,7 +124,7 @@ def choose(plan: Plan, cell: Cell, images: Images) -> dict[str, Any]:
     place = trials[0].folder(Path(plan.out)).parent / CHOSEN
     if place.is_file():
         found = read_json(place, "the settings that were chosen")
-        if [t["keys"] for t in found["trials"]] == plan.points():
+        if [t["keys"] for t in found["trials"]] == plan.points() and found.get("seed") == plan.tuning_seed:
             return dict(found["keys"])
     rows = []
     for trial, keys in zip(trials, plan.points(), strict=True):
