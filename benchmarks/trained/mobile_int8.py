@@ -1,9 +1,9 @@
 """MobileNetV2 in numbers and in 8 bits on the CIFAR-10 subset: float, converted, trained with rounding.
 
 Run: ``STEERABLE_DATA=... OMP_NUM_THREADS=1 nice -n 10 python -m benchmarks.trained.mobile_int8``; under ten minutes on
-one core. Each network sees 500 images a class for a few epochs: enough to compare arithmetics, not to be good. Nothing is
-tuned, and the 2,000 test images are read once. Training with rounding and the float network that trains on for as long
-are compared like with like.
+one core. Each network sees 500 images a class for a few epochs: enough to compare arithmetics, not to be good. Nothing
+is tuned, and the 2,000 test images are read once. Training with rounding and the float network that trains on for as
+long are compared like with like.
 """
 
 from __future__ import annotations
