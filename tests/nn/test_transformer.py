@@ -110,6 +110,22 @@ def test_offset_and_range():
     assert (p(x).params - start - 5.0 * math.tanh(0.5)).abs().max() < 1e-12
 
 
+def test_sharpness_moves_the_pose_from_the_middle_to_the_peak():
+    p = predictor(Warp.shear_x())
+    x = image(p.warp, torch.zeros(1), SIDE)
+    places = []
+    for sharpness in (1e-3, 1.0, 1e3):
+        with torch.no_grad():
+            p.log_sharpness.fill_(math.log(sharpness))
+            places.append(float(p(x).params))
+    line = p.heatmaps(x)[0][0]
+    cells = torch.arange(len(line))
+    inner = line[2:-2].argmax() + 2
+    assert abs(places[0]) < 0.01
+    assert places[2] == pytest.approx(float((cells[inner] + 0.5) * 10 / len(line) - 5), abs=1e-3)
+    assert places[0] != places[1] != places[2]
+
+
 def sequence(parallel=False, final=None):
     parts = [predictor(Warp.rotation()), predictor(Warp.shear_x(), 1), predictor(Warp.perspective_y(), 2)]
     return TransformerSequence(parts, final, parallel)

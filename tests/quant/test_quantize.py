@@ -106,6 +106,18 @@ def test_means_and_sums_of_what_is_below_zero(shift):
     assert error < 0.05 * net(x).detach().std()
 
 
+def test_a_norm_scales_the_bias_before_it():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 49, 3)).eval()
+    with torch.no_grad():
+        net[0].bias.uniform_(-1, 1)
+        net[1].running_var.uniform_(0.05, 0.3)
+        net[1].running_mean.uniform_(-0.5, 0.5)
+    x = images(64, 3, 9)
+    assert correlation(quantize(net, x)(x), net(x).detach()) > 0.99
+    assert (quantize(net, x)(x) - net(x)).detach().abs().max() < 0.1 * net(x).detach().std()
+
+
 def test_a_result_that_is_no_linear_map():
     net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Sigmoid())
     x = images(8, 3, 16)
