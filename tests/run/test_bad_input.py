@@ -115,6 +115,10 @@ def test_unknown_names(networks, arguments, tmp_path, capsys):
         refuse(["fit", *arguments, arg], capsys, tmp_path, word, mend)
 
 
+def test_fit_of_nothing(tmp_path, capsys):
+    refuse(["fit"], capsys, tmp_path, "was given nothing", "--config NAME", "digits")
+
+
 def test_wrong_channels(fitted, images, tmp_path, capsys):
     with np.load(images / "test.npz") as z:
         x, y, classes = z["x"], z["y"], z["classes"]

@@ -62,7 +62,9 @@ class OnnxFile(Answerer):
             session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
         except Exception as e:  # each of its errors has a class of its own below Exception
             why = (str(e).splitlines() or ["?"])[0][:200]
-            raise InputError(f"'{path}' cannot be read as ONNX ({why}). {MEND}") from None
+            raise InputError(
+                f"'{path}' cannot be read as ONNX ({why}); expected a file that `steerable export` wrote. {MEND}"
+            ) from None
         text = session.get_modelmeta().custom_metadata_map.get(ENTRY)
         found = OnnxFile(session, check_header(read_header_text(text, path), path, ("onnx", "int8")), path)
         if probe:

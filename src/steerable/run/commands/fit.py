@@ -18,7 +18,7 @@ from steerable.run.learner import KEY
 from steerable.run.objective import objective_of
 from steerable.run.outputs import check_free, partial_name, whole_folder, write_json
 from steerable.run.page import write_page
-from steerable.run.parse import parse_fit
+from steerable.run.parse import packaged_configs, parse_fit
 from steerable.run.readers import load_data
 from steerable.run.scores import predict
 from steerable.run.start import head_names, load_start, take_over
@@ -107,6 +107,11 @@ def read_resume(path: Path) -> tuple[FitConfig, int]:
 
 def main(argv: list[str]) -> int:
     """Run the command."""
+    if not argv:
+        raise InputError(
+            f"fit was given nothing; expected what to train on. Say --config NAME, one of "
+            f"{', '.join(packaged_configs())}, or --data.name and --model.name."
+        )
     given, resume = parse_fit(argv)
     if resume is not None:
         if len(argv) > 2:
