@@ -75,7 +75,8 @@ def calibrate(logits: Tensor, y: Tensor) -> dict[str, Any]:
     z = logits.double()
     temperature = fit_temperature(z, y)
     own = torch.empty_like(z)
-    fold = torch.arange(len(y)) % FOLDS
+    fold = torch.empty(len(y), dtype=torch.int64)
+    fold[y.argsort(stable=True)] = torch.arange(len(y)) % FOLDS  # each fold holds every class
     for k in range(FOLDS if len(y) >= 2 * FOLDS else 0):
         own[fold == k] = z[fold == k] / fit_temperature(z[fold != k], y[fold != k])
     scaled = own if len(y) >= 2 * FOLDS else None
