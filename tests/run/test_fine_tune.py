@@ -17,7 +17,7 @@ from tests.run.conftest import bars
 from steerable.data import ImageData, InputError, Target
 from steerable.run import training
 from steerable.run.balance import balance_record, class_weights
-from steerable.run.calibrate import calibrate, expected_error, fit_temperature, reliability
+from steerable.run.calibrate import calibrate, expected_error, fit_temperature, folds, reliability
 from steerable.run.cli import main
 from steerable.run.config import FitConfig, TrainConfig
 from steerable.run.loaders import EpochBatches
@@ -328,12 +328,17 @@ def test_a_temperature_is_found(factor):
         assert found["loss_after"] < found["loss_before"]
 
 
+def test_every_fold_holds_every_class():
+    y = torch.arange(60) % 5  # in the order that a fold of every fifth image cannot bear
+    assert all((y[folds(y) == k].bincount(minlength=5) > 0).all() for k in range(5))
+
+
 def test_no_image_is_judged_by_a_temperature_that_saw_it():
     """Cross-fitting is worse than the fit on the same images, and far worse where one fold alone is different."""
     generator = torch.Generator().manual_seed(0)
     honest = torch.randn(500, 3, generator=generator, dtype=torch.float64)
     y = torch.multinomial(honest.softmax(1), 1, generator=generator)[:, 0]
-    fold = torch.arange(500) % 5
+    fold = folds(y)
     z = torch.where((fold == 0)[:, None], 8 * honest, honest)  # images of one fold are answered far too boldly
     found = calibrate(z, y)
     others = fit_temperature(z[fold != 0], y[fold != 0])

@@ -59,6 +59,13 @@ def expected_error(probability: Tensor, y: Tensor, bins: int = BINS) -> float:
     return sum(r["images"] * abs(r["confidence"] - r["accuracy"]) for r in rows) / len(y)
 
 
+def folds(y: Tensor) -> Tensor:
+    """Return the fold of each label ``[N]``: every fold holds every class, in whatever order the images come."""
+    fold = torch.empty(len(y), dtype=torch.int64)
+    fold[y.argsort(stable=True)] = torch.arange(len(y)) % FOLDS
+    return fold
+
+
 def calibrate(logits: Tensor, y: Tensor) -> dict[str, Any]:
     """Return the temperature of a validation part, and what it does to the calibration there.
 
@@ -75,8 +82,7 @@ def calibrate(logits: Tensor, y: Tensor) -> dict[str, Any]:
     z = logits.double()
     temperature = fit_temperature(z, y)
     own = torch.empty_like(z)
-    fold = torch.empty(len(y), dtype=torch.int64)
-    fold[y.argsort(stable=True)] = torch.arange(len(y)) % FOLDS  # each fold holds every class
+    fold = folds(y)
     for k in range(FOLDS if len(y) >= 2 * FOLDS else 0):
         own[fold == k] = z[fold == k] / fit_temperature(z[fold != k], y[fold != k])
     scaled = own if len(y) >= 2 * FOLDS else None
