@@ -46,8 +46,8 @@ class PosePredictor(nn.Module):
         margin: cells of the heat map left out at each end of an axis that is not periodic.
         sharpness: at the start; from 3 on a heat map is concentrated enough to be followed.
         image_side: pixels along the images it is meant for; others work too.
-        follow: whether the start is chosen so that poses follow the image (:func:`steerable.nn.follow.follow_`); without
-            it they go against it as often as with it, on axes that are not periodic.
+        follow: whether the start is chosen so that poses follow the image (:func:`steerable.nn.follow.follow_`);
+            without it they go against it as often as with it, on axes that are not periodic.
 
     Raises:
         ValueError: for a group without parameters or without matrices.
