@@ -106,7 +106,7 @@ def test_other_groups_and_errors():
     ("name", "options", "sides"),
     [
         ("p4cnn", {}, (28, 29)),
-        ("p4cnn", {"pool_after": (2, 3, 5)}, (44, 47, 50)),
+        ("p4cnn", {"pool_after": (2, 3, 5)}, (59, 62, 64)),
         ("p4mcnn", {"padding": 1, "pool_after": (1, 2)}, (17, 18)),
         ("allcnn_p4", {}, (16, 20)),
         ("hnet", {}, (21, 29)),

@@ -198,7 +198,9 @@ def test_groups_without_matrices_are_refused():
         PosePredictor(Warp.sphere(1.0, 1.0, 3.0, 0.5))
 
 
-@pytest.mark.parametrize("name", ELEVEN)
+@pytest.mark.parametrize(
+    "name", [n if n in ("rotation_scale", "scale_x") else pytest.param(n, marks=pytest.mark.slow) for n in ELEVEN]
+)
 def test_tools(name):
     torch.manual_seed(0)
     final = WarpImage(Warp.log_polar(), (8, 16))
