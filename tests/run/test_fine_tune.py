@@ -191,6 +191,15 @@ def test_no_patience(saved, mine, tmp_path):
     assert record_of(tmp_path / "tuned")["validation"]["epochs"] == 3
 
 
+def test_validation_looks_every_second_epoch(saved, mine, tmp_path):
+    args = ["--train.epochs=20", "--train.validate_every=2", "--train.patience=3", "--train.select=val_accuracy"]
+    assert main(tune(mine, saved, tmp_path / "tuned", *args, "--train.lr=1e-9", "--train.augment=none")) == 0
+    found = record_of(tmp_path / "tuned")["validation"]  # looks after 2, 4, 6: two without a gain
+    assert (found["epochs"], found["best_epoch"]) == (6, 2)
+    rows = (tmp_path / "tuned" / "log" / "metrics.csv").read_text().splitlines()
+    assert len(rows) == 1 + 6 + 3  # a loss of each epoch, a validation of every second
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [
@@ -199,6 +208,7 @@ def test_no_patience(saved, mine, tmp_path):
         (["--data.scale=peak"], "expected null"),
         (["--data.name=folder"], "expected images"),
         (["--train.patience=-1"], "expected 0 or more"),
+        (["--train.epochs=4", "--train.validate_every=3"], "expected a divisor"),
         (["--train.balance=both"], "balance"),
         (["--from=nowhere"], "not a folder"),
         (["--from=/nowhere/at"], "not a folder"),
@@ -232,7 +242,7 @@ def test_an_old_run_is_read(saved, mine, tmp_path):
     record = record_of(saved)
     for key in ("files", "reading", "balance"):
         record.pop(key, None)
-    for key in ("patience", "balance", "calibrate", "freeze_epochs", "backbone_lr"):
+    for key in ("validate_every", "patience", "balance", "calibrate", "freeze_epochs", "backbone_lr"):
         record["config"]["train"].pop(key)
     for key in ("start", "page"):
         record["config"].pop(key)

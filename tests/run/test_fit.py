@@ -117,7 +117,7 @@ def test_packaged_configs_are_read_and_every_line_is_explained(name):
     assert given.pop("model").keys() == vars(config.model).keys()
     assert given.pop("data").keys() == vars(config.data).keys()
     # what only fine-tuning needs stands in its own config, and elsewhere where it is used
-    tuning = {"patience", "balance", "calibrate", "freeze_epochs", "backbone_lr"}
+    tuning = {"validate_every", "patience", "balance", "calibrate", "freeze_epochs", "backbone_lr"}
     train = given.pop("train").keys()
     assert train | tuning == vars(config.train).keys()
     if name == "folder":

@@ -72,6 +72,8 @@ class TrainConfig:
             val_rmse of vectors.
         device: cpu, gpu or auto.
         precision: 32-true, bf16-mixed or 64-true.
+        validate_every: look at the validation part after every so many epochs; a divisor of epochs. For few training
+            images and many to validate on, when looking costs more than learning.
         patience: end after this many epochs without a better validation figure; 0 never.
         balance: of classes of unlike size: none; loss: weights in the loss; sampler: each class is drawn equally often.
         calibrate: fit a temperature to the validation part, so that a probability of 0.8 is right in 80 of 100 cases.
@@ -88,6 +90,7 @@ class TrainConfig:
     select: Select = "auto"
     device: Literal["cpu", "gpu", "auto"] = "auto"
     precision: Literal["32-true", "bf16-mixed", "64-true"] = "32-true"
+    validate_every: int = 1
     patience: int = 0
     balance: Literal["none", "loss", "sampler"] = "none"
     calibrate: bool = False
@@ -95,9 +98,14 @@ class TrainConfig:
     backbone_lr: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
+        for name in ("epochs", "batch_size", "validate_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"train.{name} is {getattr(self, name)}; expected at least 1.")
+        if self.epochs % self.validate_every:
+            raise InputError(
+                f"train.validate_every is {self.validate_every} and train.epochs {self.epochs}; expected a divisor, so "
+                "that the last epoch is looked at."
+            )
         for name in ("patience", "freeze_epochs", "backbone_lr"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"train.{name} is {getattr(self, name)}; expected 0 or more.")

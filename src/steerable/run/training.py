@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import pickle
 import signal
 import time
@@ -91,7 +92,8 @@ def train_network(
     callbacks: list[Callback] = [best, last]
     if train.patience:
         # a figure that is no number (the AUC of one class) is no reason to end
-        callbacks.append(EarlyStopping(objective.select, mode=mode, patience=train.patience, check_finite=False))
+        looks = math.ceil(train.patience / train.validate_every)
+        callbacks.append(EarlyStopping(objective.select, mode=mode, patience=looks, check_finite=False))
     if label is not None:
         callbacks.append(TimeLeft(label, objective.select))
     module = Learner(model, objective, train, seed, record or {}, head)
@@ -106,6 +108,7 @@ def train_network(
             devices=1,
             precision=train.precision,
             max_epochs=train.epochs,
+            check_val_every_n_epoch=train.validate_every,
             callbacks=callbacks,
             logger=CSVLogger(save_dir=folder, name="", version=version),
             enable_progress_bar=False,

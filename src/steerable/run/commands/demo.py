@@ -23,7 +23,13 @@ def clear_place(out: Path) -> None:
     if out.exists() and not (out / RESULT).is_file():
         raise InputError(f"out '{out}' exists and is no report of a demo; expected a new folder. Say --out OTHER.")
     # what an interrupted demo left: there is nothing to resume
-    shutil.rmtree(partial_name(out), ignore_errors=True)
+    for left in (partial_name(out), building(out), partial_name(building(out))):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def building(out: Path) -> Path:
+    """Return the folder in which the page is built; an older report stays until it is whole."""
+    return out.with_name(f"{out.name}.new")
 
 
 def main(argv: list[str]) -> int:
@@ -61,16 +67,14 @@ def main(argv: list[str]) -> int:
     clear_place(out)
     print(BANNERS[args.input])
     start = time.perf_counter()
-    building = out.with_name(f"{out.name}.new")
-    shutil.rmtree(building, ignore_errors=True)
-    with whole_folder(building) as folder, Stages() as stages:
+    with whole_folder(building(out)) as folder, Stages() as stages:
         result = run_demo(
             folder, seed=args.seed, n_train=args.train, n_val=args.validation, n_test=args.test, quick=args.quick,
             stem=args.stem, input=args.input,
             progress=stages,
         )  # fmt: skip
     shutil.rmtree(out, ignore_errors=True)
-    building.rename(out)
+    building(out).rename(out)
     console = Console()
     Console(width=None if console.is_terminal else 160).print(rich_table(result))
     for claim in result.claims:
