@@ -19,7 +19,8 @@ class Inclusion:
     Attributes:
         small: the subgroup as a group of its own.
         big: the group it lies in.
-        images: images of the elements of a finite ``small``, in order, or ``None`` when the action on the plane or on space places it.
+        images: images of the elements of a finite ``small``, in order, or ``None`` when the action on the plane or on
+            space places it.
     """
 
     small: Group
