@@ -12,7 +12,9 @@ from steerable import kernels as kernels
 from steerable import nn as nn
 from steerable.fields import FieldType as FieldType
 from steerable.groups import O2 as O2
+from steerable.groups import O3 as O3
 from steerable.groups import SO2 as SO2
+from steerable.groups import SO3 as SO3
 from steerable.groups import C as C
 from steerable.groups import D as D
 from steerable.groups import FiniteGroup as FiniteGroup

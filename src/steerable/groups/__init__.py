@@ -13,7 +13,11 @@ from steerable.groups.harmonics import harmonic_representation as harmonic_repre
 from steerable.groups.hom import hom_basis as hom_basis
 from steerable.groups.naming import parse_group as parse_group
 from steerable.groups.o2 import O2 as O2
+from steerable.groups.o3 import O3 as O3
 from steerable.groups.product import product as product
 from steerable.groups.representation import Representation as Representation
 from steerable.groups.so2 import SO2 as SO2
+from steerable.groups.so3 import SO3 as SO3
+from steerable.groups.spherical import spherical_harmonics as spherical_harmonics
 from steerable.groups.subgroup import Inclusion as Inclusion
+from steerable.groups.wigner import wigner_d as wigner_d

@@ -11,9 +11,11 @@ from steerable.groups.dihedral import D
 from steerable.groups.finite import FiniteGroupBase
 from steerable.groups.group import Group
 from steerable.groups.o2 import O2
+from steerable.groups.o3 import O3
 from steerable.groups.product import product
 from steerable.groups.representation import Representation
 from steerable.groups.so2 import SO2
+from steerable.groups.so3 import SO3
 from steerable.groups.subgroup import Inclusion
 
 
@@ -36,6 +38,10 @@ def parse_group(name: str) -> Group:
         return SO2()
     if text in ("O2", "O(2)"):
         return O2()
+    if text in ("SO3", "SO(3)"):
+        return SO3()
+    if text in ("O3", "O(3)"):
+        return O3()
     match = re.fullmatch(r"([CD])\(?(\d+)\)?", text)
     if match:
         return (C if match[1] == "C" else D)(int(match[2]))
