@@ -47,7 +47,7 @@ def harmonics(points: Tensor, top: int) -> Tensor:
     if points.shape[-1] == 3:
         from steerable.groups.spherical import spherical_harmonics
 
-        return spherical_harmonics(points, top)
+        return spherical_harmonics(points, range(top + 1))
     origin = (points == 0).all(-1)
     x, y = torch.where(origin, 1.0, points[..., 0]), torch.where(origin, 0.0, points[..., 1])
     radius = torch.hypot(x, y)

@@ -58,6 +58,7 @@ from steerable.nn.pointwise import Sigmoid as Sigmoid
 from steerable.nn.pointwise import SiLU as SiLU
 from steerable.nn.pointwise import Softplus as Softplus
 from steerable.nn.pointwise import Tanh as Tanh
+from steerable.nn.point_conv import PointConv as PointConv
 from steerable.nn.pool import AvgPool2d as AvgPool2d
 from steerable.nn.pool import AvgPool3d as AvgPool3d
 from steerable.nn.pool import MaxPool2d as MaxPool2d
