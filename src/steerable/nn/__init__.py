@@ -47,6 +47,7 @@ from steerable.nn.norm_act import NormAct as NormAct
 from steerable.nn.norm_max_pool import NormMaxPool2d as NormMaxPool2d
 from steerable.nn.norm_pool import NormPool as NormPool
 from steerable.nn.pad import Pad2d as Pad2d
+from steerable.nn.point_conv import PointConv as PointConv
 from steerable.nn.pointwise import ELU as ELU
 from steerable.nn.pointwise import GELU as GELU
 from steerable.nn.pointwise import Hardtanh as Hardtanh
@@ -58,7 +59,6 @@ from steerable.nn.pointwise import Sigmoid as Sigmoid
 from steerable.nn.pointwise import SiLU as SiLU
 from steerable.nn.pointwise import Softplus as Softplus
 from steerable.nn.pointwise import Tanh as Tanh
-from steerable.nn.point_conv import PointConv as PointConv
 from steerable.nn.pool import AvgPool2d as AvgPool2d
 from steerable.nn.pool import AvgPool3d as AvgPool3d
 from steerable.nn.pool import MaxPool2d as MaxPool2d
