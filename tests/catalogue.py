@@ -12,11 +12,14 @@ from torch import Tensor, nn
 
 import steerable.nn as snn
 from steerable.fields import FieldType, complex_stream, streams
-from steerable.groups import O2, SO2, C, D, FiniteGroup, Group, Representation, product
+from steerable.groups import O2, O3, SO2, SO3, C, D, FiniteGroup, Group, Representation, parse_group, product
 from steerable.kernels import ComplexLinear, GaussianRings
 
 #: irreps of continuous groups are tested up to this frequency
 FREQUENCY = 3
+
+#: groups given on space, beside SO3 and O3
+SPACE = ("T", "O", "I", "Td", "Th", "Oh", "Ih", "Ci", "Cs", "C3h", "D3h", "D3d", "D4r", "S4r", "SO2h", "O2h", "O2r")
 
 QUATERNIONS = [
     [0, 1, 2, 3, 4, 5, 6, 7],
@@ -40,23 +43,21 @@ def alternating5() -> FiniteGroup:
     return FiniteGroup.from_permutations([[1, 2, 0, 3, 4], [1, 2, 3, 4, 0]], name="A5")
 
 
-def tetrahedral() -> FiniteGroup:
-    """Rotations of the tetrahedron from two 3x3 matrices."""
-    return FiniteGroup.from_matrices([np.eye(3)[[1, 2, 0]], np.diag([1.0, -1.0, -1.0])], name="T")
-
-
 def _groups() -> dict[str, Group]:
     found: list[Group] = [C(n) for n in (*range(1, 10), 12, 16, 20)]
     found += [D(n) for n in (*range(1, 9), 16)]
     found += [SO2(), O2(), product(C(3), C(3)), product(C(4), D(3)), product(SO2(), C(3))]
     quaternion = FiniteGroup.from_table(QUATERNIONS, name="Q8")
-    found += [quaternion, symmetric(4), alternating5(), symmetric(5), tetrahedral()]
+    found += [quaternion, symmetric(4), alternating5(), symmetric(5)]
+    found += [SO3(), O3(), *map(parse_group, SPACE)]
     return {g.name: g for g in found}
 
 
 GROUPS = _groups()
 FINITE = {k: g for k, g in GROUPS.items() if g.is_finite}
 PLANAR = {k: g for k, g in GROUPS.items() if g.is_planar}
+#: groups that move the points of space
+SPATIAL = {k: g for k, g in GROUPS.items() if g.acts_on(3)}
 #: groups of at most 24 elements and the continuous ones: for laws over pairs and triples of irreps
 SMALL = {k: g for k, g in GROUPS.items() if g.order is None or g.order <= 24}
 
@@ -95,13 +96,13 @@ def representations(name: str) -> tuple[Representation, ...]:
         found += [irreps(group)[-1].tensor(irreps(group)[1])]
     else:
         found += [group.regular, group.quotient(C(1)), found[-1].tensor(found[-1])]
-        if isinstance(group, D):
+        if isinstance(group, D) and group.is_planar:
             found += [
                 group.quotient(D(1)),
                 group.induced(D(1), D(1).irrep("0o")),
                 group.induced(C(group.n), C(group.n).irreps()[-1]),
             ]
-        if isinstance(group, C) and group.order % 2 == 0:
+        if isinstance(group, C) and group.is_planar and group.order % 2 == 0:
             found += [group.quotient(C(2)), group.induced(C(2), C(2).irrep("1"))]
         if isinstance(group, FiniteGroup):
             pair = group.subgroup_from([int(group.generators[0])])

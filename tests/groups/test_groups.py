@@ -214,7 +214,7 @@ def test_equality_hash_and_pickle_are_by_value(name):
     assert all(g != other for key, other in GROUPS.items() if key != name)
 
 
-@pytest.mark.parametrize("name", [n for n in ALL if n not in ("Q8", "S4", "A5", "S5", "T")])
+@pytest.mark.parametrize("name", [n for n in ALL if n not in ("Q8", "S4", "A5", "S5")])
 def test_names_are_read_back(name):
     assert parse_group(GROUPS[name].name) == GROUPS[name]
 

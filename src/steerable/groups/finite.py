@@ -179,6 +179,7 @@ class FiniteGroup(FiniteGroupBase):
                     found = np.concatenate([found, product[None]])
         if len(found) > 2000:
             raise ValueError(f"the {len(gens)} matrices generate more than 2000 elements: is it finite?")
+        found = _snapped(found)
         table = np.stack([_nearest(found, a @ found) for a in found])
         return cls(table, name, found if d in (2, 3) else None)
 
@@ -303,6 +304,12 @@ def _checksum(table: np.ndarray) -> str:
     import hashlib
 
     return hashlib.sha256(table.tobytes()).hexdigest()[:8]
+
+
+def _snapped(matrices: np.ndarray) -> np.ndarray:
+    """Entries within 1e-12 of 0, +-1/2 or +-1 to the last bit, so that lattice symmetries stay exact."""
+    near = np.round(2 * matrices) / 2
+    return np.where(np.abs(matrices - near) < 1e-12, near, matrices) + 0.0
 
 
 def _nearest(matrices: np.ndarray, wanted: np.ndarray) -> np.ndarray:
