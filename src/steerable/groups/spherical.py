@@ -257,10 +257,9 @@ def _gradient(grad: Tensor, points: Tensor, top: int, normalise: bool) -> Tensor
     """Gradient ``[3, n]`` of one tile."""
     rows, square, inverse = _rows(points, normalise)
     lower = _tile(rows, top - 1, square)
-    grad = grad.t().contiguous()
     total = torch.zeros_like(rows)
     for l, d in enumerate(_derivatives(top, rows.dtype, rows.device)[0], 1):
-        weights = (d @ grad[l * l : (l + 1) ** 2]).view(3, 2 * l - 1, -1)
+        weights = (d @ grad[:, l * l : (l + 1) ** 2].t()).view(3, 2 * l - 1, -1)
         total += weights.mul_(lower[(l - 1) ** 2 : l * l]).sum(1)
     if normalise:
         total = (total - rows * (rows * total).sum(0)) * inverse
