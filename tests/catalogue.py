@@ -19,7 +19,26 @@ from steerable.kernels import ComplexLinear, GaussianRings
 FREQUENCY = 3
 
 #: groups given on space, beside SO3 and O3
-SPACE = ("T", "O", "I", "Td", "Th", "Oh", "Ih", "Ci", "Cs", "C3h", "D3h", "D3d", "D4r", "S4r", "SO2h", "O2h", "O2r")
+SPACE = (
+    "T",
+    "O",
+    "I",
+    "Td",
+    "Th",
+    "Oh",
+    "Ih",
+    "Ci",
+    "Cs",
+    "C3h",
+    "D3h",
+    "D4h",
+    "D3d",
+    "D4r",
+    "S4r",
+    "SO2h",
+    "O2h",
+    "O2r",
+)
 
 QUATERNIONS = [
     [0, 1, 2, 3, 4, 5, 6, 7],

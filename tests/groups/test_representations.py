@@ -139,6 +139,12 @@ PAIRS = [
     ("C5", "D5"),
     ("D4", "D8"),
     ("SO2", "O2"),
+    ("T", "O"),
+    ("C4", "O"),
+    ("T", "I"),
+    ("I", "Ih"),
+    ("D4", "Oh"),
+    ("D4h", "Oh"),
 ]
 
 
@@ -182,7 +188,21 @@ def test_o2_from_so2():
         o2.induced(D(4), D(4).trivial)
 
 
-@pytest.mark.parametrize(("small", "big"), [*PAIRS, ("C1", "S4"), ("D3", "O2"), ("C6", "SO2"), ("C4", "O2")])
+SPACE_PAIRS = [("SO3", "O3"), ("O2h", "O3"), ("O2", "O3"), ("Ih", "O3"), ("Oh", "O3"), ("D3d", "O3"), ("S4r", "O3")]
+SPACE_PAIRS += [
+    ("SO2", "SO3"),
+    ("O2r", "SO3"),
+    ("I", "SO3"),
+    ("O", "SO3"),
+    ("D4r", "SO3"),
+    ("C5", "SO3"),
+    ("SO2", "O2h"),
+]
+
+
+@pytest.mark.parametrize(
+    ("small", "big"), [*PAIRS, ("C1", "S4"), ("D3", "O2"), ("C6", "SO2"), ("C4", "O2")] + SPACE_PAIRS
+)
 def test_restriction(small, big):
     h, g = GROUPS[small], GROUPS[big]
     inclusion = g.subgroup(h)
@@ -198,7 +218,9 @@ def test_restriction(small, big):
         assert sorted(g.regular.restrict(h).irreps) == sorted(h.regular.irreps * copies)
 
 
-@pytest.mark.parametrize("name", ["C5", "C8", "D3", "D4", "SO2", "O2", "C3xC3", "Q8", "S4", "T", "SO2xC3"])
+@pytest.mark.parametrize(
+    "name", ["C5", "C8", "D3", "D4", "SO2", "O2", "C3xC3", "Q8", "S4", "T", "SO2xC3", "SO3", "O3", "I", "O2h"]
+)
 def test_tensor_and_sum_are_kronecker_and_blocks(name):
     group = GROUPS[name]
     g = elements(group, 6)
@@ -240,7 +262,7 @@ def test_permutation_is_recognised(name):
         assert rho.is_permutation == is_permutation, rho
 
 
-@pytest.mark.parametrize("name", ["C1", "C2", "C5", "C8", "D3", "D4", "SO2", "O2", "SO2xC3"])
+@pytest.mark.parametrize("name", ["C1", "C2", "C5", "C8", "D3", "D4", "SO2", "O2", "SO2xC3", "SO3", "O3", "O2r", "Ih"])
 def test_spectral_regular(name):
     group = GROUPS[name]
     for band in (0, 1, 2, 3):

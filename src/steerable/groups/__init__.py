@@ -1,12 +1,17 @@
 """Symmetry as algebra: groups, representations, intertwiners. No data and no networks."""
 
 from steerable.groups.clebsch_gordan import clebsch_gordan as clebsch_gordan
+from steerable.groups.conversions import convert_rotation as convert_rotation
+from steerable.groups.conversions import geodesic as geodesic
+from steerable.groups.conversions import random_rotation as random_rotation
+from steerable.groups.conversions import slerp as slerp
 from steerable.groups.cyclic import C as C
 from steerable.groups.dihedral import D as D
 from steerable.groups.finite import FiniteGroup as FiniteGroup
 from steerable.groups.fourier import fourier_pair as fourier_pair
 from steerable.groups.fourier import fourier_transform as fourier_transform
 from steerable.groups.fourier import inverse_fourier_transform as inverse_fourier_transform
+from steerable.groups.fourier import sampling_grid as sampling_grid
 from steerable.groups.fourier import sampling_matrix as sampling_matrix
 from steerable.groups.group import Group as Group
 from steerable.groups.harmonics import harmonic_representation as harmonic_representation
