@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from tests.catalogue import SPATIAL, octahedral
+from tests.catalogue import GROUPS, SPATIAL_TYPES
 
 import steerable as st
 import steerable.nn as snn
@@ -35,7 +35,7 @@ def layer(t, n, **options):
     return found
 
 
-CASES = [(t, 3) for t in SPATIAL] + [(t, 2) for t in PLANAR]
+CASES = [(t, 3) for t in SPATIAL_TYPES] + [(t, 2) for t in PLANAR]
 
 
 @pytest.mark.parametrize("reduce", ["sum", "mean"])
@@ -72,7 +72,7 @@ def test_planted_faults(fault):
 
 
 def test_baked_and_in_float32():
-    t = octahedral().type("1 regular + 1x3")
+    t = GROUPS["O"].type("1 regular + 1x3")
     module, points = layer(t, 3), cloud(3)
     x = torch.randn(len(points), t.size, dtype=torch.float64)
     g = points.neighbours(1.3)

@@ -60,7 +60,9 @@ def swap_matrix(degree: int) -> np.ndarray:
     radius = np.sqrt(1 - height**2)[:, None]
     points = np.stack(np.broadcast_arrays(radius * np.cos(angle), radius * np.sin(angle), height[:, None]), -1)
     points, weights = points.reshape(-1, 3), np.repeat(weight, 2 * l + 2) * (2 * np.pi / (2 * l + 2))
-    values, swapped = (spherical_harmonics(torch.from_numpy(p.copy()), l).numpy() for p in (points, points[:, [0, 2, 1]]))
+    values, swapped = (
+        spherical_harmonics(torch.from_numpy(p.copy()), l).numpy() for p in (points, points[:, [0, 2, 1]])
+    )
     j = swapped.T @ (weights[:, None] * values)
     m = np.arange(-l, l + 1)
     x, y, z = (np.abs(m) + (m < 0)) % 2, (m < 0) * 1, (l + m) % 2  # parities under the three mirrors
