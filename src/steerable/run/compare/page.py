@@ -39,9 +39,18 @@ def _one(plan: Plan, rows: list[Row]) -> str:
         size = [f"{r.parameters:,}", f"{r.cost / 1e6:.1f}", f"{r.seconds:.0f}", str(len(r.seeds))]
         lines.append([r.network, *size, *figures, gain, chosen])
     for name, title in (("constant", "constant"), ("linear", "linear model of global statistics")):
-        floor = rows[0].floors[name]
-        lines.append([title, "-", "-", "-", "-", *(number(floor[k]) for k in keys), "-", "-"])
+        for networks, floor in floors_of(rows, name, keys):
+            of = f", images of {', '.join(networks)}" if len(networks) < len(rows) else ""
+            lines.append([title + of, "-", "-", "-", "-", *(number(v) for v in floor), "-", "-"])
     return markdown(heads, lines)
+
+
+def floors_of(rows: list[Row], name: str, keys: list[str]) -> list[tuple[list[str], tuple[float, ...]]]:
+    """Return each different floor of this name and whose it is: networks may see images prepared in different ways."""
+    found: dict[tuple[float, ...], list[str]] = {}
+    for r in rows:
+        found.setdefault(tuple(float(r.floors[name][k]) for k in keys), []).append(r.network)
+    return [(networks, values) for values, networks in found.items()]
 
 
 def figure(plan: Plan, rows: list[Row], path: Path) -> None:
@@ -67,19 +76,15 @@ def figure(plan: Plan, rows: list[Row], path: Path) -> None:
             axis.errorbar(
                 x, y, spread, marker="o", ms=4, capsize=2, ls=style, color=colours[k % len(colours)], label=network
             )
-        floors = {s: next(r.floors for r in own if r.size == s) for s in plan.sizes if any(r.size == s for r in own)}
+        sizes = [s for s in plan.sizes if any(r.size == s for r in own)]
         for name, ls in (("linear", "-."), ("constant", ":")):
-            axis.plot(
-                [s or 1 for s in floors],
-                [f[name][key] for f in floors.values()],
-                ls=ls,
-                marker=".",
-                color="0.5",
-                label=name,
-            )
+            at = [floors_of([r for r in own if r.size == s], name, [key]) for s in sizes]
+            points = [(s or 1, values[0]) for s, each in zip(sizes, at, strict=True) for _, values in each]
+            ls = ls if all(len(each) == 1 for each in at) else ""  # several at one size are points
+            axis.plot(*zip(*points, strict=True), ls=ls, marker=".", color="0.5", label=name)
         axis.set(xscale="log", xlabel="training images" + (" of each class" if key == "accuracy" else ""),
                  ylabel=f"{NAMES[key]}, test part", title=task)  # fmt: skip
-        axis.set_xticks([s or 1 for s in floors], [str(s or "all") for s in floors], minor=False)
+        axis.set_xticks([s or 1 for s in sizes], [str(s or "all") for s in sizes], minor=False)
         axis.minorticks_off()
         axis.grid(alpha=0.3)
     axes[0][-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
@@ -89,7 +94,7 @@ def figure(plan: Plan, rows: list[Row], path: Path) -> None:
 
 def as_json(rows: list[Row]) -> list[dict[str, Any]]:
     """Return the rows as plain values."""
-    skipped = {"right"}
+    skipped = {"right", "rooted"}
     return [{k: v for k, v in vars(r).items() if k not in skipped} for r in rows]
 
 
