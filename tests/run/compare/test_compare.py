@@ -245,6 +245,46 @@ def test_packaged_plans_can_be_read():
         assert isinstance(read_plan(name), Plan)
 
 
+@pytest.fixture(scope="module")
+def lenses(tmp_path_factory):
+    """A folder of a few lenses for each mode of the simulator: the root of the packaged plans on them."""
+    folder = tmp_path_factory.mktemp("lenses")
+    few = ["--train=2", "--validation=1", "--test=1"]
+    assert main(["simulate", "lensing", f"--out={folder / 'physical'}", *few]) == 0
+    published = ["--published=II", "--settings.blind_fit=false"]
+    assert main(["simulate", "lensing", f"--out={folder / 'published'}", *few, *published]) == 0
+    return {"lensing": "physical", "lensing_inputs": "physical", "lensing_as_published": "published"}, folder
+
+
+@pytest.mark.parametrize("name", packaged_plans())
+def test_networks_of_packaged_plans_take_their_images(name, lenses, monkeypatch):
+    of, folder = lenses
+    found = read_plan(name, root=str(folder / of[name]) if name in of else None)
+    few = next(iter(found.by_size.values()), {})
+    found.sizes, found.by_size, found.tuning_size = [1], {1: few}, None
+    monkeypatch.setattr(work.Floors, "fit", lambda data: None)
+    images = work.Images()
+    first = next(found.cells())
+    try:
+        images.read(found.config(first, {}).data)
+    except InputError as e:
+        if name in of or "STEERABLE_DATA" not in str(e):
+            raise
+        pytest.skip(f"the images of the plan are not here: {e}")
+    work.try_networks(found, found.cells(), images)
+
+
+def test_a_packaged_network_that_cannot_take_the_images_is_found(lenses, monkeypatch):
+    """The planted fault of the test above."""
+    of, folder = lenses
+    found = read_plan("lensing_inputs", root=str(folder / of["lensing_inputs"]))
+    found.sizes = [1]
+    found.networks["D4, image"]["model"] = {"name": "wrn10_1", "group": "D4"}  # strides on 64 pixels
+    monkeypatch.setattr(work.Floors, "fit", lambda data: None)
+    with pytest.raises(InputError, match=r"network 'D4, image' .* break the symmetry"):
+        work.try_networks(found, found.cells(), work.Images())
+
+
 def test_the_cost_is_counted_in_multiplications():
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 5, stride=2), torch.nn.Flatten(), torch.nn.Linear(8 * 4 * 5, 7))
     assert multiplications(net, 3, (12, 13)) == 8 * 3 * 25 * 4 * 5 + 8 * 4 * 5 * 7
