@@ -387,5 +387,5 @@ def test_networks_that_see_other_images_have_floors_of_their_own(plan, tmp_path)
     assert main(["compare", str(plan)]) == 0
     table = (tmp_path / "cmp/table.md").read_text()
     assert "linear model of global statistics, images of cut |" in table
-    assert "linear model of global statistics, images of invariant, plain |" in table
+    assert "linear model of global statistics, images of invariant; plain |" in table
     assert table.count("\n| constant") == 1
