@@ -53,9 +53,9 @@ class C(FiniteGroupBase):
         return (-self.checked(a)) % self.order
 
     @property
-    def is_planar(self) -> bool:
-        """Always."""
-        return True
+    def dimension(self) -> int:
+        """The plane."""
+        return 2
 
     def plane(self, g: Tensor) -> Tensor:
         """Rotation matrices."""

@@ -60,9 +60,9 @@ class D(FiniteGroupBase):
         return (-r * (1 - 2 * s)) % self.n + self.n * s
 
     @property
-    def is_planar(self) -> bool:
-        """Always."""
-        return True
+    def dimension(self) -> int:
+        """The plane."""
+        return 2
 
     @cached_property
     def _plane(self) -> np.ndarray:

@@ -109,12 +109,21 @@ class Group(ABC):
         return self.order is not None
 
     @property
+    def dimension(self) -> int:
+        """Dimension n of the space on which the group is given as a subgroup of O(n); 0 for an abstract group."""
+        return 0
+
+    @property
     def is_planar(self) -> bool:
         """Whether the group is given as a subgroup of O(2)."""
-        return False
+        return self.dimension == 2
+
+    def acts_on(self, dimension: int) -> bool:
+        """Whether the group moves the points of R^n: a group of the plane also turns space about the third axis."""
+        return self.dimension == dimension or (self.dimension, dimension) == (2, 3) or self.order == 1
 
     def plane(self, g: Tensor) -> Tensor:
-        """Action on the plane, ``[..., 2, 2]`` float64 (x1 right, x2 up). Raises ``TypeError`` for abstract groups."""
+        """Action on the plane, ``[..., 2, 2]`` float64 (x1 right, x2 up). Raises ``TypeError`` if there is none."""
         raise TypeError(
             f"{self.name} has no action on the plane; planar layers need C(n), D(n), SO2, O2 or a group from "
             f"2x2 orthogonal matrices"
@@ -123,6 +132,48 @@ class Group(ABC):
     def from_plane(self, matrix: Tensor) -> Tensor:
         """Element whose action on the plane is ``matrix``. Raises ``ValueError`` if there is none."""
         raise TypeError(f"{self.name} has no action on the plane, so no element can be read from a 2x2 matrix")
+
+    def natural_action(self, g: Tensor) -> Tensor:
+        """Matrices ``[..., n, n]`` (float64) on the space of :attr:`dimension`. Raises ``TypeError`` if abstract."""
+        return self.plane(g)
+
+    def action(self, g: Tensor, dimension: int | None = None) -> Tensor:
+        """Matrices ``[..., n, n]`` (float64) by which elements move the points of R^n.
+
+        Args:
+            g: elements ``[...]``.
+            dimension: n; by default the group's own. A group of the plane turns R^3 about the third axis, and its
+                reflections are mirrors that hold this axis: C(n) gives the axial point groups, D(n) the conical ones.
+
+        Raises:
+            TypeError: the group does not act on R^n.
+        """
+        n = self.dimension if dimension is None else dimension
+        if n == self.dimension and n:
+            return self.natural_action(g)
+        if not self.acts_on(n):
+            raise TypeError(
+                f"{self.name} does not move the points of R^{n}: it is given on R^{self.dimension}"
+                if self.dimension
+                else f"{self.name} is abstract and moves no points of R^{n}; give it by matrices"
+            )
+        if self.order == 1:
+            return torch.eye(n, dtype=torch.float64, device=g.device).expand(*g.shape, n, n)
+        return _about_third_axis(self.natural_action(g))
+
+    def from_action(self, matrix: Tensor) -> Tensor:
+        """Element that moves points by ``matrix [..., n, n]``; the inverse of :meth:`action`.
+
+        Raises:
+            TypeError: the group does not act on R^n.
+            ValueError: no element moves them so.
+        """
+        if matrix.shape[-1] == 3 and self.dimension == 2:
+            flat = matrix[..., :2, :2]
+            if bool(((_about_third_axis(flat) - matrix).abs() > 1e-9).any()):
+                raise ValueError(f"{self.name} turns space about the third axis; no element acts as {matrix.tolist()}")
+            return self.from_plane(flat)
+        return self.from_plane(matrix)
 
     @property
     def elements(self) -> Tensor:
@@ -226,6 +277,14 @@ class Group(ABC):
 
     def __repr__(self) -> str:
         return self.name
+
+
+def _about_third_axis(matrix: Tensor) -> Tensor:
+    """``[..., 2, 2]`` beside a one: ``[..., 3, 3]``."""
+    out = torch.zeros(*matrix.shape[:-2], 3, 3, dtype=matrix.dtype, device=matrix.device)
+    out[..., 2, 2] = 1
+    out[..., :2, :2] = matrix
+    return out
 
 
 def is_number(id: str) -> bool:

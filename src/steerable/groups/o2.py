@@ -72,9 +72,9 @@ class O2(Group):
         return (d.abs() < 1e-9) & (a[..., 1] == b[..., 1])
 
     @property
-    def is_planar(self) -> bool:
-        """Always."""
-        return True
+    def dimension(self) -> int:
+        """The plane."""
+        return 2
 
     def plane(self, g: Tensor) -> Tensor:
         """Rotations and reflections; differentiable in the angle."""

@@ -71,9 +71,47 @@ class ProductIrreps(Group):
         x, y = self.split(g)
         return basis.T @ _kron(self.first.irrep_matrix(i, x), self.second.irrep_matrix(j, y)) @ basis
 
+    @cached_property
+    def dimension(self) -> int:
+        """3 where a factor is given on space, the other acts there too and commutes with it; else 0: abstract."""
+        a, b = self.first, self.second
+        if 3 not in (a.dimension, b.dimension) or not (a.acts_on(3) and b.acts_on(3)):
+            return 0
+        x, y = a.action(a.generators, 3)[:, None], b.action(b.generators, 3)[None]
+        return 3 if bool((x @ y - y @ x).abs().max() < 1e-9) else 0
+
+    def natural_action(self, g: Tensor) -> Tensor:
+        """Product of the actions of the factors, ``[..., 3, 3]``."""
+        if not self.dimension:
+            return super().natural_action(g)
+        x, y = self.split(g)
+        return self.first.action(x, 3) @ self.second.action(y, 3)
+
+    def from_action(self, matrix: Tensor) -> Tensor:
+        """Element that moves points of space by this matrix. Raises ``ValueError`` if there is none."""
+        if not (self.dimension and isinstance(self.second, FiniteGroupBase)):
+            return super().from_action(matrix)
+        flat = matrix.reshape(-1, 3, 3)
+        pairs = [self._factor(m) for m in flat]
+        x, y = torch.stack([p[0] for p in pairs]), torch.stack([p[1] for p in pairs])
+        return self.join(x, y).reshape(*matrix.shape[:-2], *self.element_shape)
+
+    def _factor(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
+        """Elements of both factors whose actions multiply to one matrix."""
+        for y in self.second.elements:
+            try:
+                return self.first.from_action(matrix @ self.second.action(y, 3).mT), y
+            except ValueError:
+                continue
+        raise ValueError(f"{self.name} holds no element that moves points by the matrix {matrix.tolist()}")
+
     def split(self, g: Tensor) -> tuple[Tensor, Tensor]:
         """Components of elements in the two factors."""
         raise NotImplementedError(f"{type(self).__name__} does not say how its elements split")
+
+    def join(self, x: Tensor, y: Tensor) -> Tensor:
+        """Elements from their components."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how its elements are joined")
 
 
 class FiniteProduct(ProductIrreps, FiniteGroupBase):

@@ -68,9 +68,9 @@ class SO2(Group):
         return d.abs() < 1e-9
 
     @property
-    def is_planar(self) -> bool:
-        """Always."""
-        return True
+    def dimension(self) -> int:
+        """The plane."""
+        return 2
 
     def plane(self, g: Tensor) -> Tensor:
         """Rotation matrices; differentiable in the angle."""

@@ -19,7 +19,8 @@ class Inclusion:
     Attributes:
         small: the subgroup as a group of its own.
         big: the group it lies in.
-        images: images of the elements of a finite ``small``, in order, or ``None`` when the planar action places it.
+        images: images of the elements of a finite ``small``, in order, or ``None`` when the action on the plane or on
+            space places it.
     """
 
     small: Group
@@ -36,7 +37,7 @@ class Inclusion:
             return torch.from_numpy(np.asarray(self.images))[h]
         if self.small == self.big:
             return h
-        return self.big.from_plane(self.small.plane(h))
+        return self.big.from_action(self.small.action(h, self.big.dimension))
 
     @property
     def is_canonical(self) -> bool:
@@ -76,7 +77,7 @@ class Inclusion:
 
 
 def include(small: Group, big: Group) -> Inclusion:
-    """Canonical inclusion: through the planar action, or of the trivial group.
+    """Canonical inclusion: through the action on the plane or on space, or of the trivial group.
 
     Raises:
         ValueError: if ``small`` is not a subgroup of ``big`` in the canonical way.
@@ -85,18 +86,19 @@ def include(small: Group, big: Group) -> Inclusion:
         return Inclusion(small, big)
     if small.order == 1:
         return Inclusion(small, big, big.identity.numpy()[None])
-    if not (small.is_planar and big.is_planar):
+    n = big.dimension
+    if not (n and small.acts_on(n)):
         raise ValueError(
             f"no canonical inclusion of {small.name} in {big.name}: give an Inclusion, for example from "
             f"{big.name}.subgroup_from([...])"
         )
     try:
-        big.from_plane(small.plane(small.generators))
+        big.from_action(small.action(small.generators, n))
     except ValueError as error:
         raise ValueError(f"{small.name} is not a subgroup of {big.name}: {error}") from None
     if not small.is_finite:
         return Inclusion(small, big)
-    return Inclusion(small, big, big.from_plane(small.plane(small.elements)).numpy())
+    return Inclusion(small, big, big.from_action(small.action(small.elements, n)).numpy())
 
 
 def as_inclusion(big: Group, subgroup: Group | Inclusion) -> Inclusion:
