@@ -141,6 +141,8 @@ READERS: dict[str, Callable[..., Splits]] = {
     "galaxy10": galaxy10,
     "deeplense": deeplense,
 }
+#: readers whose images have a target of their own, and no classes
+VALUES_ONLY = ("galaxies", "galaxies_synthetic")
 
 
 def load_data(config: DataConfig, raw: bool = False) -> Splits:
