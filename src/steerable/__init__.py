@@ -28,8 +28,8 @@ from steerable.groups import hom_basis as hom_basis
 from steerable.groups import icosahedral as icosahedral
 from steerable.groups import octahedral as octahedral
 from steerable.groups import prism as prism
-from steerable.groups import tetrahedral as tetrahedral
 from steerable.groups import product as product
+from steerable.groups import tetrahedral as tetrahedral
 from steerable.nn.bake import bake as bake
 
 __version__ = "0.1.0"

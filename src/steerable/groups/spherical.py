@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.groups.eager import runs_eagerly
+from steerable.groups.eager import constant, runs_eagerly
 
 
 def spherical_harmonics(xyz: Tensor, degrees: int | Sequence[int], normalise: bool = True) -> Tensor:
@@ -68,23 +68,36 @@ def _factors(degree: int) -> tuple[np.ndarray, np.ndarray, float]:
     return a, b, float(seed)
 
 
+@constant
+def _recursion(degree: int) -> Tensor:
+    """Factors ``[2, 2 l - 1]`` for m = -l + 1 .. l - 1, the second line zero at its ends."""
+    a, b, _ = _factors(degree)
+    order = np.abs(np.arange(-degree + 1, degree))
+    return torch.from_numpy(np.stack([a[order], b[order]]))
+
+
+@constant
+def _seeds(top: int) -> Tensor:
+    """Factors ``[top + 1]`` of the two outermost harmonics of each degree."""
+    return torch.from_numpy(np.array([_factors(l)[2] for l in range(top + 1)]))
+
+
 def _plain(points: Tensor, top: int) -> Tensor:
     """The definition, in ordinary operators: solid harmonics ``[..., (top + 1)^2]``."""
-    x, y, z = points.unbind(-1)
+    x, y, z = points[..., :1], points[..., 1:2], points[..., 2:]
     square = x * x + y * y + z * z
-    first = torch.full_like(x, _factors(0)[2])
-    rows: list[list[Tensor]] = [[first]]
+    seeds = _seeds(top).to(points)
+    rows = [seeds[0] * torch.ones_like(x)]
     for l in range(1, top + 1):
-        a, b, seed = _factors(l)
-        middle = len(rows[l - 1]) // 2
-        cos, sin = rows[l - 1][-1], rows[l - 1][0] if l > 1 else torch.zeros_like(x)
-        row = {l: seed * (x * cos - y * sin), -l: seed * (x * sin + y * cos)}
-        for m in range(-l + 1, l):
-            row[m] = float(a[abs(m)]) * z * rows[l - 1][middle + m]
-            if abs(m) < l - 1:
-                row[m] = row[m] - float(b[abs(m)]) * square * rows[l - 2][middle - 1 + m]
-        rows.append([row[m] for m in range(-l, l + 1)])
-    return torch.stack([r for row in rows for r in row], -1)
+        a, b = _recursion(l).to(points)
+        before = rows[-1]
+        sin, cos = before[..., :1] if l > 1 else torch.zeros_like(x), before[..., -1:]
+        middle = a * z * before
+        if l > 1:
+            middle = middle - b * square * torch.nn.functional.pad(rows[-2], (1, 1))
+        first, last = seeds[l] * (x * sin + y * cos), seeds[l] * (x * cos - y * sin)
+        rows.append(torch.cat([first, middle, last], -1))
+    return torch.cat(rows, -1)
 
 
 def _call(points: Tensor, top: int, normalise: bool) -> Tensor:
@@ -143,8 +156,9 @@ def _through_unit(grad: Tensor, points: Tensor) -> Tensor:
 
 
 def _rows(points: Tensor, normalise: bool) -> tuple[Tensor, Tensor | None, Tensor]:
-    """Coordinates ``[3, n]``, on the sphere if wanted; their squared lengths, ``None`` where all are one; and the inverse
-    lengths ``[n]`` of the points, zero at the origin."""
+    """Coordinates ``[3, n]``, on the sphere if wanted; their squared lengths, ``None`` where all are one; and the
+    inverse lengths ``[n]`` of the points, zero at the origin.
+    """
     x = points.t().contiguous()
     square = torch.mul(x[0], x[0]).addcmul_(x[1], x[1]).addcmul_(x[2], x[2])
     if not normalise:
@@ -242,7 +256,7 @@ def _derivative(degree: int) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _derivatives(top: int, dtype: torch.dtype, device: torch.device) -> tuple[tuple[Tensor, ...], Tensor]:
-    """For each degree ``[3 (2 l - 1), 2 l + 1]`` on monic harmonics; all as one ``[3 top^2, (top + 1)^2]`` on harmonics."""
+    """For each degree ``[3 (2 l - 1), 2 l + 1]`` on monic harmonics; all, ``[3 top^2, (top + 1)^2]``, on harmonics."""
     scale = _leading(top)
     parts, whole = [], np.zeros((3, top * top, (top + 1) ** 2))
     for l in range(1, top + 1):
