@@ -10,8 +10,17 @@ import pytest
 import torch
 from tests.catalogue import elements
 
-from steerable.groups import O3, SO3, fourier_pair, octahedral, sampling_matrix, spherical_harmonics, wigner_d
-from steerable.groups import SO2, sampling_grid
+from steerable.groups import (
+    O3,
+    SO2,
+    SO3,
+    fourier_pair,
+    octahedral,
+    sampling_grid,
+    sampling_matrix,
+    spherical_harmonics,
+    wigner_d,
+)
 from steerable.groups.constructions import tensor_irreps
 from steerable.groups.coupling import coupling, couplings
 from steerable.groups.decompose import decompose, irrep_samples
@@ -65,7 +74,7 @@ def test_gradients_of_wigner_matrices_are_finite_and_right_at_every_rotation():
 def test_wigner_matrices_compile_and_export():
     class Turn(torch.nn.Module):
         def forward(self, q):
-            return wigner_d(q, (1, 2))[1]
+            return wigner_d(q, (1, 4))[1]
 
     q = rotations(3)
     assert (torch.compile(Turn(), backend="aot_eager", fullgraph=True)(q) - Turn()(q)).abs().max() < 1e-12
@@ -273,7 +282,7 @@ def test_bad_input():
         O3().from_action(2 * torch.eye(3))
     with pytest.raises(ValueError, match="use O3"):
         SO3().from_action(-torch.eye(3))
-    with pytest.raises(ValueError, match="couple to 1..3"):
+    with pytest.raises(ValueError, match=r"couple to 1\.\.3"):
         coupling(1, 2, 0)
     for group in (SO3(), O3()):
         with pytest.raises(ValueError, match="no irrep"):

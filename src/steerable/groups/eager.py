@@ -1,5 +1,4 @@
-"""When a hand-written eager path may run: ordinary tensors, and nobody looking at the single operators; and what the
-compiler is to take as a constant."""
+"""When a hand-written eager path may run, and what the compiler takes as a constant."""
 
 from __future__ import annotations
 

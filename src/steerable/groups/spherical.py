@@ -69,33 +69,31 @@ def _factors(degree: int) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 @constant
-def _recursion(degree: int) -> Tensor:
-    """Factors ``[2, 2 l - 1]`` for m = -l + 1 .. l - 1, the second line zero at its ends."""
-    a, b, _ = _factors(degree)
-    order = np.abs(np.arange(-degree + 1, degree))
-    return torch.from_numpy(np.stack([a[order], b[order]]))
-
-
-@constant
-def _seeds(top: int) -> Tensor:
-    """Factors ``[top + 1]`` of the two outermost harmonics of each degree."""
-    return torch.from_numpy(np.array([_factors(l)[2] for l in range(top + 1)]))
+def _recursion(top: int) -> Tensor:
+    """Factors a, b, seed ``[3, top^2 + 1]``: degree l >= 1 in columns ``(l - 1)^2 .. l^2``, degree 0 in the last."""
+    out = np.zeros((3, top * top + 1))
+    out[2, -1] = _factors(0)[2]
+    for l in range(1, top + 1):
+        order, columns = np.abs(np.arange(-l + 1, l)), slice((l - 1) ** 2, l * l)
+        a, b, out[2, columns] = _factors(l)
+        out[0, columns], out[1, columns] = a[order], b[order]
+    return torch.from_numpy(out)
 
 
 def _plain(points: Tensor, top: int) -> Tensor:
     """The definition, in ordinary operators: solid harmonics ``[..., (top + 1)^2]``."""
     x, y, z = points[..., :1], points[..., 1:2], points[..., 2:]
     square = x * x + y * y + z * z
-    seeds = _seeds(top).to(points)
-    rows = [seeds[0] * torch.ones_like(x)]
+    factors = _recursion(top).to(points)
+    rows = [factors[2, -1] * torch.ones_like(x)]
     for l in range(1, top + 1):
-        a, b = _recursion(l).to(points)
+        a, b, seed = factors[:, (l - 1) ** 2 : l * l]
         before = rows[-1]
         sin, cos = before[..., :1] if l > 1 else torch.zeros_like(x), before[..., -1:]
         middle = a * z * before
         if l > 1:
             middle = middle - b * square * torch.nn.functional.pad(rows[-2], (1, 1))
-        first, last = seeds[l] * (x * sin + y * cos), seeds[l] * (x * cos - y * sin)
+        first, last = seed[0] * (x * sin + y * cos), seed[0] * (x * cos - y * sin)
         rows.append(torch.cat([first, middle, last], -1))
     return torch.cat(rows, -1)
 
@@ -159,7 +157,7 @@ def _rows(points: Tensor, normalise: bool) -> tuple[Tensor, Tensor | None, Tenso
     """Coordinates ``[3, n]``, on the sphere if wanted; their squared lengths, ``None`` where all are one; and the
     inverse lengths ``[n]`` of the points, zero at the origin.
     """
-    x = points.t().contiguous()
+    x = points.t().clone(memory_format=torch.contiguous_format)  # one point is contiguous already: never in place
     square = torch.mul(x[0], x[0]).addcmul_(x[1], x[1]).addcmul_(x[2], x[2])
     if not normalise:
         return x, square, square
@@ -167,8 +165,8 @@ def _rows(points: Tensor, normalise: bool) -> tuple[Tensor, Tensor | None, Tenso
     tiny = torch.finfo(x.dtype).tiny
     if bool((low < tiny * 1e8) | ~(high < 1e-8 / tiny)):  # the origin, or squares that leave the range
         u = unit(points).t().contiguous()
-        length = torch.linalg.vector_norm(points.double(), dim=-1).to(x.dtype)
-        return u, (u * u).sum(0), torch.where(x.abs().amax(0) == 0, torch.zeros_like(length), 1 / length)
+        length = (u * x).sum(0)
+        return u, (u * u).sum(0), torch.where(length == 0, length, 1 / length)
     inverse = square.rsqrt_() if x.dtype == torch.float64 else square.sqrt_().reciprocal_()
     return x.mul_(inverse), None, inverse
 

@@ -184,9 +184,10 @@ def _tile(q: Tensor, degrees: tuple[int, ...], found: list[Tensor]) -> None:
 
 
 @constant
-def _step(degree: int) -> Tensor:
-    """``[2 l + 1, 2 l - 1, 3]``: the isometry from degrees l - 1 and 1 to l."""
-    return torch.from_numpy(coupling(degree - 1, 1, degree).copy())
+def _steps(top: int) -> Tensor:
+    """The isometries ``[2 l + 1, 2 l - 1, 3]`` from degrees l - 1 and 1 to l, flat, one after the other from l = 2."""
+    parts = [coupling(l - 1, 1, l).ravel() for l in range(2, top + 1)]
+    return torch.from_numpy(np.concatenate(parts) if parts else np.zeros(0))
 
 
 def _plain(q: Tensor, degrees: tuple[int, ...]) -> tuple[Tensor, ...]:
@@ -200,8 +201,10 @@ def _plain(q: Tensor, degrees: tuple[int, ...]) -> tuple[Tensor, ...]:
     ]
     first = torch.stack([torch.stack(row, -1) for row in rows], -2)  # the rotation in the order x2, x3, x1
     found = [torch.ones_like(first[..., :1, :1]), first]
-    for l in range(2, max(degrees, default=0) + 1):
-        c = _step(l).to(q)
+    top = max(degrees, default=0)
+    sizes = [(2 * l + 1) * (2 * l - 1) * 3 for l in range(2, top + 1)]
+    for l, step in enumerate(_steps(top).to(q).split(sizes), 2):
+        c = step.view(2 * l + 1, 2 * l - 1, 3)
         half = torch.einsum("iab,...ac->...ibc", c, found[-1])
         found.append(torch.einsum("...ibc,...bd,jcd->...ij", half, first, c))
     return tuple(found[l] for l in degrees)
