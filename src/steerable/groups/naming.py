@@ -50,7 +50,8 @@ def parse_group(name: str) -> Group:
     if match:
         return (C if match[1] == "C" else D)(int(match[2]))
     raise ValueError(
-        f"unknown group {name!r}; expected C8, D4, SO2, O2, SO3, O3, a point group such as T, Oh, D4h, or a product such as C2xD3"
+        f"unknown group {name!r}; expected C8, D4, SO2, O2, SO3, O3, a point group such as T, Oh, D4h, or a product "
+        f"such as C2xD3"
     )
 
 
