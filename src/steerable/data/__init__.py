@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from steerable.data.cfhtls import cfhtls as cfhtls
+from steerable.data.clouds import Clouds as Clouds
 from steerable.data.digits import rotated_digits as rotated_digits
 from steerable.data.errors import InputError as InputError
 from steerable.data.folder import npz_folder as npz_folder
@@ -16,4 +17,5 @@ from steerable.data.recipe import Recipe as Recipe
 from steerable.data.resize import bin_pixels as bin_pixels
 from steerable.data.resize import centre as centre
 from steerable.data.splits import stratified_split as stratified_split
+from steerable.data.target import Regions as Regions
 from steerable.data.target import Target as Target

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from steerable import __version__
-from steerable.data import Recipe, Splits, Target
+from steerable.data import Recipe, Regions, Splits, Target
 from steerable.data.errors import InputError
 from steerable.nn.constants import ConstantModule
 from steerable.nn.module import EquivariantModule
@@ -60,7 +60,9 @@ def describe(model: nn.Module, config: FitConfig, seed: int, data: Splits) -> di
         "config": config.to_dict(),
         "seed": seed,
         "in_channels": data.train.channels,
+        "domain": data.train.domain,
         "classes": list(data.classes),
+        "regions": data.train.regions,
         "target": None if data.target is None else target_record(data.train),
         "input": data.input,
         "input_settings": dict(data.settings),
@@ -219,18 +221,21 @@ def find_runs(folder: Path) -> list[Path]:
     return runs
 
 
-def meaning(record: dict[str, Any]) -> tuple[str, ...] | Target:
-    """Return what the answers of a run mean: the names of the classes, or the target."""
+def meaning(record: dict[str, Any]) -> tuple[str, ...] | Target | Regions:
+    """Return what the answers of a run mean: the names of the classes, the target, or the regions."""
     target = record["target"]
+    if record.get("regions"):
+        return Regions(tuple(record["classes"]))
     if target is None:
         return tuple(record["classes"])
-    return Target(target["name"], target["unit"], tuple(target.get("columns", ())), target.get("head", ""))
+    columns, baseline = (tuple(target.get(k, ())) for k in ("columns", "baseline"))
+    return Target(target["name"], target["unit"], columns, target.get("head", ""), baseline)
 
 
 def outputs(record: dict[str, Any]) -> int:
     """Return how many numbers the network of a run answers."""
     found = meaning(record)
-    return len(found) if isinstance(found, tuple) else found.size
+    return found.size if isinstance(found, Target) else len(record["classes"])
 
 
 def recipe(record: dict[str, Any]) -> Recipe:
