@@ -35,9 +35,7 @@ def check_augment(data: ImageData, how: str) -> None:
         )
 
 
-def augmented(
-    x: Tensor | Clouds, y: Tensor, how: str, generator: torch.Generator
-) -> tuple[Tensor | Clouds, Tensor]:
+def augmented(x: Tensor | Clouds, y: Tensor, how: str, generator: torch.Generator) -> tuple[Tensor | Clouds, Tensor]:
     """Draw one element for each sample and apply it, to labels of regions as well.
 
     Labels are moved as one channel for each class, of which the largest wins: exact where voxels move to voxels.

@@ -58,8 +58,9 @@ def not_exact(model: nn.Module, data: ImageData, broken: object) -> str:
     cube = " x ".join([str(side)] * len(data.size))
     mend = f"such as {cube} (data.options.size, or side of the reader images)" if side else "another one"
     return (
-        f"images of {' x '.join(map(str, data.size))} pixels break the symmetry of the network; expected a size at which it is "
-        f"exact, {mend}. Set it, or model.exact_sizes to false if you accept the error. ({broken} of what it sees.)"
+        f"images of {' x '.join(map(str, data.size))} pixels break the symmetry of the network; expected a size at "
+        f"which it is exact, {mend}. Set it, or model.exact_sizes to false if you accept the error. ({broken} of what "
+        "it sees.)"
     )
 
 
@@ -91,9 +92,7 @@ def try_model(model: nn.Module, data: ImageData, exact_sizes: bool = True) -> No
     except (ValueError, RuntimeError, TypeError) as e:
         shape = list(data.x.shape[1:])
         what = f"point sets of {data.channels} features" if data.domain == "points" else f"images of {shape}"
-        raise InputError(
-            f"{data.source}: the network cannot take {what}; {str(e).splitlines()[0]}"
-        ) from None
+        raise InputError(f"{data.source}: the network cannot take {what}; {str(e).splitlines()[0]}") from None
     finally:
         model.train(was)
     places = data.size if data.regions else ()

@@ -63,5 +63,8 @@ class EpochBatches(Sampler[Tensor]):
 def loader(
     data: ImageData, batch_size: int, seed: int | None, weights: Tensor | None = None
 ) -> DataLoader[tuple[Tensor | Clouds, Tensor]]:
-    """Return a loader of ``([B, C, H, W], [B])``, or of volumes or point sets; `seed` None keeps the order; see :class:`EpochBatches`."""
+    """Return a loader of ``([B, C, H, W], [B])``, or of volumes or point sets; see :class:`EpochBatches`.
+
+    With `seed` None the order stays.
+    """
     return DataLoader(Rows(data), sampler=EpochBatches(len(data), batch_size, seed, weights), batch_size=None)

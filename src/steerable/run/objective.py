@@ -1,4 +1,4 @@
-"""What training asks for: classes, values, vectors or regions. The one place where an answer is compared with the truth."""
+"""What training asks for: classes, values, vectors, regions. Here alone an answer is compared with the truth."""
 
 from __future__ import annotations
 

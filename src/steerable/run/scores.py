@@ -156,7 +156,7 @@ def region_scores(model: nn.Module, data: ImageData) -> dict[str, Any]:
 
 
 def value_scores(model: nn.Module, data: ImageData, edges: list[float]) -> dict[str, Any]:
-    """Score a regression on images and on the same images turned (see :mod:`steerable.run.turned`), in the unit of the target.
+    """Score a regression, in the unit of the target, on images and on the same images turned.
 
     Args:
         model: ``[B, C, H, W] -> [B, 1]``.

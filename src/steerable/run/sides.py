@@ -35,9 +35,7 @@ def takes(model: nn.Module, channels: int, side: int, axes: int = 2) -> bool:
         return False
 
 
-def nearest_side(
-    model: nn.Module, channels: int, side: int, prefer: int | None = None, axes: int = 2
-) -> int | None:
+def nearest_side(model: nn.Module, channels: int, side: int, prefer: int | None = None, axes: int = 2) -> int | None:
     """Return the side nearest to `side` that a network takes; None where there is none within 32 pixels.
 
     Args:

@@ -241,3 +241,23 @@ def outputs(record: dict[str, Any]) -> int:
 def recipe(record: dict[str, Any]) -> Recipe:
     """Return what was done to the images of a run before its network saw them."""
     return Recipe.from_json(record["preprocessing"])
+
+
+def require_images(record: Mapping[str, Any], run: str | Path, what: str) -> None:
+    """Refuse a run on volumes, on point sets or with regions, where only images with classes or values are handled.
+
+    Args:
+        record: of the run.
+        run: its name.
+        what: what cannot be done with it.
+
+    Raises:
+        InputError: naming what it is a run on.
+    """
+    domain = record.get("domain", "plane")
+    if domain != "plane" or record.get("regions"):
+        kind = "regions" if record.get("regions") else domain
+        raise InputError(
+            f"{what}: '{run}' is a run on {kind}; expected one on images, with classes or values. Load it with "
+            "steerable.run.store.load, and write it with st.bake and torch.export."
+        )

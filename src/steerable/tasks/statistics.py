@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 
 import torch
@@ -30,13 +31,11 @@ def cloud_statistics(x: Clouds) -> Tensor:
     """
     ends = x.ptr.tolist()
     positions, features = x.positions.detach().double().cpu(), x.features.double().cpu()
-    return torch.stack(
-        [_cloud(features[a:b], positions[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)]
-    )
+    return torch.stack([_cloud(features[a:b], positions[a:b]) for a, b in itertools.pairwise(ends)])
 
 
 def _cloud(features: Tensor, p: Tensor) -> Tensor:
-    count, n = p.shape
+    count = len(p)
     away = p - p.mean(0)
     gyration = torch.linalg.eigvalsh(away.T @ away / count).clamp_min(0).sqrt()
     radius = away.norm(dim=-1)
