@@ -66,7 +66,8 @@ def place_statistics(x: Tensor) -> Tensor:
     x = x.double()
     pool = F.avg_pool2d if dimensions == 2 else F.avg_pool3d
     found = [x, x.flatten(2).mean(-1).view(*x.shape[:2], *[1] * dimensions).expand_as(x)]
-    for window in (3, 5, 9):
+    odd = (min(x.shape[2:]) - 1) // 2 * 2 + 1
+    for window in (min(w, odd) for w in (3, 5, 9)):
         mean, square = (pool(v, window, 1, window // 2, count_include_pad=False) for v in (x, x.square()))
         found += [mean, (square - mean.square()).clamp_min(0).sqrt()]
     line = [torch.arange(n, dtype=torch.float64) - (n - 1) / 2 for n in x.shape[2:]]

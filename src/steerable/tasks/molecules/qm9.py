@@ -23,6 +23,7 @@ WHERE = (
     "Fetch dsgdb9nsd.xyz.tar.bz2 from https://doi.org/10.6084/m9.figshare.978904 and unpack it, and put "
     "uncharacterized.txt beside it"
 )
+HEADING = 9  # lines of uncharacterized.txt before its table
 HARTREE = 27.211386245988  # eV, CODATA 2018
 
 
@@ -111,8 +112,8 @@ def left_out(folder: Path) -> set[int]:
     path = folder / "uncharacterized.txt"
     if not path.is_file():
         return set()
-    words = (line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
-    return {int(w[0]) for w in words if len(w) > 2 and w[0].isdecimal()}
+    words = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    return {int(w[0]) for w in words[HEADING:] if w and w[0].isdecimal()}
 
 
 def _files(files: list[Path], name: str, without: set[int]) -> tuple[list[PointSet], list[float], list[str]]:

@@ -94,7 +94,7 @@ def cut(place: Tensor, missing: float, generator: torch.Generator) -> Tensor:
     if keep == place.shape[1]:
         return place
     direction = torch.randn(len(place), 3, 1, generator=generator, dtype=torch.float64)
-    order = (place @ direction)[..., 0].argsort(1, stable=True)[:, :keep]
+    order = (place @ direction)[..., 0].argsort(dim=1, stable=True)[:, :keep]
     return place.gather(1, order[..., None].expand(-1, -1, 3))
 
 
