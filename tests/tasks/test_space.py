@@ -65,8 +65,9 @@ def test_shapes():
     assert p.mean(1).abs().max() < 1e-6 and torch.allclose(p.square().sum(-1).mean(1), torch.ones(11))
     up = shapes(train=22, validation=11, test=11, points=400, noise=0, stretch=0, train_pose="upright", pose="none")
     box = list(SHAPES).index("box")
-    flat = up.train.x[up.train.y == box].positions[:, 2].abs()
-    assert (flat > 0.98 * flat.max()).double().mean() > 0.25  # top and bottom stay where they are
+    for one in up.train.x[up.train.y == box].split(1):
+        flat = one.positions[:, 2]
+        assert ((flat - flat.max()).abs() < 1e-3).double().mean() > 0.1  # the top stays where it is
     for options, word in [
         ({"pose": "side"}, "data.options.pose"),
         ({"train": 5}, "at least 11 sets"),
@@ -229,7 +230,7 @@ def test_qm7():
 def test_qm9(tmp_path):
     with pytest.raises(InputError, match="figshare"):
         qm9(tmp_path / "none")
-    with pytest.raises(InputError, match="0 files .*figshare"):
+    with pytest.raises(InputError, match=r"0 files .*figshare"):
         qm9(tmp_path)
     for k in range(1, 25):
         values = [f"{k}.5", *["1.0"] * 3, *(str(v) for v in range(12))]

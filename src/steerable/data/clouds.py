@@ -83,10 +83,11 @@ class Clouds:
         return self.features, self.positions, self.batch
 
     def __getitem__(self, index: Tensor | Sequence[int] | slice) -> Clouds:
-        """Return the clouds at `index`, int64 ``[K]`` or a slice, in that order."""
+        """Return the clouds at `index`, int64 ``[K]``, a slice or a mask ``[N]``, in that order."""
         if isinstance(index, slice):
             index = torch.arange(len(self), device=self.ptr.device)[index]
         index = torch.as_tensor(index, device=self.ptr.device)
+        index = index.nonzero()[:, 0] if index.dtype == torch.bool else index
         count = self.counts()[index]
         ptr = torch.cat([count.new_zeros(1), count.cumsum(0)])
         rows = torch.arange(int(ptr[-1]), device=ptr.device)

@@ -12,18 +12,27 @@ from steerable.run.build import read_group
 from steerable.run.config import Augment, FitConfig
 
 TWINS = ("plain", "augmented")
+SPATIAL = ("volume", "point")  # how networks on volumes and points are called
 
 
-def augmentation(group: str) -> Augment:
+def augmentation(group: str, space: bool = False) -> Augment:
     """Return what shows a plain network the symmetry of `group`: any angle, and flips where the group has them.
 
-    A group of space gets any rotation, and reflections where it has some. Turns of the pixel grid need no interpolation, so D4 and its subgroups with flips get exactly these.
+    A group of space gets any rotation, and reflections where it has some; on volumes and points a group of the plane
+    gets turns about the third axis. Turns of the pixel grid need no interpolation, so D4 and its subgroups with flips
+    get exactly these.
+
+    Args:
+        group: its name.
+        space: whether the data is volumes or points.
     """
     found = read_group(group)
     name = group if found is None else found.name
     if found is not None and found.dimension == 3:
         mirrors = torch.linalg.det(found.action(found.generators)) < 0
         return "rotate" if bool(mirrors.any()) else "turn"
+    if space:
+        return "upright"
     if name in ("D(4)", "D4", "D(2)", "D2"):
         return "d4"
     return "rotate" if name.startswith(("D", "O")) else "turn"
@@ -59,5 +68,7 @@ def plain_twin(config: FitConfig, how: str) -> FitConfig:
         config,
         out=f"{config.out}_{how}",
         model=dataclasses.replace(model, name=name, group=None, options=options),
-        train=dataclasses.replace(config.train, augment=augmentation(group) if how == "augmented" else "none"),
+        train=dataclasses.replace(
+            config.train, augment=augmentation(group, model.name.startswith(SPATIAL)) if how == "augmented" else "none"
+        ),
     )

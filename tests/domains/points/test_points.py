@@ -43,7 +43,7 @@ def test_bad_clouds(arguments, word):
 
 @pytest.mark.parametrize("cutoff", [0, -1.0, NAN, "5"])
 def test_bad_cutoffs(cutoff):
-    with pytest.raises(ValueError, match="cut-off is .*expected a positive"):
+    with pytest.raises(ValueError, match=r"cut-off is .*expected a positive"):
         st.Points(torch.zeros(2, 3)).neighbours(cutoff)
 
 
