@@ -9,8 +9,8 @@ from typing import Any, Literal
 from steerable.data.errors import InputError
 
 Augment = Literal[
-    "none", "d4", "turn", "rotate", "turn_fourier", "rotate_fourier", "affine", "affine_colour", "mirror_shift", "upright",
-    "cube", "cube_flips",
+    "none", "d4", "turn", "rotate", "turn_fourier", "rotate_fourier", "affine", "affine_colour", "mirror_shift",
+    "upright", "cube", "cube_flips",
 ]  # fmt: skip
 Select = Literal["auto", "val_accuracy", "val_auc", "val_mae", "val_rmse", "val_loss", "val_iou"]
 Loss = Literal["auto", "huber", "mae", "mse"]
