@@ -209,6 +209,8 @@ class Layer:
             return all(b.rep.is_permutation or b.rep.size == 1 for b in t.blocks)
         if self.needs == "complex":
             return isinstance(t.group, C | SO2) and all(_is_complex(b.rep) for b in t.blocks)
+        if self.sampled and not (t.group.is_finite or t.group.is_planar):
+            return False  # no finite set of samples on SO3 or O3 is closed under a sampled element
         if self.needs == "functions":
             return all(b.rep.is_permutation or _is_function(b.rep) for b in t.blocks)
         return True
