@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
+from tests.legal import framed, functions, is_complex, is_function, square
 from torch import Tensor, nn
 
 import steerable.nn as snn
-from steerable.fields import FieldType, complex_stream, streams
+from steerable.fields import FieldType, complex_stream
 from steerable.groups import O2, O3, SO2, SO3, C, D, FiniteGroup, Group, Representation, parse_group, product
 from steerable.kernels import ComplexLinear, GaussianRings
 
@@ -158,14 +159,20 @@ TYPES: dict[str, FieldType] = {
     "O2 induced": _type("O2", "1 induced(SO2, 1) + 1x1"),
     "C2 signs": _type("C2", "2x1 + 1x0"),
     "D4 signs": _type("D4", "1x0o + 2 trivial + 1x2e"),
-    "SO3 irreps": _type("SO3", "1x0 + 2x1 + 1x2"),
-    "O3 irreps": _type("O3", "1x0e + 1x0o + 1x1o + 1x1e"),
     "T regular": _type("T", "1 regular + 1x1 + 1x2"),
     "C3xC3": _type("C3xC3", "1x(1,1)+ + 1x(1,1)- + 1x(0,0)"),
+    "O regular": _type("O", "1 regular + 1x3"),
+    "SO3 irreps": _type("SO3", "2x0 + 2x1 + 1x2"),
+    "O3 irreps": _type("O3", "1x0e + 1x0o + 2x1o + 1x2e"),
     "Q8": FieldType(
         GROUPS["Q8"], [(1, GROUPS["Q8"].irreps()[-1]), (1, GROUPS["Q8"].regular), (1, GROUPS["Q8"].trivial)]
     ),
 }
+
+#: types on which the layers of volumes and points are tested: groups of space, and of the plane about the third axis
+SPATIAL_TYPES = [
+    TYPES[t] for t in ("C4 regular", "C5 mixed", "D3 mixed", "SO2 irreps", "O regular", "SO3 irreps", "O3 irreps")
+]
 
 # ---- layers --------------------------------------------------------------------------------------------------------
 
@@ -176,8 +183,10 @@ class Layer:
 
     Attributes:
         build: the layer on a type.
-        needs: which types are legal: ``any permutation regular functions signed complex``.
+        needs: which types are legal: ``any permutation regular functions framed rule signed complex``, and
+            ``finite functions``.
         side: side of the images at which it is exact; 0 for layers that may take vectors ``[B, C]`` only.
+        spatial: axes of the input: 2 for images, 3 for volumes, 0 for features of points ``[N, C]``.
         planar: whether it needs images, and so a planar group if it also mixes positions and channels.
         local: whether it acts at each point alone, so that it commutes with gauges.
         mixes: whether it moves positions and channels together (a convolution).
@@ -191,10 +200,13 @@ class Layer:
     local: bool = False
     mixes: bool = False
     sampled: bool = False
+    spatial: int = 2
 
     def accepts(self, t: FieldType) -> bool:
         """Whether the layer may be built on a type."""
-        if self.mixes and not t.group.is_planar:
+        if self.mixes and not t.group.acts_on(self.spatial or 3):
+            return False
+        if self.spatial != 2 and t not in SPATIAL_TYPES:
             return False
         if self.needs == "permutation":
             return t.is_permutation
@@ -208,31 +220,25 @@ class Layer:
         if self.needs == "signed":
             return all(b.rep.is_permutation or b.rep.size == 1 for b in t.blocks)
         if self.needs == "complex":
-            return isinstance(t.group, C | SO2) and all(_is_complex(b.rep) for b in t.blocks)
-        if self.sampled and not (t.group.is_finite or t.group.is_planar):
-            return False  # no finite set of samples on SO3 or O3 is closed under a sampled element
-        if self.needs == "functions":
-            return all(b.rep.is_permutation or _is_function(b.rep) for b in t.blocks)
+            return isinstance(t.group, C | SO2) and all(is_complex(b.rep) for b in t.blocks)
+        if self.needs == "framed":
+            return functions(t) and framed(t)
+        if self.needs == "rule":
+            return functions(t)
+        if self.needs == "finite functions":
+            return t.group.is_finite and all(is_function(b.rep) for b in t.blocks)
+        if self.needs == "functions":  # sampled on a fixed grid: no element of SO3 but the identity keeps it
+            return not isinstance(t.group, SO3 | O3) and all(
+                b.rep.is_permutation or is_function(b.rep) for b in t.blocks
+            )
         return True
 
     def input(self, t: FieldType, batch: int = 2, dtype: torch.dtype = torch.float64, seed: int = 0) -> Tensor:
         """A random input for a layer that was built on a type."""
         generator = torch.Generator().manual_seed(seed)
-        return torch.randn(batch, t.size, self.side, self.side, dtype=torch.float64, generator=generator).to(dtype)
-
-
-def _is_function(rep: Representation) -> bool:
-    """Whether the coefficients of a representation are those of a function on the group."""
-    infos = {i: rep.group.irrep_info(i) for i in rep.irreps}
-    return all(rep.irreps.count(i) * info.type <= info.dim for i, info in infos.items())
-
-
-def _is_complex(rep: Representation) -> bool:
-    """Whether a field consists of complex numbers, or is one real number."""
-    try:
-        return len(streams(rep)) > 0
-    except ValueError:
-        return False
+        shape = (batch * 4,) if self.spatial == 0 else (batch,)
+        shape = (*shape, t.size, *(self.side,) * self.spatial)
+        return torch.randn(shape, dtype=torch.float64, generator=generator).to(dtype)
 
 
 def _bottleneck(t: FieldType) -> FieldType:
@@ -247,11 +253,17 @@ def _subgroup(group: Group) -> Group:
         return C(group.n)
     if isinstance(group, C):
         return C(group.order // 2 if group.order % 2 == 0 else 1)
+    if isinstance(group, SO3 | O3):
+        return GROUPS["O"] if isinstance(group, SO3) else SO3()
     return SO2() if group == O2() else C(4) if group == SO2() else C(1)
 
 
 def _conv(**options: object) -> Callable[[FieldType], nn.Module]:
     return lambda t: snn.Conv2d(t, _bottleneck(t), 3, **options)
+
+
+def _conv3d(**options: object) -> Callable[[FieldType], nn.Module]:
+    return lambda t: snn.Conv3d(t, _bottleneck(t), 3, **options)
 
 
 LAYERS: dict[str, Layer] = {
@@ -285,6 +297,24 @@ LAYERS: dict[str, Layer] = {
     "ConvTranspose2d": Layer(
         lambda t: snn.ConvTranspose2d(t, _bottleneck(t), 3, stride=2, padding=1), side=4, planar=True, mixes=True
     ),
+    "Conv3d": Layer(_conv3d(), planar=True, mixes=True, side=4, spatial=3),
+    "Conv3d strided": Layer(_conv3d(stride=2, padding=1, padding_mode="circular"), planar=True, mixes=True, spatial=3),
+    "Conv3d 1x1": Layer(
+        lambda t: snn.Conv3d(t, _bottleneck(t), 1), planar=True, local=True, mixes=True, side=3, spatial=3
+    ),
+    "ConvTranspose3d": Layer(
+        lambda t: snn.ConvTranspose3d(t, _bottleneck(t), 3, stride=2, padding=1),
+        planar=True,
+        mixes=True,
+        side=2,
+        spatial=3,
+    ),
+    "MaxPool3d": Layer(lambda t: snn.MaxPool3d(t, 2), "permutation", side=4, planar=True, spatial=3),
+    "AvgPool3d": Layer(lambda t: snn.AvgPool3d(t, 3, 2, 1), side=3, planar=True, spatial=3),
+    "BlurPool3d": Layer(lambda t: snn.BlurPool3d(t), side=4, planar=True, spatial=3),
+    "GlobalAvgPool3d": Layer(lambda t: snn.GlobalAvgPool3d(t), side=3, planar=True, spatial=3),
+    "GlobalMaxPool3d": Layer(lambda t: snn.GlobalMaxPool3d(t), "permutation", side=3, planar=True, spatial=3),
+    "Upsample3d": Layer(lambda t: snn.Upsample3d(t, 2), side=3, planar=True, spatial=3),
     "Linear": Layer(lambda t: snn.Linear(t, _bottleneck(t)), local=True),
     "Linear same": Layer(lambda t: snn.Linear(t, t, bias=False, init="delta"), local=True),
     "BatchNorm": Layer(lambda t: snn.BatchNorm(t)),
@@ -311,6 +341,31 @@ LAYERS: dict[str, Layer] = {
     "NormAct squash": Layer(lambda t: snn.NormAct(t, "squash", bias=False), local=True),
     "Gate": Layer(lambda t: snn.Gate(t), local=True),
     "FourierAct": Layer(lambda t: snn.FourierAct(t, "elu"), "functions", local=True, sampled=True),
+    "FourierAct adaptive": Layer(lambda t: snn.FourierAct(t, "elu", grid="adaptive"), "framed", local=True),
+    "FourierAct sample frame": Layer(
+        lambda t: snn.FourierAct(t, "silu", frame=snn.Frame(t, share="sample", detach=True)), "framed"
+    ),
+    "FourierAct adaptive volumes": Layer(
+        lambda t: snn.FourierAct(t, "elu", grid="adaptive"), "framed", planar=True, side=3, spatial=3
+    ),
+    "FourierAct adaptive points": Layer(
+        lambda t: snn.FourierAct(t, "elu", grid="adaptive"), "framed", local=True, spatial=0
+    ),
+    "FourierAct square": Layer(lambda t: snn.FourierAct(t, square, grid="quadrature"), "rule", local=True),
+    "SampledMLP": Layer(lambda t: snn.SampledMLP(t, 2 * t, [3], square, grid="quadrature"), "rule", local=True),
+    "SampledMLP finite": Layer(lambda t: snn.SampledMLP(t, function="elu"), "finite functions", local=True),
+    "mlp": Layer(lambda t: snn.mlp(t, [snn.hidden_type(t.group, 12), t], _bottleneck(t)), local=True),
+    "mlp volumes": Layer(
+        lambda t: snn.mlp(t, snn.hidden_type(t.group, 12), t), local=True, planar=True, side=3, spatial=3
+    ),
+    "NormAct volumes": Layer(lambda t: snn.NormAct(t), local=True, planar=True, side=3, spatial=3),
+    "Gate volumes": Layer(lambda t: snn.Gate(t), local=True, planar=True, side=3, spatial=3),
+    "TensorProduct volumes": Layer(lambda t: snn.TensorProduct(t), local=True, planar=True, side=3, spatial=3),
+    "NormPool volumes": Layer(lambda t: snn.NormPool(t), local=True, planar=True, side=3, spatial=3),
+    "NormAct points": Layer(lambda t: snn.NormAct(t), local=True, spatial=0),
+    "Gate points": Layer(lambda t: snn.Gate(t), local=True, spatial=0),
+    "TensorProduct points": Layer(lambda t: snn.TensorProduct(t), local=True, spatial=0),
+    "NormPool points": Layer(lambda t: snn.NormPool(t), local=True, spatial=0),
     "VectorField": Layer(lambda t: snn.VectorField(t), "regular", local=True),
     "TensorProduct": Layer(lambda t: snn.TensorProduct(t), local=True),
     "MaxPool2d": Layer(lambda t: snn.MaxPool2d(t, 2), "permutation", side=6, planar=True),

@@ -19,6 +19,7 @@ GROUPS = (
     "lensing",
     "rotations",
     "mobile",
+    "space",
 )
 
 

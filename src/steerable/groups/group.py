@@ -170,6 +170,8 @@ class Group(ABC):
         if n == self.dimension and n:
             return self.natural_action(g)
         if not self.acts_on(n):
+            if n == 2:
+                return self.plane(g)  # raises
             raise TypeError(
                 f"{self.name} does not move the points of R^{n}: it is given on R^{self.dimension}"
                 if self.dimension
