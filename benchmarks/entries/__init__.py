@@ -17,6 +17,7 @@ GROUPS = (
     "memory",
     "exactness",
     "lensing",
+    "rotations",
     "mobile",
     "space",
 )

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.groups.canonical import canonical_basis
 from steerable.groups.constructions import adapted_vectors
 from steerable.groups.group import Group
 from steerable.groups.representation import Representation
+from steerable.groups.sampling import fixed_vectors
 from steerable.groups.subgroup import Inclusion, as_inclusion
 
 GridKind = Literal["spread", "quadrature", "random"]
@@ -55,20 +55,6 @@ def sampling_matrix(rep: Representation, elements: Tensor, subgroup: Group | Inc
         psi = group.irrep_matrix(id, elements)
         columns.append(np.sqrt(len(vectors)) * psi @ torch.from_numpy(vectors[:, copy].copy()))
     return torch.cat(columns, -1) @ torch.from_numpy(rep.basis.T.copy())
-
-
-@lru_cache(maxsize=1024)
-def fixed_vectors(group: Group, id: str, inclusion: Inclusion) -> np.ndarray:
-    """Orthonormal vectors ``[d, k]`` of an irrep that a subgroup holds fixed, one for each copy of it in ``G/H``."""
-    info, small = group.irrep_info(id), inclusion.small
-    elements, weights = small.haar(2 * info.frequency)
-    matrices = group.irrep_matrix(id, inclusion.map(elements)).numpy()
-    projector = np.einsum("g,gij->ij", weights.numpy(), matrices)
-    projector = (projector + projector.T) / 2
-    if info.type == 1:
-        return canonical_basis(projector, round(np.trace(projector)))
-    # one vector an orbit of the commutant: its images are other functions' values, not other functions
-    return canonical_basis(projector, round(np.trace(projector)) // info.type, info.endomorphisms)[:, :: info.type]
 
 
 def sampling_grid(group: Group, samples: int, kind: GridKind = "spread", seed: int = 0) -> tuple[Tensor, Tensor]:
