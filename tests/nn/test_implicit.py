@@ -68,7 +68,7 @@ def test_random_kernels_span_the_analytic_ones(name):
     stacked = torch.stack(kernels)
     stacked = stacked / stacked.norm(dim=1, keepdim=True)
     assert int(torch.linalg.matrix_rank(stacked, rtol=1e-7)) >= rank
-    if not group.is_finite:
+    if not group.is_finite and group.dimension == n:  # transitive on directions: the space at one radius is finite
         both = torch.cat([stacked, analytic / analytic.norm(dim=1, keepdim=True)])
         assert int(torch.linalg.matrix_rank(both, rtol=1e-7)) == rank
 
