@@ -6,17 +6,38 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 import steerable.nn as snn
 from steerable.fields import FieldType, complex_stream, streams
-from steerable.groups import O2, SO2, C, D, FiniteGroup, Group, Representation, product
+from steerable.groups import O2, O3, SO2, SO3, C, D, FiniteGroup, Group, Representation, parse_group, product
 from steerable.kernels import ComplexLinear, GaussianRings
 
 #: irreps of continuous groups are tested up to this frequency
 FREQUENCY = 3
+
+#: groups given on space, beside SO3 and O3
+SPACE = (
+    "T",
+    "O",
+    "I",
+    "Td",
+    "Th",
+    "Oh",
+    "Ih",
+    "Ci",
+    "Cs",
+    "C3h",
+    "D3h",
+    "D4h",
+    "D3d",
+    "D4r",
+    "S4r",
+    "SO2h",
+    "O2h",
+    "O2r",
+)
 
 QUATERNIONS = [
     [0, 1, 2, 3, 4, 5, 6, 7],
@@ -40,23 +61,21 @@ def alternating5() -> FiniteGroup:
     return FiniteGroup.from_permutations([[1, 2, 0, 3, 4], [1, 2, 3, 4, 0]], name="A5")
 
 
-def tetrahedral() -> FiniteGroup:
-    """Rotations of the tetrahedron from two 3x3 matrices."""
-    return FiniteGroup.from_matrices([np.eye(3)[[1, 2, 0]], np.diag([1.0, -1.0, -1.0])], name="T")
-
-
 def _groups() -> dict[str, Group]:
     found: list[Group] = [C(n) for n in (*range(1, 10), 12, 16, 20)]
     found += [D(n) for n in (*range(1, 9), 16)]
     found += [SO2(), O2(), product(C(3), C(3)), product(C(4), D(3)), product(SO2(), C(3))]
     quaternion = FiniteGroup.from_table(QUATERNIONS, name="Q8")
-    found += [quaternion, symmetric(4), alternating5(), symmetric(5), tetrahedral()]
+    found += [quaternion, symmetric(4), alternating5(), symmetric(5)]
+    found += [SO3(), O3(), *map(parse_group, SPACE)]
     return {g.name: g for g in found}
 
 
 GROUPS = _groups()
 FINITE = {k: g for k, g in GROUPS.items() if g.is_finite}
 PLANAR = {k: g for k, g in GROUPS.items() if g.is_planar}
+#: groups that move the points of space
+SPATIAL = {k: g for k, g in GROUPS.items() if g.acts_on(3)}
 #: groups of at most 24 elements and the continuous ones: for laws over pairs and triples of irreps
 SMALL = {k: g for k, g in GROUPS.items() if g.order is None or g.order <= 24}
 
@@ -95,13 +114,13 @@ def representations(name: str) -> tuple[Representation, ...]:
         found += [irreps(group)[-1].tensor(irreps(group)[1])]
     else:
         found += [group.regular, group.quotient(C(1)), found[-1].tensor(found[-1])]
-        if isinstance(group, D):
+        if isinstance(group, D) and group.is_planar:
             found += [
                 group.quotient(D(1)),
                 group.induced(D(1), D(1).irrep("0o")),
                 group.induced(C(group.n), C(group.n).irreps()[-1]),
             ]
-        if isinstance(group, C) and group.order % 2 == 0:
+        if isinstance(group, C) and group.is_planar and group.order % 2 == 0:
             found += [group.quotient(C(2)), group.induced(C(2), C(2).irrep("1"))]
         if isinstance(group, FiniteGroup):
             pair = group.subgroup_from([int(group.generators[0])])
@@ -140,10 +159,18 @@ TYPES: dict[str, FieldType] = {
     "C2 signs": _type("C2", "2x1 + 1x0"),
     "D4 signs": _type("D4", "1x0o + 2 trivial + 1x2e"),
     "C3xC3": _type("C3xC3", "1x(1,1)+ + 1x(1,1)- + 1x(0,0)"),
+    "O regular": _type("O", "1 regular + 1x3"),
+    "SO3 irreps": _type("SO3", "2x0 + 2x1 + 1x2"),
+    "O3 irreps": _type("O3", "1x0e + 1x0o + 2x1o + 1x2e"),
     "Q8": FieldType(
         GROUPS["Q8"], [(1, GROUPS["Q8"].irreps()[-1]), (1, GROUPS["Q8"].regular), (1, GROUPS["Q8"].trivial)]
     ),
 }
+
+#: types on which the layers of volumes and points are tested: groups of space, and of the plane about the third axis
+SPATIAL_TYPES = [
+    TYPES[t] for t in ("C4 regular", "C5 mixed", "D3 mixed", "SO2 irreps", "O regular", "SO3 irreps", "O3 irreps")
+]
 
 # ---- layers --------------------------------------------------------------------------------------------------------
 
@@ -156,6 +183,7 @@ class Layer:
         build: the layer on a type.
         needs: which types are legal: ``any permutation regular functions signed complex``.
         side: side of the images at which it is exact; 0 for layers that may take vectors ``[B, C]`` only.
+        spatial: axes of the input: 2 for images, 3 for volumes, 0 for features of points ``[N, C]``.
         planar: whether it needs images, and so a planar group if it also mixes positions and channels.
         local: whether it acts at each point alone, so that it commutes with gauges.
         mixes: whether it moves positions and channels together (a convolution).
@@ -169,10 +197,13 @@ class Layer:
     local: bool = False
     mixes: bool = False
     sampled: bool = False
+    spatial: int = 2
 
     def accepts(self, t: FieldType) -> bool:
         """Whether the layer may be built on a type."""
-        if self.mixes and not t.group.is_planar:
+        if self.mixes and not t.group.acts_on(self.spatial or 3):
+            return False
+        if self.spatial != 2 and t not in SPATIAL_TYPES:
             return False
         if self.needs == "permutation":
             return t.is_permutation
@@ -187,14 +218,18 @@ class Layer:
             return all(b.rep.is_permutation or b.rep.size == 1 for b in t.blocks)
         if self.needs == "complex":
             return isinstance(t.group, C | SO2) and all(_is_complex(b.rep) for b in t.blocks)
-        if self.needs == "functions":
-            return all(b.rep.is_permutation or _is_function(b.rep) for b in t.blocks)
+        if self.needs == "functions":  # sampled on a fixed grid: no element of SO3 but the identity keeps it
+            return not isinstance(t.group, SO3 | O3) and all(
+                b.rep.is_permutation or _is_function(b.rep) for b in t.blocks
+            )
         return True
 
     def input(self, t: FieldType, batch: int = 2, dtype: torch.dtype = torch.float64, seed: int = 0) -> Tensor:
         """A random input for a layer that was built on a type."""
         generator = torch.Generator().manual_seed(seed)
-        return torch.randn(batch, t.size, self.side, self.side, dtype=torch.float64, generator=generator).to(dtype)
+        shape = (batch * 4,) if self.spatial == 0 else (batch,)
+        shape = (*shape, t.size, *(self.side,) * self.spatial)
+        return torch.randn(shape, dtype=torch.float64, generator=generator).to(dtype)
 
 
 def _is_function(rep: Representation) -> bool:
@@ -223,11 +258,17 @@ def _subgroup(group: Group) -> Group:
         return C(group.n)
     if isinstance(group, C):
         return C(group.order // 2 if group.order % 2 == 0 else 1)
+    if isinstance(group, SO3 | O3):
+        return GROUPS["O"] if isinstance(group, SO3) else SO3()
     return SO2() if group == O2() else C(4) if group == SO2() else C(1)
 
 
 def _conv(**options: object) -> Callable[[FieldType], nn.Module]:
     return lambda t: snn.Conv2d(t, _bottleneck(t), 3, **options)
+
+
+def _conv3d(**options: object) -> Callable[[FieldType], nn.Module]:
+    return lambda t: snn.Conv3d(t, _bottleneck(t), 3, **options)
 
 
 LAYERS: dict[str, Layer] = {
@@ -261,6 +302,24 @@ LAYERS: dict[str, Layer] = {
     "ConvTranspose2d": Layer(
         lambda t: snn.ConvTranspose2d(t, _bottleneck(t), 3, stride=2, padding=1), side=4, planar=True, mixes=True
     ),
+    "Conv3d": Layer(_conv3d(), planar=True, mixes=True, side=4, spatial=3),
+    "Conv3d strided": Layer(_conv3d(stride=2, padding=1, padding_mode="circular"), planar=True, mixes=True, spatial=3),
+    "Conv3d 1x1": Layer(
+        lambda t: snn.Conv3d(t, _bottleneck(t), 1), planar=True, local=True, mixes=True, side=3, spatial=3
+    ),
+    "ConvTranspose3d": Layer(
+        lambda t: snn.ConvTranspose3d(t, _bottleneck(t), 3, stride=2, padding=1),
+        planar=True,
+        mixes=True,
+        side=2,
+        spatial=3,
+    ),
+    "MaxPool3d": Layer(lambda t: snn.MaxPool3d(t, 2), "permutation", side=4, planar=True, spatial=3),
+    "AvgPool3d": Layer(lambda t: snn.AvgPool3d(t, 3, 2, 1), side=3, planar=True, spatial=3),
+    "BlurPool3d": Layer(lambda t: snn.BlurPool3d(t), side=4, planar=True, spatial=3),
+    "GlobalAvgPool3d": Layer(lambda t: snn.GlobalAvgPool3d(t), side=3, planar=True, spatial=3),
+    "GlobalMaxPool3d": Layer(lambda t: snn.GlobalMaxPool3d(t), "permutation", side=3, planar=True, spatial=3),
+    "Upsample3d": Layer(lambda t: snn.Upsample3d(t, 2), side=3, planar=True, spatial=3),
     "Linear": Layer(lambda t: snn.Linear(t, _bottleneck(t)), local=True),
     "Linear same": Layer(lambda t: snn.Linear(t, t, bias=False, init="delta"), local=True),
     "BatchNorm": Layer(lambda t: snn.BatchNorm(t)),

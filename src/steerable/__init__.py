@@ -13,12 +13,24 @@ from steerable import nn as nn
 from steerable.domains import Points as Points
 from steerable.fields import FieldType as FieldType
 from steerable.groups import O2 as O2
+from steerable.groups import O3 as O3
 from steerable.groups import SO2 as SO2
+from steerable.groups import SO3 as SO3
 from steerable.groups import C as C
 from steerable.groups import D as D
 from steerable.groups import FiniteGroup as FiniteGroup
+from steerable.groups import antiprism as antiprism
+from steerable.groups import cylinder as cylinder
+from steerable.groups import dihedral_rotations as dihedral_rotations
+from steerable.groups import full_icosahedral as full_icosahedral
+from steerable.groups import full_octahedral as full_octahedral
+from steerable.groups import full_tetrahedral as full_tetrahedral
 from steerable.groups import hom_basis as hom_basis
+from steerable.groups import icosahedral as icosahedral
+from steerable.groups import octahedral as octahedral
+from steerable.groups import prism as prism
 from steerable.groups import product as product
+from steerable.groups import tetrahedral as tetrahedral
 from steerable.nn.bake import bake as bake
 
 __version__ = "0.1.0"

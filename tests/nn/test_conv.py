@@ -97,8 +97,8 @@ def test_the_three_ways_to_a_filter_agree():
     """Moved copies of small filters span the kernels that the general solver finds."""
     import numpy as np
 
-    from steerable.kernels.filters import GaussianRings
     from steerable.kernels.harmonic import sampled_basis
+    from steerable.kernels.rings import GaussianRings
 
     for group in (st.C(3), st.C(8), st.D(3), st.D(4)):
         for source, target in (

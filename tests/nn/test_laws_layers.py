@@ -20,7 +20,17 @@ from steerable.nn import EquivariantModule, ExactnessWarning
 
 NAMES = sorted(LAYERS)
 #: types for the laws that cost most: regular and trivial, a complex type, an odd group with flips, continuous groups
-FEW = ("C4 regular", "C5 mixed", "D3 mixed", "D3 regular", "SO2 irreps", "O2 irreps", "O2 induced", "D4 signs")
+FEW = (
+    "O3 irreps",
+    "C4 regular",
+    "C5 mixed",
+    "D3 mixed",
+    "D3 regular",
+    "SO2 irreps",
+    "O2 irreps",
+    "O2 induced",
+    "D4 signs",
+)
 #: layers that look at several fields at once, or reorder them
 NOT_FIELDWISE = ("ToFourier", "FromFourier", "Restrict", "Disentangle", "Gate", "BatchNorm plain", "Plain")
 
@@ -47,7 +57,7 @@ def check_channels(module, x):
 
 def assert_on_the_lattice(module, x, **options):
     """The law, where there is something to test: no turn of C(3) or C(5) moves pixels onto pixels."""
-    if x.dim() == 4 and meet(module.in_type, module.out_type).group in (C(3), C(5)):
+    if x.dim() >= 4 and meet(module.in_type, module.out_type).group in (C(3), C(5)):
         with pytest.raises(ValueError, match="nothing is tested"):
             laws.assert_equivariant(module, x, **options)
     else:
@@ -138,7 +148,8 @@ def test_memory_formats(layer):
         with torch.no_grad():
             y = module(x)
             strided = torch.stack([x, x], -1)[..., 0]
-            assert relative_error(module(x.contiguous(memory_format=torch.channels_last)), y) < 1e-12, t
+            last = torch.channels_last if x.dim() == 4 else torch.channels_last_3d
+            assert relative_error(module(x.contiguous(memory_format=last)), y) < 1e-12, t
             assert relative_error(module(strided), y) < 1e-12, t
 
 

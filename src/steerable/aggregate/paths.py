@@ -15,15 +15,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
+
+from steerable.groups.eager import runs_eagerly as runs_eagerly
+from steerable.groups.eager import transforms_active as transforms_active
 
 Path = Literal["plain", "eager", "trace"]
-_PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)
-
-
-def transforms_active() -> bool:
-    """True inside a functorch transform (vmap, grad, jvp, jacrev ...)."""
-    return torch._C._are_functorch_transforms_active()
 
 
 def choose_path(*tensors: Tensor) -> Path:
@@ -40,18 +36,6 @@ def choose_path(*tensors: Tensor) -> Path:
     if not runs_eagerly(*tensors):
         return "plain"
     return "eager" if tensors[0].numel() > 0 else "plain"
-
-
-def runs_eagerly(*tensors: Tensor) -> bool:
-    """True if in-place arithmetic on buffers is safe: ordinary tensors, no transform, no dispatch mode, no tracer."""
-    if torch.jit.is_tracing() or transforms_active():  # pyright: ignore[reportPrivateImportUsage]
-        return False
-    # A dual level makes every operator carry tangents, and a dispatch mode wants to see each of them.
-    if forward_ad._current_level >= 0 or torch._C._len_torch_dispatch_stack() > 0:
-        return False
-    # Batched gradients (is_grads_batched=True) look like ordinary tensors and have no in-place rules.
-    batched = torch._C._functorch.is_legacy_batchedtensor
-    return all(type(t) in _PLAIN_TENSORS and not batched(t) for t in tensors)
 
 
 def accumulation_dtype(x: Tensor) -> torch.dtype:

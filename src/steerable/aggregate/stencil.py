@@ -1,4 +1,4 @@
-"""The contraction of the plane: weights to filter, filter over pixels."""
+"""The contraction of grids: weights to filter, filter over pixels."""
 
 from __future__ import annotations
 
@@ -88,6 +88,6 @@ def expand_filter(weight: Tensor, expansion: Expansion) -> Tensor:
     return expansion.expand(weight)
 
 
-def pad2d(x: Tensor, padding: int, mode: str) -> Tensor:
-    """Pad the two last axes; ``mode`` as in ``torch.nn.Conv2d``."""
-    return F.pad(x, (padding,) * 4, mode="constant" if mode == "zeros" else mode)
+def pad(x: Tensor, padding: int, mode: str) -> Tensor:
+    """Pad the axes of ``x [B, C, *sides]``; ``mode`` as in ``torch.nn.Conv2d``."""
+    return F.pad(x, (padding,) * 2 * (x.dim() - 2), mode="constant" if mode == "zeros" else mode)

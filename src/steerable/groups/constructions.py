@@ -136,7 +136,7 @@ def _induced(group: Group, inclusion: Inclusion, rep: Representation) -> Represe
 def _induced_o2(group: Group, rep: Representation, name: str) -> Representation:
     """Two copies of an SO(2) representation, swapped by the flip (which inverts the angle)."""
     frequency = 2 * rep.frequency
-    g = group.quadrature(frequency)
+    g = group.haar(frequency)[0]
     angle, flip = g[:, 0], g[:, 1]
     first, second = rep(angle), rep(-angle)
     d = rep.size
@@ -181,6 +181,9 @@ def direct_sum(*reps: Representation) -> Representation:
 @lru_cache(maxsize=4096)
 def tensor_irreps(group: Group, a: str, b: str) -> tuple[tuple[str, ...], np.ndarray]:
     """Irreps and change of basis ``[d_a d_b, d_a d_b]`` of ``psi_a (x) psi_b``."""
+    known = group.irrep_product(a, b)
+    if known is not None:
+        return known
     x, y = group.irrep_info(a), group.irrep_info(b)
     band = _top(group) if group.is_finite else x.frequency + y.frequency
     quadrature = 2 * band
@@ -209,7 +212,7 @@ def _restrict_irrep(group: Group, id: str, inclusion: Inclusion) -> tuple[tuple[
     small = inclusion.small
     frequency = group.irrep_info(id).frequency
     band = _top(small) if small.is_finite else frequency
-    elements = inclusion.map(small.quadrature(2 * frequency))
+    elements = inclusion.map(small.haar(2 * frequency)[0])
     return decompose(small, group.irrep_matrix(id, elements).numpy(), 2 * frequency, band)
 
 

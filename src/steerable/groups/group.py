@@ -40,7 +40,7 @@ class Group(ABC):
     """A compact group whose elements are tensors.
 
     Finite groups number their elements: an element is an int64 tensor of any shape ``[...]``. SO(2) uses float64 angles
-    ``[...]``, O(2) float64 ``[..., 2]`` = (angle, flip). All operations are batched over the leading axes. Groups
+    ``[...]``, O(2) float64 ``[..., 2]`` = (angle, flip), SO(3) unit quaternions ``[..., 4]``, O(3) ``[..., 5]``. All operations are batched over the leading axes. Groups
     compare and hash by value and pickle.
     """
 
@@ -97,11 +97,29 @@ class Group(ABC):
     def irrep_matrix(self, id: str, g: Tensor) -> Tensor:
         """Matrices ``[..., d, d]`` (float64) of one irrep at elements ``g``."""
 
-    @abstractmethod
     def quadrature(self, frequency: int) -> Tensor:
-        """Elements whose plain average integrates matrix coefficients up to ``frequency`` exactly."""
+        """Elements whose plain average integrates matrix coefficients up to ``frequency`` exactly.
+
+        Raises:
+            TypeError: the group has no such rule of equal weights.
+        """
+        raise TypeError(f"{self.name} has no quadrature of equal weights; use {self.name}.haar({frequency})")
 
     # ---- what follows is the same for every group -------------------------------------------------------------------
+
+    def haar(self, frequency: int) -> tuple[Tensor, Tensor]:
+        """Quadrature of the Haar measure that is exact for matrix coefficients up to ``frequency``.
+
+        Returns:
+            ``(elements [q, ...], weights [q])``: float64 weights that add up to one; equal ones by default.
+        """
+        elements = self.quadrature(frequency)
+        count = len(elements)
+        return elements, torch.full((count,), 1.0 / count, dtype=torch.float64, device="cpu")
+
+    def irrep_product(self, a: str, b: str) -> tuple[tuple[str, ...], np.ndarray] | None:
+        """Irreps and change of basis of the product of two irreps, where a closed form is known; else ``None``."""
+        return None
 
     @property
     def is_finite(self) -> bool:
@@ -152,6 +170,8 @@ class Group(ABC):
         if n == self.dimension and n:
             return self.natural_action(g)
         if not self.acts_on(n):
+            if n == 2:
+                return self.plane(g)  # raises
             raise TypeError(
                 f"{self.name} does not move the points of R^{n}: it is given on R^{self.dimension}"
                 if self.dimension

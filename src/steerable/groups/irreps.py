@@ -82,21 +82,23 @@ def _distinct(candidates: list[np.ndarray]) -> list[np.ndarray]:
     return kept
 
 
-def _type(matrices: np.ndarray) -> int:
-    return round(float((np.einsum("gii->g", matrices) ** 2).mean()))
+def _type(matrices: np.ndarray, weights: np.ndarray | None = None) -> int:
+    return round(float(np.average(np.einsum("gii->g", matrices) ** 2, weights=weights)))
 
 
-def commutant_basis(matrices: np.ndarray) -> np.ndarray:
+def commutant_basis(matrices: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Orthogonal basis ``[c, d, d]`` of the commutant of a real irrep, first the identity, all isometries.
 
-    For quaternionic type the basis is 1, i, j, k with k = i j.
+    ``matrices [q, d, d]`` stand at elements with ``weights [q]`` (all equal by default). For quaternionic type the basis
+    is 1, i, j, k with k = i j.
     """
     d = matrices.shape[-1]
-    c = _type(matrices)
+    c = _type(matrices, weights)
     if c == 1:
         return np.eye(d)[None]
     # projector on the commutant, on row-major vectorised matrices, less the identity
-    projector = np.einsum("gia,gjb->ijab", matrices, matrices).reshape(d * d, d * d) / len(matrices)
+    scaled = matrices / len(matrices) if weights is None else matrices * weights[:, None, None]
+    projector = np.einsum("gia,gjb->ijab", scaled, matrices).reshape(d * d, d * d)
     one = np.eye(d).reshape(-1) / np.sqrt(d)
     rest = canonical_basis(projector - np.outer(one, one), 1 if c == 2 else 2).T.reshape(-1, d, d) * np.sqrt(d)
     if c == 2:

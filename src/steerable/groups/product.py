@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from steerable.groups.canonical import canonical_basis
-from steerable.groups.decompose import irrep_samples
+from steerable.groups.decompose import haar_weights, irrep_samples
 from steerable.groups.finite import FiniteGroupBase
 from steerable.groups.group import Group, IrrepInfo, unknown_irrep
 from steerable.groups.irreps import commutant_basis
@@ -40,7 +40,12 @@ class ProductIrreps(Group):
 
     @property
     def name(self) -> str:
-        """``C2xD3``."""
+        """``C2xD3``, or the crystallographer's name: ``Oh`` for the octahedral rotations and the inversion."""
+        from steerable.groups.polyhedral import point_group_name
+
+        known = point_group_name(self.first, self.second)
+        if known:
+            return known
         return "x".join(f"[{g.name}]" if isinstance(g, ProductIrreps) else g.name for g in (self.first, self.second))
 
     def irrep_ids(self, max_frequency: int | None = None) -> tuple[str, ...]:
@@ -200,8 +205,13 @@ class MixedProduct(ProductIrreps):
         """All pairs; ``count`` goes to the continuous factors."""
         return self._all(self.first.grid(count), self.second.grid(count))
 
-    def quadrature(self, frequency: int) -> Tensor:
+    def haar(self, frequency: int) -> tuple[Tensor, Tensor]:
         """All pairs of both quadratures."""
+        (x, u), (y, v) = self.first.haar(frequency), self.second.haar(frequency)
+        return self._all(x, y), (u[:, None] * v).flatten()
+
+    def quadrature(self, frequency: int) -> Tensor:
+        """All pairs of both quadratures. Raises ``TypeError`` if one has no equal weights."""
         return self._all(self.first.quadrature(frequency), self.second.quadrature(frequency))
 
     @property
@@ -242,7 +252,8 @@ def _product_irrep(group: ProductIrreps, id: str) -> tuple[IrrepInfo, np.ndarray
         .flatten(0, 1)
         .numpy()
     )
-    endomorphisms = commutant_basis(basis.T @ samples @ basis)
+    weights = np.kron(haar_weights(group.first, 2 * frequency), haar_weights(group.second, 2 * frequency))
+    endomorphisms = commutant_basis(basis.T @ samples @ basis, weights)
     return IrrepInfo(id, basis.shape[1], len(endomorphisms), frequency, endomorphisms), basis
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from steerable.fields.type import FieldType
 from steerable.groups.representation import Representation
 from steerable.kernels.filters import Filters
-from steerable.kernels.harmonic import orbit_bank, sampled_basis
+from steerable.kernels.harmonic import Over, orbit_bank, sampled_basis
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Weights of one pair of parts: ``[count, K] @ bank [K, width]`` gives ``count * width / k^2`` rows of the filter.
+    """Weights of one pair of parts: ``[count, K] @ bank [K, width]`` gives ``count * width / area`` rows of the filter.
 
     Attributes:
         count: number of weight rows.
@@ -52,7 +52,7 @@ class Segment:
 
 @dataclass(frozen=True, eq=False)
 class FilterBank:
-    """How the weights of a layer become its filter ``[C_out, C_in, k, k]``.
+    """How the weights of a layer become its filter ``[C_out, C_in, *kernel]``.
 
     Attributes:
         segments: in the order of the weights.
@@ -87,20 +87,20 @@ def split_parts(type: FieldType, filters: Filters) -> tuple[Part, ...]:
 
 @lru_cache(maxsize=512)
 def filter_bank(
-    in_type: FieldType, out_type: FieldType, filters: Filters, kernel_size: int, groups: int = 1
+    in_type: FieldType, out_type: FieldType, filters: Filters, kernel_size: int, groups: int = 1, over: Over = "points"
 ) -> FilterBank:
     """Bank of one layer; ``in_type`` and ``out_type`` are those of one group of a grouped convolution.
 
     Pairs of regular and trivial fields of a finite group use moved copies of small filters, all others the solved
-    basis.
+    basis. With ``over="functions"`` the last axis of the filter runs over the scalar functions, not over a stencil.
     """
     out_parts, in_parts = split_parts(out_type, filters), split_parts(in_type, filters)
-    area = kernel_size**2
+    area = kernel_size ** max(filters.dimension, 1) if over == "points" else filters.count
     index = np.full((groups, out_type.size, in_type.size), -1, dtype=np.int64)
     segments, offset = [], 0
     for a, out in enumerate(out_parts):
         for b, into in enumerate(in_parts):
-            bank, rows, fan = _pair(into.rep, out.rep, filters, kernel_size)
+            bank, rows, fan = _pair(into.rep, out.rep, filters, kernel_size, over)
             if not len(bank):
                 continue
             m_out, m_in = len(out.channels), len(into.channels)
@@ -122,7 +122,7 @@ def filter_bank(
 
 
 def _pair(
-    source: Representation, target: Representation, filters: Filters, kernel_size: int
+    source: Representation, target: Representation, filters: Filters, kernel_size: int, over: Over
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Bank ``[K, width]``, the row ``[d_out, d_in]`` of each entry within a pair of fields, and the fan of one field.
 
@@ -138,7 +138,7 @@ def _pair(
         target.is_trivial and target.size == 1,
     )
     if group.is_finite and order > 1 and (flags[0] or flags[1]) and (flags[0] or flags[2]) and (flags[1] or flags[3]):
-        bank = orbit_bank(group, filters, kernel_size)
+        bank = orbit_bank(group, filters, kernel_size, over)
         functions = len(bank)
         bank = bank.reshape(functions, -1)
         g = np.arange(order)
@@ -148,6 +148,6 @@ def _pair(
             return bank, u * order + g[:, None], float(order * functions)
         rows = g[:, None] if flags[1] else g[None, :]
         return bank, rows, float(functions if flags[1] else order * functions)
-    basis = sampled_basis(source, target, filters, kernel_size)
+    basis = sampled_basis(source, target, filters, kernel_size, over)
     rows = np.arange(target.size * source.size).reshape(target.size, source.size)
-    return basis.reshape(len(basis), rows.size * kernel_size**2), rows, len(basis) / target.size
+    return basis.reshape(len(basis), rows.size * basis.shape[-1]), rows, len(basis) / target.size

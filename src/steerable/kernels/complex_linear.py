@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from steerable.fields.complex import TIMES_I, phase, streams
 from steerable.groups.canonical import canonical_basis
@@ -33,9 +34,14 @@ class ComplexLinear(Filters):
     filters: Filters
     share: bool = False
 
-    def functions(self, points: np.ndarray) -> np.ndarray:
+    @property
+    def dimension(self) -> int:  # type: ignore[override]
+        """That of the family."""
+        return self.filters.dimension
+
+    def values(self, points: Tensor) -> Tensor:
         """Those of the family."""
-        return self.filters.functions(points)
+        return self.filters.values(points)
 
     def pieces(self, group: Group) -> list[Piece]:
         """Those of the family."""
@@ -78,10 +84,13 @@ class ComplexKernel(SteerableKernel):
         return sum(len(solved) for _, solved in self._pieces)
 
     def sample(self, points: np.ndarray) -> np.ndarray:
-        """Basis ``[dim, d_out, d_in, n]`` at points ``[n, 2]``, in the order of the filters."""
-        values = self.filters.functions(points)
+        """Basis ``[dim, d_out, d_in, N]`` at points ``[N, 2]``, in the order of the filters."""
+        return self.solve(self.filters.functions(points))
+
+    def solve(self, values: np.ndarray) -> np.ndarray:
+        """The same from the values ``[F, N]`` of the filters."""
         found = [solved @ values[p.start : p.stop] for p, solved in self._pieces]
-        return np.concatenate(found).reshape(-1, self.out_rep.size, self.in_rep.size, len(points))
+        return np.concatenate(found).reshape(-1, self.out_rep.size, self.in_rep.size, values.shape[1])
 
 
 def _commutes_with_i(in_rep: Representation, out_rep: Representation) -> np.ndarray:

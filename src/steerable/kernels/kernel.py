@@ -29,5 +29,9 @@ class SteerableKernel(ABC):
         """Number of basis elements."""
 
     @abstractmethod
+    def solve(self, values: np.ndarray) -> np.ndarray:
+        """Basis ``[dim, d_out, d_in, N]`` (float64) where the scalar functions have the values ``[F, N]``."""
+
+    @abstractmethod
     def sample(self, points: np.ndarray) -> np.ndarray:
-        """Basis ``[dim, d_out, d_in, n]`` (float64) at relative coordinates ``[n, 2]``."""
+        """Basis ``[dim, d_out, d_in, N]`` (float64) at relative coordinates ``[N, n]``."""

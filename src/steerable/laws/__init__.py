@@ -23,6 +23,8 @@ from steerable.laws.lint_rules import Finding as Finding
 from steerable.laws.permutation import assert_batch_independent as assert_batch_independent
 from steerable.laws.permutation import assert_permutation_equivariant as assert_permutation_equivariant
 from steerable.laws.permutation import permutation_error as permutation_error
+from steerable.laws.points import assert_equivariant_on_points as assert_equivariant_on_points
+from steerable.laws.points import point_errors as point_errors
 from steerable.laws.sizes import SizeViolation as SizeViolation
 from steerable.laws.sizes import size_violations as size_violations
 

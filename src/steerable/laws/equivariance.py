@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from steerable.domains.grid import PixelGrid
+from steerable.domains.voxels import VoxelGrid
 from steerable.fields.type import FieldType
 from steerable.groups.group import Group
 from steerable.laws.field import Field
@@ -34,11 +35,11 @@ def relative_error(found: Tensor, expected: Tensor) -> float:
 def turned_error(call: Callable[[Tensor], Tensor], x: Field, y: Field, g: Tensor, margin: float = 0.0) -> float:
     """Relative error between ``f(g x)`` and ``g f(x)`` for one element, ``y = f(x)`` being known.
 
-    Where ``g`` has to interpolate, images are compared on the inscribed disc less ``margin`` pixels.
+    Where ``g`` has to interpolate, images are compared on the inscribed disc (volumes on the ball) less ``margin``.
     """
     left, right = call(x.transform(g).tensor), y.transform(g).tensor
-    if isinstance(y.domain, PixelGrid) and not (x.is_exact(g) and y.is_exact(g)):
-        mask = y.domain.disc(margin).to(left)
+    if isinstance(y.domain, PixelGrid | VoxelGrid) and not (x.is_exact(g) and y.is_exact(g)):
+        mask = (y.domain.disc(margin) if isinstance(y.domain, PixelGrid) else y.domain.ball(margin)).to(left)
         left, right = left * mask, right * mask
     return relative_error(left, right)
 

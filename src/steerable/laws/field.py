@@ -8,6 +8,7 @@ from torch import Tensor
 
 from steerable.domains.domain import Domain
 from steerable.domains.grid import PixelGrid
+from steerable.domains.voxels import VoxelGrid
 from steerable.fields.type import FieldType
 
 
@@ -39,8 +40,14 @@ class Field:
 
     @classmethod
     def of(cls, x: Tensor, type: FieldType) -> Field:
-        """A field on the domain that its shape suggests: the pixel grid for ``[B, C, H, W]`` under a planar group."""
-        grid = PixelGrid.of(x) if x.dim() == 4 and type.group.is_planar else None
+        """A field on the domain that its shape suggests: pixels for ``[B, C, H, W]`` under a group of the plane, voxels
+        for ``[B, C, D, H, W]`` under one of space.
+        """
+        grid: Domain | None = None
+        if x.dim() == 4 and type.group.is_planar:
+            grid = PixelGrid.of(x)
+        elif x.dim() == 5 and type.group.acts_on(3):
+            grid = VoxelGrid.of(x)
         return cls(x, type, grid)
 
     def is_exact(self, g: Tensor) -> bool:

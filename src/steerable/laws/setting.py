@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from steerable.domains.grid import PixelGrid
+from steerable.domains.voxels import VoxelGrid
 from steerable.fields.type import FieldType
 from steerable.groups.cyclic import C
 from steerable.groups.dihedral import D
@@ -82,11 +85,16 @@ def meet(in_type: FieldType, out_type: FieldType) -> FieldType:
 
 
 def random_input(module: nn.Module, in_type: FieldType, batch: int = 2, side: int = 17) -> Tensor:
-    """A random field in the dtype of the module: an image for planar groups, else vectors; the same at every call."""
+    """A random field in the dtype of the module: a volume where a layer has one, an image for planar groups, else
+    vectors; the same at every call.
+    """
     float_tensors = (t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point())
     dtype = next((t.dtype for t in float_tensors), torch.get_default_dtype())
     generator = torch.Generator().manual_seed(0)
-    shape = (batch, in_type.size, side, side) if in_type.group.is_planar else (max(batch, 8), in_type.size)
+    if any(getattr(m, "spatial", 0) == 3 for m in module.modules()):
+        shape = (batch, in_type.size, *(9,) * 3)
+    else:
+        shape = (batch, in_type.size, side, side) if in_type.group.is_planar else (max(batch, 8), in_type.size)
     return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
 
 
@@ -124,7 +132,7 @@ def trained(module: nn.Module, seed: int = 0) -> Iterator[Callable[[Tensor], Ten
 
 
 def exact_elements(group: Group, x: Tensor) -> list[Tensor]:
-    """Elements that move samples onto samples: quarter turns and flips of images, any element where nothing moves."""
+    """Elements that move samples onto samples: symmetries of square or cube, any element where nothing moves."""
     if x.dim() == 4 and group.is_planar:
         if group.is_finite:
             candidates = list(group.elements)
@@ -133,10 +141,26 @@ def exact_elements(group: Group, x: Tensor) -> list[Tensor]:
             keep = square.elements if group.contains(D(1)) else square.elements[:4]
             candidates = list(group.from_plane(square.plane(keep)))
         return [g for g in candidates if PixelGrid.of(x).is_exact(group, g)]
+    if x.dim() == 5 and group.acts_on(3):
+        return [g for g in _of_the_cube(group) if VoxelGrid.of(x).is_exact(group, g)]
     if group.is_finite:  # every few elements alone could lie in a subgroup: the generators leave no way out
         some = torch.cat([group.elements[:: max(1, (group.order or 1) // 24)], group.generators])
         return list(some.unique())
     return [group.identity, *group.sample(12, torch.Generator().manual_seed(0))]
+
+
+def _of_the_cube(group: Group) -> list[Tensor]:
+    """Elements that turn or reflect the cube: of a continuous group those that it shares with the cube's 48."""
+    if group.is_finite:
+        return list(group.elements)
+    found = []
+    for order in itertools.permutations(range(3)):
+        for signs in itertools.product((1.0, -1.0), repeat=3):
+            matrix = torch.zeros(3, 3, dtype=torch.float64)
+            matrix[torch.arange(3), torch.tensor(order)] = torch.tensor(signs, dtype=torch.float64)
+            with contextlib.suppress(ValueError):
+                found.append(group.from_action(matrix))
+    return found
 
 
 def describe(group: Group, g: Tensor) -> str:

@@ -9,7 +9,9 @@ from torch import nn
 import steerable.nn as snn
 from steerable.fields.type import FieldType
 from steerable.groups import C, Group, parse_group
-from steerable.kernels.filters import Filters, GaussianRings, Pixels
+from steerable.kernels.filters import Filters
+from steerable.kernels.pixels import Pixels
+from steerable.kernels.rings import GaussianRings
 
 
 class Kit(ABC):

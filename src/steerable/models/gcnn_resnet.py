@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import steerable.nn as snn
 from steerable.groups import C, Group, parse_group
-from steerable.kernels.filters import Pixels
+from steerable.kernels.pixels import Pixels
 from steerable.models.plain_wide_resnet import PlainResidualBlock
 from steerable.models.wide_resnet import ResidualBlock
 from steerable.models.wide_resnet_plan import BlockPlan

@@ -11,7 +11,7 @@ import steerable.nn as snn
 from steerable.fields.type import FieldType
 from steerable.groups import Group, parse_group
 from steerable.kernels.complex_linear import ComplexLinear
-from steerable.kernels.filters import GaussianRings
+from steerable.kernels.rings import GaussianRings
 
 #: filters of the rotated-digits network (Worrall et al., 2017)
 FIELDS = (8, 8, 16, 16, 32, 32)

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 import steerable.nn as snn
 from steerable.fields.type import FieldType
 from steerable.groups import Group
-from steerable.kernels.filters import Filters, Pixels
+from steerable.kernels.filters import Filters
+from steerable.kernels.pixels import Pixels
 from steerable.models.baked_residual import FourierResidual, PlainResidual
 from steerable.nn.plain_fourier import CoefficientMap, FromCoefficients, ToCoefficients, coefficient_basis, saved
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from steerable import nn as snn
 from steerable.fields.type import FieldType
 from steerable.groups import Group, parse_group
-from steerable.kernels.filters import Filters, Pixels
+from steerable.kernels.filters import Filters
+from steerable.kernels.pixels import Pixels
 
 __all__ = ["LensCNN", "LensCNNPlain"]
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 import steerable.nn as snn
 from steerable.fields.type import FieldType
 from steerable.groups import Group, parse_group
-from steerable.kernels.filters import Filters, GaussianRings
+from steerable.kernels.filters import Filters
+from steerable.kernels.rings import GaussianRings
 from steerable.models.wide_resnet_plan import BlockPlan, make_plan
 
 

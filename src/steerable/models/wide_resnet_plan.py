@@ -10,8 +10,8 @@ import torch
 
 from steerable.fields.type import FieldType
 from steerable.groups import Group
-from steerable.kernels.filters import GaussianRings
 from steerable.kernels.harmonic import orbit_bank
+from steerable.kernels.rings import GaussianRings
 from steerable.models.plain_wide_resnet import PlainWideResNet
 
 

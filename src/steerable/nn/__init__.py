@@ -4,9 +4,12 @@ from steerable.nn.adaptive_pool import AdaptiveAvgPool2d as AdaptiveAvgPool2d
 from steerable.nn.adaptive_pool import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from steerable.nn.bake import bake as bake
 from steerable.nn.blur import BlurPool2d as BlurPool2d
+from steerable.nn.blur import BlurPool3d as BlurPool3d
 from steerable.nn.constants import ConstantModule as ConstantModule
 from steerable.nn.conv import Conv2d as Conv2d
+from steerable.nn.conv import Conv3d as Conv3d
 from steerable.nn.conv import ConvTranspose2d as ConvTranspose2d
+from steerable.nn.conv import ConvTranspose3d as ConvTranspose3d
 from steerable.nn.crelu import CReLU as CReLU
 from steerable.nn.depthwise import DepthwiseConv2d as DepthwiseConv2d
 from steerable.nn.dropout import FieldDropout as FieldDropout
@@ -19,7 +22,9 @@ from steerable.nn.fourier_layers import FromFourier as FromFourier
 from steerable.nn.fourier_layers import ToFourier as ToFourier
 from steerable.nn.gate import Gate as Gate
 from steerable.nn.global_pool import GlobalAvgPool2d as GlobalAvgPool2d
+from steerable.nn.global_pool import GlobalAvgPool3d as GlobalAvgPool3d
 from steerable.nn.global_pool import GlobalMaxPool2d as GlobalMaxPool2d
+from steerable.nn.global_pool import GlobalMaxPool3d as GlobalMaxPool3d
 from steerable.nn.group_conv import P4Conv as P4Conv
 from steerable.nn.group_conv import P4MConv as P4MConv
 from steerable.nn.group_norm import GroupNorm as GroupNorm
@@ -42,6 +47,7 @@ from steerable.nn.norm_act import NormAct as NormAct
 from steerable.nn.norm_max_pool import NormMaxPool2d as NormMaxPool2d
 from steerable.nn.norm_pool import NormPool as NormPool
 from steerable.nn.pad import Pad2d as Pad2d
+from steerable.nn.point_conv import PointConv as PointConv
 from steerable.nn.pointwise import ELU as ELU
 from steerable.nn.pointwise import GELU as GELU
 from steerable.nn.pointwise import Hardtanh as Hardtanh
@@ -54,7 +60,9 @@ from steerable.nn.pointwise import SiLU as SiLU
 from steerable.nn.pointwise import Softplus as Softplus
 from steerable.nn.pointwise import Tanh as Tanh
 from steerable.nn.pool import AvgPool2d as AvgPool2d
+from steerable.nn.pool import AvgPool3d as AvgPool3d
 from steerable.nn.pool import MaxPool2d as MaxPool2d
+from steerable.nn.pool import MaxPool3d as MaxPool3d
 from steerable.nn.pose_predictor import Pose as Pose
 from steerable.nn.pose_predictor import PosePredictor as PosePredictor
 from steerable.nn.restrict import Disentangle as Disentangle
@@ -69,6 +77,7 @@ from steerable.nn.tensor_product import TensorProduct as TensorProduct
 from steerable.nn.transformer_sequence import Normalised as Normalised
 from steerable.nn.transformer_sequence import TransformerSequence as TransformerSequence
 from steerable.nn.upsample import Upsample2d as Upsample2d
+from steerable.nn.upsample import Upsample3d as Upsample3d
 from steerable.nn.vector_field import VectorField as VectorField
 from steerable.nn.viewpoints import ViewpointExtractor as ViewpointExtractor
 from steerable.nn.warp_image import WarpImage as WarpImage

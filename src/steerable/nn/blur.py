@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,13 +26,67 @@ def exact_kernel(side: int, kernel_size: int, stride: int, padding: int) -> int:
     return kernel_size + (side + 2 * padding - kernel_size) % stride
 
 
-def blur(x: Tensor, rows: Tensor, columns: Tensor, stride: int, padding: int) -> Tensor:
-    """Each channel of ``x [B, C, H, W]`` by the product of two 1-D filters; zeros outside."""
-    window = (rows[:, None] * columns).to(x.dtype).expand(x.shape[1], 1, -1, -1)
-    return F.conv2d(x, window, stride=stride, padding=padding, groups=x.shape[1])
+def blur(x: Tensor, taps: list[Tensor], stride: int, padding: int) -> Tensor:
+    """Each channel of ``x [B, C, *sides]`` by the product of 1-D filters, one an axis; zeros outside."""
+    window = taps[0]
+    for t in taps[1:]:
+        window = window[..., None] * t
+    window = window.to(x.dtype).expand(x.shape[1], 1, *window.shape)
+    conv = F.conv2d if len(taps) == 2 else F.conv3d
+    return conv(x, window, stride=stride, padding=padding, groups=x.shape[1])
 
 
-class BlurPool2d(EquivariantModule):
+class _BlurPool(EquivariantModule):
+    """Blur and stride in any dimension."""
+
+    #: dimension of the space
+    spatial: ClassVar[int]
+
+    def __init__(
+        self,
+        in_type: FieldType,
+        stride: int = 2,
+        sigma: float = 0.66,
+        kernel_size: int | None = None,
+        padding: int | None = None,
+    ) -> None:
+        name = type(self).__name__
+        require_type(in_type, name)
+        super().__init__(in_type, in_type)
+        if not sigma > 0:
+            raise ValueError(f"{name}: sigma must be positive, got {sigma!r}")
+        base = 2 * round(3 * sigma) + 1 if kernel_size is None else kernel_size
+        require_window(name, base, stride, 0)
+        self.kernel_size, self.stride, self.sigma = kernel_size, stride, float(sigma)
+        self.base = base
+        self.padding = (base - 1) // 2 if padding is None else padding
+        require_window(name, base, stride, self.padding)
+        for k in range(base, base + (stride if kernel_size is None else 1)):
+            self.register_constant(f"taps_{k}", gaussian_taps(k, self.sigma))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Blur and stride ``x``."""
+        self.check_input(x, spatial=self.spatial)
+        if self.kernel_size is not None:
+            check_stride(self, x.shape[2:], self.kernel_size, self.stride, self.padding)
+            taps = [getattr(self, f"taps_{self.kernel_size}")] * self.spatial
+        else:
+            fitted = (exact_kernel(side, self.base, self.stride, self.padding) for side in x.shape[2:])
+            taps = [getattr(self, f"taps_{k}") for k in fitted]
+        return blur(x, taps, self.stride, self.padding)
+
+    def extra_repr(self) -> str:
+        """Type and window, for printing."""
+        window = self.kernel_size or "fitted"
+        return f"{self.in_type!r}, stride={self.stride}, sigma={self.sigma}, kernel_size={window}"
+
+    def bake(self) -> nn.Module:
+        """The same filters without a type."""
+        taps = {name: t for name, t in self.named_buffers() if name.startswith("taps_")}
+        return PlainBlur(taps, self.base, self.stride, self.padding, self.kernel_size is None)
+
+
+class BlurPool2d(_BlurPool):
     """Gaussian blur, then every ``stride``-th pixel; ``[B, C, H, W]`` to ``[B, C, H', W']``, any type.
 
     The Gaussian is isotropic, so it commutes with rotations; before a stride it removes what would alias. Zhang, ICML
@@ -52,48 +108,13 @@ class BlurPool2d(EquivariantModule):
         kernel.
     """
 
-    def __init__(
-        self,
-        in_type: FieldType,
-        stride: int = 2,
-        sigma: float = 0.66,
-        kernel_size: int | None = None,
-        padding: int | None = None,
-    ) -> None:
-        require_type(in_type, "BlurPool2d")
-        super().__init__(in_type, in_type)
-        if not sigma > 0:
-            raise ValueError(f"BlurPool2d: sigma must be positive, got {sigma!r}")
-        base = 2 * round(3 * sigma) + 1 if kernel_size is None else kernel_size
-        require_window("BlurPool2d", base, stride, 0)
-        self.kernel_size, self.stride, self.sigma = kernel_size, stride, float(sigma)
-        self.base = base
-        self.padding = (base - 1) // 2 if padding is None else padding
-        require_window("BlurPool2d", base, stride, self.padding)
-        for k in range(base, base + (stride if kernel_size is None else 1)):
-            self.register_constant(f"taps_{k}", gaussian_taps(k, self.sigma))
+    spatial = 2
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Blur and stride ``x``."""
-        self.check_input(x, spatial=2)
-        if self.kernel_size is not None:
-            check_stride(self, x.shape[-2:], self.kernel_size, self.stride, self.padding)
-            taps = getattr(self, f"taps_{self.kernel_size}")
-            return blur(x, taps, taps, self.stride, self.padding)
-        rows, columns = (
-            getattr(self, f"taps_{exact_kernel(side, self.base, self.stride, self.padding)}") for side in x.shape[-2:]
-        )
-        return blur(x, rows, columns, self.stride, self.padding)
 
-    def extra_repr(self) -> str:
-        """Type and window, for printing."""
-        window = self.kernel_size or "fitted"
-        return f"{self.in_type!r}, stride={self.stride}, sigma={self.sigma}, kernel_size={window}"
+class BlurPool3d(_BlurPool):
+    """:class:`BlurPool2d` of volumes ``[B, C, D, H, W]``, with the same arguments, size rule and errors."""
 
-    def bake(self) -> nn.Module:
-        """The same filters without a type."""
-        taps = {name: t for name, t in self.named_buffers() if name.startswith("taps_")}
-        return PlainBlur(taps, self.base, self.stride, self.padding, self.kernel_size is None)
+    spatial = 3
 
 
 class PlainBlur(nn.Module):
@@ -106,9 +127,8 @@ class PlainBlur(nn.Module):
             self.register_buffer(name, value.detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Blur and stride ``x [B, C, H, W]``."""
+        """Blur and stride ``x [B, C, *sides]``."""
         sides = [
-            exact_kernel(s, self.base, self.stride, self.padding) if self.fitted else self.base for s in x.shape[-2:]
+            exact_kernel(s, self.base, self.stride, self.padding) if self.fitted else self.base for s in x.shape[2:]
         ]
-        rows, columns = (getattr(self, f"taps_{k}") for k in sides)
-        return blur(x, rows, columns, self.stride, self.padding)
+        return blur(x, [getattr(self, f"taps_{k}") for k in sides], self.stride, self.padding)

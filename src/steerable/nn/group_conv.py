@@ -8,7 +8,7 @@ from steerable.fields.type import FieldType
 from steerable.groups import Group
 from steerable.groups.cyclic import C
 from steerable.groups.dihedral import D
-from steerable.kernels.filters import Pixels
+from steerable.kernels.pixels import Pixels
 from steerable.nn.conv import Conv2d
 
 

@@ -11,7 +11,7 @@ from steerable.fields.type import FieldType
 from steerable.groups import Group, parse_group
 from steerable.kernels.bandlimit import Bandlimit
 from steerable.kernels.complex_linear import ComplexLinear
-from steerable.kernels.filters import GaussianRings
+from steerable.kernels.rings import GaussianRings
 from steerable.nn.conv import Conv2d
 
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from steerable.aggregate.schur import schur_map, schur_plan
 from steerable.fields.type import FieldType
-from steerable.kernels.filters import Point
+from steerable.kernels.pixels import Point
 from steerable.nn.init import initialise
 from steerable.nn.steerable_map import SteerableMap
 

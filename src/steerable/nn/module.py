@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from steerable.fields.type import FieldType
+from steerable.kernels.filters import Filters
 from steerable.nn.constants import ConstantModule
 
 
@@ -98,3 +99,24 @@ def field_of_channel(type: FieldType) -> np.ndarray:
     """``[C]``: the number of the field that each channel belongs to."""
     sizes = [rep.size for rep in type.fields]
     return np.repeat(np.arange(len(sizes)), sizes)
+
+
+def require_space(layer: str, in_type: FieldType, filters: Filters, dimension: int) -> None:
+    """Raise unless the group of a type moves the points of R^n and the filters are functions there.
+
+    Raises:
+        TypeError: if the type is no field type.
+        ValueError: if the group does not act on R^n, or the filters live elsewhere.
+    """
+    group = require_type(in_type, layer).group
+    if not group.acts_on(dimension):
+        known = {2: "C(n), D(n), SO2, O2", 3: "SO3, O3, a point group, or C(n), D(n), SO2, O2 about the third axis"}
+        raise ValueError(
+            f"{layer}: {group.name} does not act on {'the plane' if dimension == 2 else 'space'}; use "
+            f"{known[dimension]}, or nn.Linear for pointwise maps"
+        )
+    if filters.dimension not in (0, dimension):
+        raise ValueError(
+            f"{layer}: the filters {filters!r} are functions on R^{filters.dimension}, the layer on R^{dimension}; "
+            f"expected filters with dimension={dimension}"
+        )

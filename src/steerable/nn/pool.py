@@ -1,6 +1,8 @@
-"""Max and average pooling of pixels."""
+"""Max and average pooling of pixels and voxels: one implementation for both."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -35,8 +37,17 @@ def require_window(layer: str, kernel_size: int, stride: int, padding: int) -> N
         )
 
 
-class _Pool2d(EquivariantModule):
-    """A square window that moves by ``stride`` over ``x [B, C, H, W]``; the size rule is checked."""
+_MAX = {2: F.max_pool2d, 3: F.max_pool3d}
+_AVG = {2: F.avg_pool2d, 3: F.avg_pool3d}
+_PLAIN_MAX: dict[int, type[nn.MaxPool2d] | type[nn.MaxPool3d]] = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
+_PLAIN_AVG: dict[int, type[nn.AvgPool2d] | type[nn.AvgPool3d]] = {2: nn.AvgPool2d, 3: nn.AvgPool3d}
+
+
+class _Pool(EquivariantModule):
+    """A square or cubic window that moves by ``stride`` over ``x [B, C, *sides]``; the size rule is checked."""
+
+    #: dimension of the space
+    spatial: ClassVar[int]
 
     def __init__(self, in_type: FieldType, kernel_size: int, stride: int | None, padding: int) -> None:
         require_type(in_type, type(self).__name__)
@@ -46,15 +57,57 @@ class _Pool2d(EquivariantModule):
         require_window(type(self).__name__, kernel_size, self.stride, padding)
 
     def _check(self, x: Tensor) -> None:
-        self.check_input(x, spatial=2)
-        check_stride(self, x.shape[-2:], self.kernel_size, self.stride, self.padding)
+        self.check_input(x, spatial=self.spatial)
+        check_stride(self, x.shape[2:], self.kernel_size, self.stride, self.padding)
 
     def extra_repr(self) -> str:
         """Type and window, for printing."""
         return f"{self.in_type!r}, kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class MaxPool2d(_Pool2d):
+class _MaxPool(_Pool):
+    """Largest value of each window, channel by channel."""
+
+    def __init__(self, in_type: FieldType, kernel_size: int, stride: int | None = None, padding: int = 0) -> None:
+        name = type(self).__name__
+        require_permutation(in_type, name, f"NormMaxPool2d, BlurPool{self.spatial}d or AvgPool{self.spatial}d")
+        super().__init__(in_type, kernel_size, stride, padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool ``x``."""
+        self._check(x)
+        return _MAX[self.spatial](x, self.kernel_size, self.stride, self.padding)
+
+    def bake(self) -> nn.Module:
+        """``torch.nn.MaxPool2d`` or ``MaxPool3d``."""
+        return _PLAIN_MAX[self.spatial](self.kernel_size, self.stride, self.padding)
+
+
+class _AvgPool(_Pool):
+    """Mean of each window."""
+
+    def __init__(
+        self,
+        in_type: FieldType,
+        kernel_size: int,
+        stride: int | None = None,
+        padding: int = 0,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__(in_type, kernel_size, stride, padding)
+        self.count_include_pad = count_include_pad
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool ``x``."""
+        self._check(x)
+        return _AVG[self.spatial](x, self.kernel_size, self.stride, self.padding, False, self.count_include_pad)
+
+    def bake(self) -> nn.Module:
+        """``torch.nn.AvgPool2d`` or ``AvgPool3d``."""
+        return _PLAIN_AVG[self.spatial](self.kernel_size, self.stride, self.padding, False, self.count_include_pad)
+
+
+class MaxPool2d(_MaxPool):
     """Largest value in each window, channel by channel; ``[B, C, H, W]`` to ``[B, C, H', W']``.
 
     Exact for quarter turns and reflections if ``(side + 2 padding - kernel_size) % stride == 0``: even sides for the
@@ -71,21 +124,16 @@ class MaxPool2d(_Pool2d):
         ValueError: for wrong channels, or in strict mode for a size that is not exact.
     """
 
-    def __init__(self, in_type: FieldType, kernel_size: int, stride: int | None = None, padding: int = 0) -> None:
-        require_permutation(in_type, "MaxPool2d", "NormMaxPool2d, BlurPool2d or AvgPool2d")
-        super().__init__(in_type, kernel_size, stride, padding)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Pool ``x``."""
-        self._check(x)
-        return F.max_pool2d(x, self.kernel_size, self.stride, self.padding)
-
-    def bake(self) -> nn.Module:
-        """``torch.nn.MaxPool2d``."""
-        return nn.MaxPool2d(self.kernel_size, self.stride, self.padding)
+    spatial = 2
 
 
-class AvgPool2d(_Pool2d):
+class MaxPool3d(_MaxPool):
+    """:class:`MaxPool2d` of volumes ``[B, C, D, H, W]``, with the same arguments, size rule and errors."""
+
+    spatial = 3
+
+
+class AvgPool2d(_AvgPool):
     """Mean of each window; ``[B, C, H, W]`` to ``[B, C, H', W']``. Linear, so it takes any type.
 
     Args:
@@ -99,22 +147,10 @@ class AvgPool2d(_Pool2d):
         ValueError: for wrong channels, or in strict mode for a size that is not exact (see :class:`MaxPool2d`).
     """
 
-    def __init__(
-        self,
-        in_type: FieldType,
-        kernel_size: int,
-        stride: int | None = None,
-        padding: int = 0,
-        count_include_pad: bool = True,
-    ) -> None:
-        super().__init__(in_type, kernel_size, stride, padding)
-        self.count_include_pad = count_include_pad
+    spatial = 2
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Pool ``x``."""
-        self._check(x)
-        return F.avg_pool2d(x, self.kernel_size, self.stride, self.padding, count_include_pad=self.count_include_pad)
 
-    def bake(self) -> nn.Module:
-        """``torch.nn.AvgPool2d``."""
-        return nn.AvgPool2d(self.kernel_size, self.stride, self.padding, count_include_pad=self.count_include_pad)
+class AvgPool3d(_AvgPool):
+    """:class:`AvgPool2d` of volumes ``[B, C, D, H, W]``, with the same arguments, size rule and errors."""
+
+    spatial = 3

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from steerable.data.errors import InputError
 
 Augment = Literal[
-    "none", "d4", "turn", "rotate", "turn_fourier", "rotate_fourier", "affine", "affine_colour", "upright", "cube",
-    "cube_flips",
+    "none", "d4", "turn", "rotate", "turn_fourier", "rotate_fourier", "affine", "affine_colour", "mirror_shift",
+    "upright", "cube", "cube_flips",
 ]  # fmt: skip
 Select = Literal["auto", "val_accuracy", "val_auc", "val_mae", "val_rmse", "val_loss", "val_iou"]
 Loss = Literal["auto", "huber", "mae", "mse"]
@@ -70,9 +70,10 @@ class TrainConfig:
         weight_decay: of AdamW.
         augment: none; d4: one of the 8 turns and flips of the pixel grid; turn: any angle; rotate: any angle, and
             flips; turn_fourier, rotate_fourier: the same, but the noise of an image is not smoothed (its border must be
-            empty or noise); affine: rotate with a shift and a zoom in one warp; affine_colour: and a change of colour.
-            Volumes: cube, cube_flips: one of the 24 or 48 symmetries of the voxels; upright: any angle about x3; turn
-            and rotate, with _fourier too: any rotation. Point sets: upright, turn and rotate.
+            empty or noise); affine: rotate with a shift and a zoom in one warp; affine_colour: and a change of colour;
+            mirror_shift: left and right exchanged, and a shift by whole pixels, for pictures that have an up. Volumes:
+            cube, cube_flips: one of the 24 or 48 symmetries of the voxels; upright: any angle about x3; turn and
+            rotate, with _fourier too: any rotation. Point sets: upright, turn and rotate.
         loss: of a regression, on the standardised target: huber (auto), mae or mse; of vectors: mse (auto), mae or
             huber; classes have cross-entropy (auto).
         select: the validation figure by which the best epoch is kept; auto: val_accuracy, val_mae of a regression,

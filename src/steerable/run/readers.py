@@ -153,6 +153,8 @@ READERS: dict[str, Callable[..., Splits]] = {
     "modelnet40": modelnet40,
     "points": point_folder,
 }
+#: readers whose images have a target of their own, and no classes
+VALUES_ONLY = ("galaxies", "galaxies_synthetic")
 
 
 def load_data(config: DataConfig, raw: bool = False) -> Splits:

@@ -15,11 +15,14 @@ from steerable.run.inputs import Source
 
 
 class Row(NamedTuple):
-    """One image: its id, and ``[C, H, W]`` (or a volume, or a point set) or what is wrong with it."""
+    """One image: its id, and ``[C, H, W]`` (or a volume, or a point set) or what is wrong with it; whether it was of
+    another size before.
+    """
 
     id: str
     image: Tensor | Clouds | None
     error: str | None = None
+    resized: bool = False
 
 
 class Want(NamedTuple):
@@ -75,7 +78,8 @@ def read_rows(sources: Iterable[Source], want: Want, chunk: int = 64) -> Iterato
                 for image in part.flip(-2) if turn_over else part:
                     name = f"{source.id}#{done}" if many else source.id
                     try:
-                        yield Row(name, usable(image, f"{source.path}#{done}" if many else str(source.path), want))
+                        found = usable(image, f"{source.path}#{done}" if many else str(source.path), want)
+                        yield Row(name, found, resized=tuple(image.shape[-2:]) != want.size)
                     except InputError as e:
                         yield Row(name, None, str(e))
                     done += 1
@@ -104,6 +108,20 @@ def usable(image: Tensor, name: str, want: Want) -> Tensor:
         )
     check_image(image, name)
     return image if (h, w) == want.size else RESIZE[str(want.resize)](image[None], *want.size)[0]
+
+
+def resized_text(count: int, total: int, want: Want, asked: bool) -> str:
+    """Return the line that says how many images were not of the size of training.
+
+    Args:
+        count: images of another size.
+        total: images.
+        want: what the images have to be like.
+        asked: whether the command line said so; else it is how the run read its own images.
+    """
+    how = "cut or padded" if want.resize == "crop" else "interpolated"
+    why = f"--resize {want.resize}" if asked else f"as the images of '{want.run}' were in training"
+    return f"{count} of {total} images were not {' x '.join(map(str, want.size))} pixels: {how} to that size ({why})"
 
 
 def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ from steerable.run.file_kinds import kind_of, together
 from steerable.run.inputs import find_inputs
 from steerable.run.outputs import whole_file
 from steerable.run.prepare import Function, preparation
-from steerable.run.rows import RESIZE, Row, Want, batches
+from steerable.run.rows import RESIZE, Row, Want, batches, resized_text
 from steerable.run.stages import Stages
 from steerable.run.store import versions
 
@@ -177,7 +178,7 @@ def main(argv: list[str]) -> int:
     tally: Counter[str] = Counter()
     first = ""
     with whole_file(out, args.overwrite) as path, Stages() as stages:
-        total, done = sum(kind.count(s.path) for s in sources), 0
+        total, done, resized = sum(kind.count(s.path) for s in sources), 0, 0
         with Catalogue(path, metadata, answer_types(record), args.skip_bad) as catalogue:
             for rows in batches(kind.rows(sources, want, record, args.batch_size), args.batch_size):
                 if not args.skip_bad:
@@ -190,9 +191,12 @@ def main(argv: list[str]) -> int:
                 tally.update("bad" if row["error"] else str(row.get("prediction", "answers")) for row in answers)
                 catalogue.add(answers, extra)
                 done += len(rows)
+                resized += sum(row.resized for row in rows)
                 stages("predict", done, max(total, done))
         if tally["bad"] == done:
             raise InputError(f"none of {done} images can be used; expected at least one. The first: {first}")
+    if resized:
+        print(resized_text(resized, done, want, args.resize is not None), file=sys.stderr)
     bad = tally.pop("bad", 0)
     report = ", ".join(f"{name} {count}" for name, count in sorted(tally.items()))
     print(f"written to {out}: {done} rows: {report}" + (f"; {bad} could not be used (column error)" if bad else ""))

@@ -1,0 +1,92 @@
+"""Clebsch-Gordan tensors of rotations for real spherical harmonics of any degree."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+
+def coupling(first: int, second: int, target: int) -> np.ndarray:
+    """The isometry ``[2 l3 + 1, 2 l1 + 1, 2 l2 + 1]`` that couples two degrees to a third, ``|l1 - l2| <= l3 <= l1 + l2``.
+
+    Its sign is that of nature: the product of two harmonics holds it with a positive factor when ``l1 + l2 + l3`` is
+    even (the dot product for 1, 1, 0); else the entry ``[0; 1, -1]`` is positive (the cross product for 1, 1, 1). These
+    entries are never zero, so no tolerance decides anything.
+
+    Raises:
+        ValueError: when the degrees do not couple.
+    """
+    if min(first, second, target) < 0 or not abs(first - second) <= target <= first + second:
+        raise ValueError(
+            f"degrees {first} and {second} couple to {abs(first - second)}..{first + second}, got {target}"
+        )
+    return couplings(first, second)[target - abs(first - second)]
+
+
+@lru_cache(maxsize=1024)
+def couplings(first: int, second: int) -> tuple[np.ndarray, ...]:
+    """:func:`coupling` for every target degree, rising."""
+    l, k = first, second
+    vectors = _complex(l, k)
+    found = []
+    for target in range(abs(l - k), l + k + 1):
+        c = np.zeros((2 * target + 1, 2 * l + 1, 2 * k + 1), dtype=complex)
+        for m in range(-target, target + 1):
+            low, column = vectors[target, m]
+            p = np.arange(low, low + len(column))
+            c[m + target, p + l, m - p + k] = column
+        real = _real(_real(_real(c.conj(), 0).conj(), 1), 2)
+        odd = (l + k + target) % 2
+        real = real.imag if odd else real.real
+        sign = real[target, l + 1, k - 1] if odd else real[target, l, k]
+        found.append(real * np.sign(sign))
+        found[-1].setflags(write=False)
+    return tuple(found)
+
+
+def _real(c: np.ndarray, axis: int) -> np.ndarray:
+    """Components along real harmonics (m = -l..l) from those along complex ones with the Condon-Shortley phase.
+
+    A bra takes the conjugate of what a ket takes: the caller conjugates.
+    """
+    c = np.moveaxis(c, axis, 0)
+    l = len(c) // 2
+    m = np.arange(1, l + 1)
+    up, down = c[l + 1 :] * np.where(m % 2, -1.0, 1.0).reshape(-1, *[1] * (c.ndim - 1)), c[:l][::-1]
+    sine, cosine = 1j * (up - down) / np.sqrt(2), (up + down) / np.sqrt(2)
+    return np.moveaxis(np.concatenate([sine[::-1], c[l : l + 1], cosine]), 0, axis)
+
+
+def _complex(l: int, k: int) -> dict[tuple[int, int], tuple[int, np.ndarray]]:
+    """Coupled vectors ``(L, M) -> (lowest p, entries over p)`` of ``|l p>|k M-p>``.
+
+    Lowered from the largest M, which is explicit, degree by degree from the largest, and cleaned of the larger degrees
+    at every step: without that a small degree loses digits to the larger ones.
+    """
+    found: dict[tuple[int, int], tuple[int, np.ndarray]] = {}
+    done: dict[int, np.ndarray] = {}
+    for target in range(l + k, abs(l - k) - 1, -1):
+        for m in range(target, -target - 1, -1):
+            low, high = max(-l, m - k), min(l, m + k)
+            p = np.arange(low, high + 1)
+            if m == target:
+                # raising gives zero: neighbouring entries have a known, negative ratio
+                rise = np.sqrt((l - p[:-1]) * (l + p[:-1] + 1.0)), np.sqrt((k - m + p[1:]) * (k + m - p[1:] + 1.0))
+                logs = np.concatenate([[0.0], np.cumsum(np.log(rise[0]) - np.log(rise[1]))])
+                v = np.exp(logs - logs.max()) * np.where((high - p) % 2, -1.0, 1.0)
+            else:
+                above, before = found[target, m + 1]
+                v = np.zeros(len(p))
+                q = np.arange(above, above + len(before))
+                left, right = q - 1 >= low, m + 1 - q - 1 >= -k
+                v[q[left] - 1 - low] += np.sqrt((l + q) * (l - q + 1.0))[left] * before[left]
+                n = m + 1 - q
+                v[q[right] - low] += np.sqrt((k + n) * (k - n + 1.0))[right] * before[right]
+            larger = done.get(m, np.zeros((len(v), 0)))
+            for _ in range(2):
+                v = v - larger @ (larger.T @ v)
+            v = v / np.linalg.norm(v)
+            found[target, m] = low, v
+            done[m] = np.concatenate([larger, v[:, None]], 1)
+    return found

@@ -1,0 +1,26 @@
+"""When a hand-written eager path may run: ordinary tensors, and nobody looking at the single operators."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+_PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)
+
+
+def transforms_active() -> bool:
+    """True inside a functorch transform (vmap, grad, jvp, jacrev ...)."""
+    return torch._C._are_functorch_transforms_active()
+
+
+def runs_eagerly(*tensors: Tensor) -> bool:
+    """True if in-place arithmetic on buffers is safe: ordinary tensors, no transform, no dispatch mode, no tracer."""
+    if torch.jit.is_tracing() or transforms_active():  # pyright: ignore[reportPrivateImportUsage]
+        return False
+    # A dual level makes every operator carry tangents, and a dispatch mode wants to see each of them.
+    if forward_ad._current_level >= 0 or torch._C._len_torch_dispatch_stack() > 0:
+        return False
+    # Batched gradients (is_grads_batched=True) look like ordinary tensors and have no in-place rules.
+    batched = torch._C._functorch.is_legacy_batchedtensor
+    return all(type(t) in _PLAIN_TENSORS and not batched(t) for t in tensors)

@@ -1,0 +1,81 @@
+"""Gaussian shells times harmonics: the kernels of the plane and of space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from steerable.groups.group import Group
+from steerable.groups.harmonics import harmonic_representation, harmonics, harmonics_of_degree
+from steerable.kernels.bandlimit import Bandlimit, frequencies
+from steerable.kernels.filters import Filters, Piece
+
+
+@dataclass(frozen=True)
+class GaussianRings(Filters):
+    """Gaussian shells in the radius times harmonics of the direction: circular in the plane, spherical in space.
+
+    Weiler and Cesa, arXiv 1911.08251 (plane); Weiler et al., arXiv 1807.02547 (space).
+
+    Attributes:
+        radii: centre of each shell, in units of the grid.
+        widths: standard deviation of each shell.
+        bandlimit: how fast a shell may turn, see :mod:`steerable.kernels.bandlimit`.
+        dimension: 2 or 3.
+    """
+
+    radii: tuple[float, ...]
+    widths: tuple[float, ...]
+    bandlimit: Bandlimit = "default"
+    dimension: int = 2
+
+    @classmethod
+    def for_size(cls, kernel_size: int, bandlimit: Bandlimit = "default", dimension: int = 2) -> GaussianRings:
+        """Shells at 0, 1, 2, ... steps of the grid: a point at the centre, width 0.6 between, 0.4 at the rim."""
+        count = (kernel_size + 1) // 2
+        widths = [0.005] + [0.6] * (count - 2) + [0.4] * (count > 1)
+        return cls(tuple(float(r) for r in range(count)), tuple(widths), bandlimit, dimension)
+
+    @classmethod
+    def for_points(cls, kernel_size: int, bandlimit: Bandlimit = "default", dimension: int = 3) -> GaussianRings:
+        """Shells at 1, 2, ... steps and a broad one about the centre, all of width 0.6: for points on no grid.
+
+        By default the degrees are 0 at the centre and up to 2 elsewhere.
+        """
+        count = (kernel_size + 1) // 2
+        tops = (0,) + (2,) * (count - 1) if bandlimit == "default" else bandlimit
+        return cls(tuple(float(r) for r in range(count)), (0.6,) * count, tops, dimension)
+
+    def values(self, points: Tensor) -> Tensor:
+        """Shell by shell, degree by degree; at the origin only degree 0 is not zero. Its gradient there is zero."""
+        tops = frequencies(self.bandlimit, self.radii)
+        origin = (points == 0).all(-1, keepdim=True)
+        squares = points.square().sum(-1, keepdim=True)
+        radius = torch.where(origin, squares, torch.where(origin, 1.0, squares).sqrt())
+        angular = harmonics(points, max(tops))
+        columns = []
+        for centre, width, top in zip(self.radii, self.widths, tops, strict=True):
+            shell = torch.exp(-((radius - centre) ** 2) / (2 * width**2))
+            columns.append(shell * angular[:, : harmonics_of_degree(top, self.dimension)[1]])
+        return torch.cat(columns, -1)
+
+    def check(self, group: Group) -> None:
+        """Rotations and reflections mix the harmonics of one degree among themselves: any group of the space will do.
+
+        Raises:
+            TypeError: the group does not act on it.
+        """
+        group.action(group.identity, self.dimension)
+
+    def pieces(self, group: Group) -> list[Piece]:
+        """One piece for each shell and degree."""
+        result, offset = [], 0
+        for top in frequencies(self.bandlimit, self.radii):
+            for degree in range(top + 1):
+                start, stop = harmonics_of_degree(degree, self.dimension)
+                rep = harmonic_representation(group, degree, self.dimension)
+                result.append(Piece(offset + start, offset + stop, rep))
+            offset += harmonics_of_degree(top, self.dimension)[1]
+        return result

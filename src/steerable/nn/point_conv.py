@@ -1,0 +1,185 @@
+"""Steerable convolutions of point clouds: the kernel of the grids, between points that lie anywhere."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from steerable.aggregate.scatter import point_conv
+from steerable.domains.points import Neighbourhood
+from steerable.fields.type import FieldType
+from steerable.kernels.bandlimit import Bandlimit
+from steerable.kernels.bank import FilterBank, filter_bank
+from steerable.kernels.envelope import envelope
+from steerable.kernels.filters import Filters
+from steerable.kernels.rings import GaussianRings
+from steerable.nn.init import initialise
+from steerable.nn.module import require_space, require_type
+from steerable.nn.steerable_map import SteerableMap
+
+Reduce = Literal["sum", "mean"]
+
+
+class PointConv(SteerableMap):
+    """Convolution of features on points, ``out_i = sum_j kappa(x_j - x_i) f_j``, with a steerable kernel.
+
+    The kernel is the one of :class:`Conv2d` and :class:`Conv3d`: equal filters and weights give equal numbers where the
+    points are those of a grid (``spacing=1, smooth=False``). Only the contraction differs.
+
+    Args:
+        in_type: type of the features ``[M, in_type.size]``.
+        out_type: type of the output.
+        cutoff: distance at which the kernel ends, in the units of the positions.
+        kernel_size: odd side of the grid kernel it corresponds to: ``(k + 1) / 2`` shells.
+        dimension: of the space, 2 or 3; by default the one the group is given on.
+        spacing: distance of the shells; by default ``cutoff / (k // 2 + 1)``, so that the last one has room to end.
+        bias: learned bias along the invariant vectors of the output fields.
+        filters: scalar functions, in units of ``spacing``; the default is ``GaussianRings.for_points(kernel_size)``.
+        bandlimit: policy of the default filters, or one degree for each shell.
+        reduce: ``sum`` over the neighbours, or their ``mean`` (with weights: the weighted mean).
+        smooth: whether the kernel is multiplied by :func:`steerable.kernels.envelope`, so that the output is smooth
+            when a point crosses the cut-off.
+        neighbours: how many a point has; scales the initial weights of a sum.
+        init: ``"he"`` or ``"delta"``.
+
+    Raises:
+        ValueError: for an even kernel, a group that does not act on the space, types that do not meet, a cut-off that
+            is not positive.
+
+    Source: Thomas et al., "Tensor field networks", arXiv 1802.08219, with the kernels of Cesa, Lang and Weiler, ICLR
+    2022, for any compact group.
+    """
+
+    def __init__(
+        self,
+        in_type: FieldType,
+        out_type: FieldType,
+        cutoff: float,
+        kernel_size: int = 7,
+        dimension: int | None = None,
+        spacing: float | None = None,
+        bias: bool = True,
+        filters: Filters | None = None,
+        bandlimit: Bandlimit = "default",
+        reduce: Reduce = "sum",
+        smooth: bool = True,
+        neighbours: float = 16.0,
+        init: str = "he",
+    ) -> None:
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(f"PointConv: kernel_size is {kernel_size}; expected an odd number, as on a grid")
+        if not (cutoff > 0 and math.isfinite(cutoff)):
+            raise ValueError(
+                f"PointConv: cutoff is {cutoff}; expected a positive distance in the units of the positions"
+            )
+        if reduce not in ("sum", "mean"):
+            raise ValueError(f"PointConv: reduce is {reduce!r}; expected 'sum' or 'mean'")
+        self.dimension = require_type(in_type, "PointConv").group.dimension if dimension is None else dimension
+        if self.dimension not in (2, 3):
+            raise ValueError(
+                f"PointConv: {in_type.group.name} is given on no space, and dimension is {dimension}; expected "
+                f"dimension=2 or 3, and a group that acts there"
+            )
+        filters = filters or GaussianRings.for_points(kernel_size, bandlimit, self.dimension)
+        require_space("PointConv", in_type, filters, self.dimension)
+        self.cutoff, self.spacing = cutoff, spacing or cutoff / (kernel_size // 2 + 1)
+        super().__init__(in_type, out_type, filters, kernel_size, self.dimension, 1, bias)
+        self._shape = (out_type.size, in_type.size, filters.count)
+        self.reduce, self.smooth, self.neighbours, self._init = reduce, smooth, neighbours, init
+        self.reset_parameters()
+
+    @property
+    def bank(self) -> FilterBank:
+        """How weights become the filter ``[C_out, C_in, F]``, in terms of the scalar functions."""
+        return filter_bank(self.in_type, self.out_type, self.filters, self.kernel_size, over="functions")
+
+    def reset_parameters(self) -> None:
+        """Draw the weights again, bias zero."""
+        initialise(self, self._init)
+        cells = self.kernel_size**self.dimension  # the closed form counts on a point in every cell of the window
+        with torch.no_grad():
+            self.weight *= math.sqrt(cells / self.neighbours) if self.reduce == "sum" else math.sqrt(cells)
+
+    def forward(self, x: Tensor, g: Neighbourhood) -> Tensor:
+        """Map features ``[M, in_type.size]`` of the sources to ``[N, out_type.size]`` of the targets of ``g``.
+
+        Raises:
+            ValueError: for a neighbourhood of another dimension or other points.
+        """
+        self.check_input(x, 0)
+        check_neighbourhood(self, x, g, self.dimension)
+        y = point_conv(self.values(g), x, self.filter(), g.target, g.source, g.num_targets)
+        bias = self.expanded_bias()
+        return y if bias is None else y + bias
+
+    def values(self, g: Neighbourhood) -> Tensor:
+        """The scalar functions ``[E, F]`` of every pair, with its weight; differentiable in the positions."""
+        return pair_values(g, self.filters, self.spacing, self.cutoff if self.smooth else None, self.reduce)
+
+    def extra_repr(self) -> str:
+        """Types and reach."""
+        return f"{self.in_type!r} -> {self.out_type!r}, cutoff={self.cutoff}, kernel_size={self.kernel_size}"
+
+    def bake(self) -> nn.Module:
+        """A plain module with the filter in terms of the scalar functions."""
+        bias = self.expanded_bias()
+        return PlainPointConv(
+            self.filter().detach().clone(),
+            None if bias is None else bias.detach().clone(),
+            (self.filters, self.spacing, self.cutoff if self.smooth else None, self.reduce),
+        )
+
+
+class PlainPointConv(nn.Module):
+    """A point convolution with a fixed filter ``[C_out, C_in, F]``."""
+
+    def __init__(
+        self, filter: Tensor, bias: Tensor | None, functions: tuple[Filters, float, float | None, Reduce]
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(filter)
+        self.bias = None if bias is None else nn.Parameter(bias)
+        self.functions = functions
+
+    def forward(self, x: Tensor, g: Neighbourhood) -> Tensor:
+        """Map ``[M, C_in]`` to ``[N, C_out]``."""
+        y = point_conv(pair_values(g, *self.functions), x, self.weight, g.target, g.source, g.num_targets)
+        return y if self.bias is None else y + self.bias
+
+
+def pair_values(g: Neighbourhood, filters: Filters, spacing: float, cutoff: float | None, reduce: Reduce) -> Tensor:
+    """Scalar functions ``[E, F]`` at the offsets of all pairs, times weight, envelope and one over the count."""
+    values = filters.values(g.offset / spacing)
+    factor = g.weight
+    if cutoff is not None:
+        smooth = envelope(g.distance, cutoff)
+        factor = smooth if factor is None else factor * smooth
+    if reduce == "mean":
+        ones = torch.ones_like(g.offset[:, 0]) if g.weight is None else g.weight
+        total = ones.new_zeros(g.num_targets).index_add(0, g.target, ones)
+        share = 1 / total.clamp_min(torch.finfo(total.dtype).tiny).index_select(0, g.target)
+        factor = share if factor is None else factor * share
+    return values if factor is None else values * factor[:, None]
+
+
+def check_neighbourhood(layer: nn.Module, x: Tensor, g: Neighbourhood, dimension: int) -> None:
+    """Refuse a neighbourhood of other points or of another space. Looks at shapes only, silent while compiling.
+
+    Raises:
+        ValueError: naming both.
+    """
+    if torch.compiler.is_compiling():
+        return
+    name = type(layer).__name__
+    if g.offset.shape[-1] != dimension:
+        raise ValueError(
+            f"{name}: the neighbourhood has offsets in R^{g.offset.shape[-1]}; this layer is on R^{dimension}. Give "
+            f"positions [N, {dimension}], or dimension={g.offset.shape[-1]} to the layer"
+        )
+    if x.shape[0] != g.num_sources:
+        raise ValueError(
+            f"{name}: features of {x.shape[0]} points, and a neighbourhood of {g.num_sources}; expected one row a point"
+        )
