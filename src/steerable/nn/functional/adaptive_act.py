@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -76,7 +77,7 @@ def adaptive_act(
                 f"{tuple(x.shape[:1])}, or one a point, {tuple(rows.shape[:-1])}, before the axes of an element"
             )
         per_frame = rows.shape[1:-1].numel() if len(lead) == 1 else 1
-        flat = rows.reshape(lead.numel(), per_frame, x.shape[1])
+        flat = rows.reshape(math.prod(lead), per_frame, x.shape[1])
         ids = [r.id for b in plan.blocks for r in b.runs if not r.trivial]
         found = irrep_matrices(plan.kind, elements.flatten(0, len(lead) - 1), ids) if ids else {}
         w = None if weight is None else weight.to(dtype).reshape(-1, 1, 1, 1)
