@@ -14,6 +14,7 @@ GROUPS = (
     "baked",
     "activations",
     "pointwise_maps",
+    "rotations",
     "memory",
     "exactness",
     "lensing",
