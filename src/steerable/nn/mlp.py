@@ -125,7 +125,8 @@ def mlp(
 
     Args:
         in_type: type of the input.
-        hidden: type of the hidden layer, or one for each; :func:`hidden_type` proposes one.
+        hidden: type of the hidden layer, or one for each; :func:`hidden_type` proposes one. Irreps of the input that it
+            lacks are lost at the first linear map.
         out_type: type of the output.
         act: ``"auto"`` (:func:`choose_act`); ``"pointwise"``, ``"fourier"``, ``"adaptive"``
             (:class:`~steerable.nn.FourierAct`), ``"gate"``, ``"norm"``, ``"product"`` (gates beside the product of
