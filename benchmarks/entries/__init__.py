@@ -20,6 +20,7 @@ GROUPS = (
     "rotations",
     "mobile",
     "space",
+    "space_maps",
 )
 
 
