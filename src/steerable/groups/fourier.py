@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.groups.canonical import canonical_basis
 from steerable.groups.constructions import adapted_vectors
 from steerable.groups.group import Group
+from steerable.groups.mackey import evaluate, mackey_maps
 from steerable.groups.representation import Representation
 from steerable.groups.subgroup import Inclusion, as_inclusion
 
@@ -38,37 +38,17 @@ def sampling_matrix(rep: Representation, elements: Tensor, subgroup: Group | Inc
     """
     group = rep.group
     inclusion = None if subgroup is None else as_inclusion(group, subgroup)
-    seen: dict[str, int] = {}
-    columns = []
-    for id in rep.irreps:
-        vectors = adapted_vectors(group, id) if inclusion is None else fixed_vectors(group, id, inclusion)
-        copy = seen.get(id, 0)
-        if copy >= vectors.shape[1]:
-            where = (
-                f"{group.name}.spectral_regular(L)" if inclusion is None else f"spectral_quotient({inclusion.name}, L)"
-            )
-            raise ValueError(
-                f"{rep!r} holds irrep {id} more than {vectors.shape[1]} times: these are no functions on "
-                f"{group.name}. Use 'm * {where}'"
-            )
-        seen[id] = copy + 1
-        psi = group.irrep_matrix(id, elements)
-        columns.append(np.sqrt(len(vectors)) * psi @ torch.from_numpy(vectors[:, copy].copy()))
-    return torch.cat(columns, -1) @ torch.from_numpy(rep.basis.T.copy())
+    if inclusion is None:
+        return evaluate(rep, elements, lambda id: _rows(group, id), f"{group.name}.spectral_regular(L)")[:, 0]
+    trivial = inclusion.small.trivial
+    where = f"spectral_quotient({inclusion.name}, L)"
+    return evaluate(rep, elements, lambda id: mackey_maps(group, id, inclusion, trivial), where)[:, 0]
 
 
-@lru_cache(maxsize=1024)
-def fixed_vectors(group: Group, id: str, inclusion: Inclusion) -> np.ndarray:
-    """Orthonormal vectors ``[d, k]`` of an irrep that a subgroup holds fixed, one for each copy of it in ``G/H``."""
-    info, small = group.irrep_info(id), inclusion.small
-    elements, weights = small.haar(2 * info.frequency)
-    matrices = group.irrep_matrix(id, inclusion.map(elements)).numpy()
-    projector = np.einsum("g,gij->ij", weights.numpy(), matrices)
-    projector = (projector + projector.T) / 2
-    if info.type == 1:
-        return canonical_basis(projector, round(np.trace(projector)))
-    # one vector an orbit of the commutant: its images are other functions' values, not other functions
-    return canonical_basis(projector, round(np.trace(projector)) // info.type, info.endomorphisms)[:, :: info.type]
+def _rows(group: Group, id: str) -> np.ndarray:
+    """``[d/c, 1, d]``: the vectors against which matrix coefficients are functions on the group."""
+    vectors = adapted_vectors(group, id)
+    return np.sqrt(len(vectors)) * vectors.T[:, None]
 
 
 def sampling_grid(group: Group, samples: int, kind: GridKind = "spread", seed: int = 0) -> tuple[Tensor, Tensor]:
