@@ -72,7 +72,10 @@ def largest(error):
 def test_mackey_functions(name):
     group, inclusion, band, reps = fields(name)
     elements, weights = group.haar(2 * (band or 0))
-    u, h = group.sample(3, torch.Generator().manual_seed(1)), inclusion.small.sample(3, torch.Generator().manual_seed(0))
+    u, h = (
+        group.sample(3, torch.Generator().manual_seed(1)),
+        inclusion.small.sample(3, torch.Generator().manual_seed(0)),
+    )
     for rho in reps:
         rep = spectral_induced(group, inclusion, rho, band)
         values = mackey_matrix(rep, elements, inclusion, rho)
@@ -138,6 +141,8 @@ def test_names_read_back(name):
 def test_bad_input():
     with pytest.raises(ValueError, match="need a representation of SO2"):
         spectral_induced(SO3(), SO2(), C(4).irrep(1), 2)
+    with pytest.raises(ValueError, match="need a larger band"):
+        spectral_induced(SO3(), SO2(), SO2().irrep(3), 2)
     with pytest.raises(ValueError, match="more than 1 times"):
         mackey_matrix(SO3().irrep(1).direct_sum(SO3().irrep(1)), SO3().sample(2), SO2(), SO2().trivial)
     with pytest.raises(ValueError, match="no product"):

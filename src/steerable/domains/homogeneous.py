@@ -124,7 +124,12 @@ class Homogeneous:
         if self.is_sphere:
             x, y, z = (points / torch.linalg.vector_norm(points, dim=-1, keepdim=True)).unbind(-1)
             turn, tilt = torch.atan2(y, x) / 2, torch.atan2(torch.hypot(x, y), z) / 2
-            parts = [turn.cos() * tilt.cos(), -turn.sin() * tilt.sin(), turn.cos() * tilt.sin(), turn.sin() * tilt.cos()]
+            parts = [
+                turn.cos() * tilt.cos(),
+                -turn.sin() * tilt.sin(),
+                turn.cos() * tilt.sin(),
+                turn.sin() * tilt.cos(),
+            ]
             q = torch.stack(parts if self.group == SO3() else [*parts, torch.zeros_like(x)], -1)
             return q
         if isinstance(self.group, FiniteGroupBase):

@@ -1,8 +1,8 @@
 """Fields on quotients G/H as functions on G: induced representations up to a band limit.
 
 A field of type rho on G/H is a Mackey function ``F: G -> V`` with ``F(g h) = rho(h)^-1 F(g)``; the group moves it by
-``[u F](g) = F(u^-1 g)``. By Frobenius reciprocity an irrep psi of G occurs in these functions once for every intertwiner
-``T: psi -> rho`` of H, up to the commutant: ``F(g) = T psi(g)^T c``.
+``[u F](g) = F(u^-1 g)``. By Frobenius reciprocity an irrep psi of G occurs in these functions once for every
+intertwiner ``T: psi -> rho`` of H, up to the commutant: ``F(g) = T psi(g)^T c``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from steerable.groups.subgroup import Inclusion, as_inclusion
 def mackey_maps(group: Group, id: str, inclusion: Inclusion, rep: Representation) -> np.ndarray:
     """Intertwiners ``T [k, d_rho, d]`` of H from an irrep of G to ``rho``, one for each orbit of the commutant of the irrep.
 
-    ``<T, T> = d`` and ``T_a`` is orthogonal to every ``T_b E``, so that the functions ``T psi(g)^T e_m`` are orthonormal
-    under the Haar measure.
+    ``<T, T> = d`` and ``T_a`` is orthogonal to every ``T_b E``, so that the functions ``T psi(g)^T e_m`` are
+    orthonormal under the Haar measure.
 
     Raises:
         ValueError: if ``rep`` is of another group than the subgroup.
@@ -54,9 +54,9 @@ def spectral_induced(
     """Fields of type ``rep`` on ``G/H`` up to a band limit: each irrep of G as often as :func:`mackey_maps` has maps.
 
     With the trivial representation these are functions on ``G/H``, ``group.spectral_quotient(H, L)``; with the trivial
-    subgroup ``group.spectral_regular(L)``; for a finite group and all frequencies an orthogonal change of basis leads to
-    ``group.induced(H, rep)``. On the sphere, SO3 over SO2, the irrep ``"n"`` of SO2 gives fields of spin n: two copies
-    (electric and magnetic) of every degree ``l >= n``.
+    subgroup ``group.spectral_regular(L)``; for a finite group and all frequencies an orthogonal change of basis leads
+    to ``group.induced(H, rep)``. On the sphere, SO3 over SO2, the irrep ``"n"`` of SO2 gives fields of spin n: two
+    copies (electric and magnetic) of every degree ``l >= n``.
 
     Args:
         group: G.
@@ -65,10 +65,15 @@ def spectral_induced(
         max_frequency: band limit; a finite group may leave it out.
 
     Raises:
-        ValueError: if ``rep`` is of another group than the subgroup.
+        ValueError: if ``rep`` is of another group than the subgroup, or the band holds no such field.
     """
     inclusion = as_inclusion(group, subgroup)
     ids = [i for i in group.irrep_ids(max_frequency) for _ in range(len(mackey_maps(group, i, inclusion, rep)))]
+    if not ids:
+        raise ValueError(
+            f"no irrep of {group.name} up to frequency {max_frequency} holds {rep!r}: fields of this type on "
+            f"{group.name}/{inclusion.name} need a larger band"
+        )
     band = "" if max_frequency is None else f", {max_frequency}"
     name = f"induced({inclusion.name}, {rep.name}{band})"
     return Representation(group, tuple(ids), None, name if band else None, "spectral")
@@ -123,9 +128,9 @@ def mackey_lift(
     """Isometry ``[d_rho D', D]`` from fields of type ``rep`` on ``G/H`` to ``d_rho`` functions on G.
 
     Its rows are ordered as ``d_rho`` copies of ``group.spectral_regular(max_frequency)`` (dimension D'), its columns as
-    ``spectral_induced``. It intertwines them; the transpose is the projection, the average ``integral rho(h) F(g h)``
-    over H. In a basis that is adapted to H nearly all entries are zero: the sparsity that Kondor and Trivedi (ICML 2018,
-    arXiv 1802.03690) and Xu et al. (ICML 2022, arXiv 2206.08362) predict.
+    ``spectral_induced``. It intertwines them; the transpose is the projection, the average
+    ``integral rho(h) F(g h)`` over H. In a basis that is adapted to H nearly all entries are zero: the sparsity that
+    Kondor and Trivedi (ICML 2018, arXiv 1802.03690) and Xu et al. (ICML 2022, arXiv 2206.08362) predict.
     """
     inclusion = as_inclusion(group, subgroup)
     blocks = []

@@ -20,10 +20,10 @@ from steerable.nn.point_conv import PointConv
 class GroupPointConv(PointConv):
     """Group convolution on points, ``out(x, R) = sum_j integral f(x_j, S) k(R^-1 (x_j - x), R^-1 S) dS``.
 
-    The parameter is the kernel, ``k(z, T) = sum_AF kernel_AF Phi_A(T) Y_F(z)`` with orthonormal functions ``Phi`` of the
-    group and the scalar functions ``Y`` of :class:`PointConv`. It is computed as the steerable convolution that it is.
-    Where the band of the output is too small for all that the kernel makes, some directions of the parameter have no
-    effect, so :class:`PointConv` between the same types has fewer weights and the same functions.
+    The parameter is the kernel, ``k(z, T) = sum_AF kernel_AF Phi_A(T) Y_F(z)`` with orthonormal functions ``Phi`` of
+    the group and the scalar functions ``Y`` of :class:`PointConv`. It is computed as the steerable convolution that it
+    is. Where the band of the output is too small for all that the kernel makes, some directions of the parameter have
+    no effect, so :class:`PointConv` between the same types has fewer weights and the same functions.
 
     Args:
         in_type: fields of one representation: ``spectral_regular(L)``, ``regular``, ``spectral_quotient(H, L)``.

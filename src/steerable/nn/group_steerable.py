@@ -1,15 +1,15 @@
 """Group convolution and steerable convolution are one layer: the map between their weights.
 
-A signal f(x, g) on R^n x G, band-limited in g, is a field of type ``spectral_regular(L)``; one on R^n x G/H is a field of
-type ``spectral_quotient(H, L)``. The group convolution
+A signal f(x, g) on R^n x G, band-limited in g, is a field of type ``spectral_regular(L)``; one on R^n x G/H is a field
+of type ``spectral_quotient(H, L)``. The group convolution
 
     out(x, R) = sum_j integral f(x_j, S) k(R^-1 (x_j - x), R^-1 S) dS,    k(z, T) = sum_AF kernel_AF Phi_A(T) Y_F(z)
 
-is the steerable convolution whose filter ``T_BAF`` is the orthogonal projection of ``Phi_B(e) kernel_AF`` on the steerable
-filters; the way back is to evaluate at the identity, ``kernel_AF = sum_B Phi_B(e) T_BAF``. For rotations of space the
-projection is the sum over Clebsch-Gordan coefficients of Poulenard, Ovsjanikov and Guibas, "Equivalence Between SE(3)
-Equivariant Networks via Steerable Kernels and Group Convolution", arXiv 2211.15903; in this form it holds for every
-compact group, finite ones too, and for every family of scalar functions.
+is the steerable convolution whose filter ``T_BAF`` is the orthogonal projection of ``Phi_B(e) kernel_AF`` on the
+steerable filters; the way back is to evaluate at the identity, ``kernel_AF = sum_B Phi_B(e) T_BAF``. For rotations of
+space the projection is the sum over Clebsch-Gordan coefficients of Poulenard, Ovsjanikov and Guibas, "Equivalence
+Between SE(3) Equivariant Networks via Steerable Kernels and Group Convolution", arXiv 2211.15903; in this form it holds
+for every compact group, finite ones too, and for every family of scalar functions.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def group_to_steerable(layer: SteerableMap, kernel: Tensor, subgroup: Group | In
     Args:
         layer: a :class:`PointConv`, :class:`Conv2d`, :class:`Conv3d` or :class:`Linear` (a convolution over the group
             alone) between types of one representation each, functions on the group or on its quotients.
-        kernel: ``[m_out, m_in, D_in, F]`` in terms of the orthonormal functions of the input's representation and of the
-            scalar functions of the layer.
+        kernel: ``[m_out, m_in, D_in, F]`` in terms of the orthonormal functions of the input's representation and of
+            the scalar functions of the layer.
         subgroup: H where the output is a signal on ``G/H``.
 
     Returns:

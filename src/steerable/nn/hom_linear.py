@@ -10,12 +10,12 @@ from steerable.nn.linear import Linear
 
 
 class HomLinear(Linear):
-    """Every linear equivariant map from fields on G/H to fields on G/K, given by their coefficients.
+    r"""Every linear equivariant map from fields on G/H to fields on G/K, given by their coefficients.
 
     It is the convolution ``F_out(u) = integral kappa(v^-1 u) F_in(v) dv`` with a kernel on the double cosets H\\G/K,
-    ``kappa(h g k) = rho_out(k)^-1 kappa(g) rho_in(h)^-1``. On coefficients this is a matrix product for each irrep of G:
-    copies in times copies out (times the commutant) free numbers, by Schur's lemma. On the sphere: one number a degree
-    between scalars, two from a scalar to spin 1 (gradient and curl), four between fields of spin.
+    ``kappa(h g k) = rho_out(k)^-1 kappa(g) rho_in(h)^-1``. On coefficients this is a matrix product for each irrep of
+    G: copies in times copies out (times the commutant) free numbers, by Schur's lemma. On the sphere: one number a
+    degree between scalars, two from a scalar to spin 1 (gradient and curl), four between fields of spin.
 
     Args:
         in_fields: fields on G/H, ``[B, in_fields.type.size, ...]``.
@@ -34,7 +34,7 @@ class HomLinear(Linear):
         self.in_fields, self.out_fields = in_fields, out_fields
 
     def coefficients(self) -> dict[str, Tensor]:
-        """The free numbers ``[copies_out, copies_in, c]`` of each irrep: the map is ``sum_k n_k E_k`` between copies."""
+        """The free numbers ``[copies_out, copies_in, c]`` of each irrep: copies are mapped by ``sum_k n_k E_k``."""
         matrix, found = self.filter(), {}
         group = self.in_type.group
         for id in self.in_fields.space.irreps:
@@ -64,6 +64,10 @@ def _copies(fields: HomType, id: str) -> Tensor:
     """Channels ``[copies, d]`` of all copies of one irrep."""
     found, start = [], 0
     for rep in fields.type.fields:
-        found += [torch.arange(start + s, start + t) for (s, t), i in zip(rep.irrep_slices, rep.irreps, strict=True) if i == id]
+        found += [
+            torch.arange(start + s, start + t)
+            for (s, t), i in zip(rep.irrep_slices, rep.irreps, strict=True)
+            if i == id
+        ]
         start += rep.size
     return torch.stack(found) if found else torch.zeros(0, 0, dtype=torch.long)

@@ -58,7 +58,7 @@ class HomSynthesis(_HomTransform):
 
 
 class HomAnalysis(_HomTransform):
-    """Values ``[B, C_H, q]`` in the frames of the grid to coefficients ``[B, C_G]``; the inverse of :class:`HomSynthesis`.
+    """Values ``[B, C_H, q]`` in the frames of the grid to coefficients ``[B, C_G]``: inverts :class:`HomSynthesis`.
 
     Args:
         fields: the fields.

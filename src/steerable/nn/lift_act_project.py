@@ -21,10 +21,11 @@ class LiftActProject(EquivariantModule):
 
     A field whose type is a space of functions on H, such as ``spectral_regular(n)`` of H or one irrep, has the value
     ``u(g) = [F(g)](e)`` at every element of G. The function acts on samples of u; the projection gives the field of the
-    same type nearest to the result. Scalars are sampled at the points of the space, fields of spin also along the fibre.
+    same type nearest to the result. Scalars are sampled at the points of the space, fields of spin also along the
+    fibre.
 
-    Exact for finite groups, and for polynomials of degree p at ``oversample >= (p + 1) / 2``; else the error falls with the
-    oversampling. Measured on the sphere, random functions of band 6, equivariance error relative, float64:
+    Exact for finite groups, and for polynomials of degree p at ``oversample >= (p + 1) / 2``; else the error falls with
+    the oversampling. Measured on the sphere, random functions of band 6, equivariance error relative, float64:
 
         oversample   1        1.5      2        3
         relu         1.3e-01  3.8e-02  2.1e-02  7.8e-03
@@ -39,7 +40,8 @@ class LiftActProject(EquivariantModule):
     Raises:
         ValueError: for a field that is no function on H, an unknown function, or ``oversample < 1``.
 
-    Source: Xu, Lei, Dobriban and Daniilidis, "Unified Fourier-based Kernel and Nonlinearity Design for Equivariant Networks
+    Source: Xu, Lei, Dobriban and Daniilidis, "Unified Fourier-based Kernel and Nonlinearity Design for Equivariant
+        Networks
     on Homogeneous Spaces", ICML 2022, arXiv 2206.08362.
     """
 

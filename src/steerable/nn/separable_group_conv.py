@@ -34,9 +34,9 @@ class SeparableGroupConv(EquivariantModule):
     """Group convolution with a product kernel, in two cheap steps.
 
     ``first="group"``: ``k(z, T) = k1(z) k2(T)``: a convolution over the group at every point (a matrix product of the
-    copies of each irrep, :class:`Linear`), then for every element R of the group a convolution over space with the turned
-    filter ``k1(R^-1 z)``, one for each channel. ``first="space"``: ``k(z, T) = k1(T^-1 z) k2(T)``, the two steps the other
-    way round, the order of EPN. Sums of such kernels are all kernels. Exact: :meth:`full` gives the equal
+    copies of each irrep, :class:`Linear`), then for every element R of the group a convolution over space with the
+    turned filter ``k1(R^-1 z)``, one for each channel. ``first="space"``: ``k(z, T) = k1(T^-1 z) k2(T)``, the two steps
+    the other way round, the order of EPN. Sums of such kernels are all kernels. Exact: :meth:`full` gives the equal
     :class:`PointConv`.
 
     Args:
@@ -165,5 +165,5 @@ def _delta(source: Representation, target: Representation, filters: Filters, ker
 
 
 def delta_filters(source: Representation, target: Representation, filters: Filters, kernel_size: int) -> Tensor:
-    """Filters ``[F, D_out, D_in, F]`` of the kernels ``Y_F(z) delta(T)``: ``out(x, R) = sum_j Y_F(R^-1 z) f(x_j, R)``."""
+    """Filters ``[F, D_out, D_in, F]`` of the kernels ``Y_F(z) delta(T)``: ``out(R) = sum_j Y_F(R^-1 z) f_j(R)``."""
     return torch.from_numpy(_delta(source, target, filters, kernel_size).copy())
