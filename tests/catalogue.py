@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
+from tests.legal import framed, functions, is_complex, is_function, square
 from torch import Tensor, nn
 
 import steerable.nn as snn
 from steerable.domains import Homogeneous, HomType
-from steerable.fields import FieldType, complex_stream, streams
+from steerable.fields import FieldType, complex_stream
 from steerable.groups import O2, O3, SO2, SO3, C, D, FiniteGroup, Group, Representation, parse_group, product
 from steerable.kernels import ComplexLinear, GaussianRings
 
@@ -159,6 +160,9 @@ TYPES: dict[str, FieldType] = {
     "O2 induced": _type("O2", "1 induced(SO2, 1) + 1x1"),
     "C2 signs": _type("C2", "2x1 + 1x0"),
     "D4 signs": _type("D4", "1x0o + 2 trivial + 1x2e"),
+    "SO3 irreps": _type("SO3", "1x0 + 2x1 + 1x2"),
+    "O3 irreps": _type("O3", "1x0e + 1x0o + 1x1o + 1x1e"),
+    "T regular": _type("T", "1 regular + 1x1 + 1x2"),
     "C3xC3": _type("C3xC3", "1x(1,1)+ + 1x(1,1)- + 1x(0,0)"),
     "O regular": _type("O", "1 regular + 1x3"),
     "SO3 irreps": _type("SO3", "2x0 + 2x1 + 1x2"),
@@ -185,8 +189,8 @@ class Layer:
 
     Attributes:
         build: the layer on a type.
-        needs: which types are legal: ``any permutation regular functions signed complex space finite``: the last two
-            build on a quotient of the group.
+        needs: which types are legal: ``any permutation regular functions framed rule signed complex space finite``, and
+            ``finite functions``; ``space`` and ``finite`` build on a quotient of the group.
         side: side of the images at which it is exact; 0 for layers that may take vectors ``[B, C]`` only.
         spatial: axes of the input: 2 for images, 3 for volumes, 0 for features of points ``[N, C]``.
         planar: whether it needs images, and so a planar group if it also mixes positions and channels.
@@ -224,10 +228,16 @@ class Layer:
         if self.needs == "signed":
             return all(b.rep.is_permutation or b.rep.size == 1 for b in t.blocks)
         if self.needs == "complex":
-            return isinstance(t.group, C | SO2) and all(_is_complex(b.rep) for b in t.blocks)
+            return isinstance(t.group, C | SO2) and all(is_complex(b.rep) for b in t.blocks)
+        if self.needs == "framed":
+            return functions(t) and framed(t)
+        if self.needs == "rule":
+            return functions(t)
+        if self.needs == "finite functions":
+            return t.group.is_finite and all(is_function(b.rep) for b in t.blocks)
         if self.needs == "functions":  # sampled on a fixed grid: no element of SO3 but the identity keeps it
             return not isinstance(t.group, SO3 | O3) and all(
-                b.rep.is_permutation or _is_function(b.rep) for b in t.blocks
+                b.rep.is_permutation or is_function(b.rep) for b in t.blocks
             )
         return True
 
@@ -237,20 +247,6 @@ class Layer:
         shape = (batch * 4,) if self.spatial == 0 else (batch,)
         shape = (*shape, t.size, *(self.side,) * self.spatial)
         return torch.randn(shape, dtype=torch.float64, generator=generator).to(dtype)
-
-
-def _is_function(rep: Representation) -> bool:
-    """Whether the coefficients of a representation are those of a function on the group."""
-    infos = {i: rep.group.irrep_info(i) for i in rep.irreps}
-    return all(rep.irreps.count(i) * info.type <= info.dim for i, info in infos.items())
-
-
-def _is_complex(rep: Representation) -> bool:
-    """Whether a field consists of complex numbers, or is one real number."""
-    try:
-        return len(streams(rep)) > 0
-    except ValueError:
-        return False
 
 
 def _bottleneck(t: FieldType) -> FieldType:
@@ -367,6 +363,31 @@ LAYERS: dict[str, Layer] = {
     "NormAct squash": Layer(lambda t: snn.NormAct(t, "squash", bias=False), local=True),
     "Gate": Layer(lambda t: snn.Gate(t), local=True),
     "FourierAct": Layer(lambda t: snn.FourierAct(t, "elu"), "functions", local=True, sampled=True),
+    "FourierAct adaptive": Layer(lambda t: snn.FourierAct(t, "elu", grid="adaptive"), "framed", local=True),
+    "FourierAct sample frame": Layer(
+        lambda t: snn.FourierAct(t, "silu", frame=snn.Frame(t, share="sample", detach=True)), "framed"
+    ),
+    "FourierAct adaptive volumes": Layer(
+        lambda t: snn.FourierAct(t, "elu", grid="adaptive"), "framed", planar=True, side=3, spatial=3
+    ),
+    "FourierAct adaptive points": Layer(
+        lambda t: snn.FourierAct(t, "elu", grid="adaptive"), "framed", local=True, spatial=0
+    ),
+    "FourierAct square": Layer(lambda t: snn.FourierAct(t, square, grid="quadrature"), "rule", local=True),
+    "SampledMLP": Layer(lambda t: snn.SampledMLP(t, 2 * t, [3], square, grid="quadrature"), "rule", local=True),
+    "SampledMLP finite": Layer(lambda t: snn.SampledMLP(t, function="elu"), "finite functions", local=True),
+    "mlp": Layer(lambda t: snn.mlp(t, [snn.hidden_type(t.group, 12), t], _bottleneck(t)), local=True),
+    "mlp volumes": Layer(
+        lambda t: snn.mlp(t, snn.hidden_type(t.group, 12), t), local=True, planar=True, side=3, spatial=3
+    ),
+    "NormAct volumes": Layer(lambda t: snn.NormAct(t), local=True, planar=True, side=3, spatial=3),
+    "Gate volumes": Layer(lambda t: snn.Gate(t), local=True, planar=True, side=3, spatial=3),
+    "TensorProduct volumes": Layer(lambda t: snn.TensorProduct(t), local=True, planar=True, side=3, spatial=3),
+    "NormPool volumes": Layer(lambda t: snn.NormPool(t), local=True, planar=True, side=3, spatial=3),
+    "NormAct points": Layer(lambda t: snn.NormAct(t), local=True, spatial=0),
+    "Gate points": Layer(lambda t: snn.Gate(t), local=True, spatial=0),
+    "TensorProduct points": Layer(lambda t: snn.TensorProduct(t), local=True, spatial=0),
+    "NormPool points": Layer(lambda t: snn.NormPool(t), local=True, spatial=0),
     "VectorField": Layer(lambda t: snn.VectorField(t), "regular", local=True),
     "TensorProduct": Layer(lambda t: snn.TensorProduct(t), local=True),
     "MaxPool2d": Layer(lambda t: snn.MaxPool2d(t, 2), "permutation", side=6, planar=True),

@@ -18,6 +18,7 @@ GROUPS = (
     "exactness",
     "lensing",
     "mobile",
+    "space",
 )
 
 

@@ -132,8 +132,23 @@ def test_inclusions(small, big):
 
 @pytest.mark.parametrize(
     ("small", "big"),
-    [("C3", "C8"), ("D1", "C8"), ("SO2", "D4"), ("O2", "SO2"), ("D2", "SO2"), ("C2", "S4"), ("D3", "D4"), ("Ci", "SO3")]
-    + [("D4", "O"), ("O", "I"), ("Td", "O"), ("O2", "SO3"), ("D4r", "D4"), ("O3", "SO3"), ("C3", "O")],
+    [
+        ("C3", "C8"),
+        ("D1", "C8"),
+        ("SO2", "D4"),
+        ("O2", "SO2"),
+        ("D2", "SO2"),
+        ("C2", "S4"),
+        ("D3", "D4"),
+        ("Ci", "SO3"),
+        ("D4", "O"),
+        ("O", "I"),
+        ("Td", "O"),
+        ("O2", "SO3"),
+        ("D4r", "D4"),
+        ("O3", "SO3"),
+        ("C3", "O"),
+    ],
 )
 def test_what_is_no_subgroup_is_refused(small, big):
     with pytest.raises(ValueError, match=r"not a subgroup|no canonical inclusion"):

@@ -201,7 +201,7 @@ SPACE_PAIRS += [
 
 
 @pytest.mark.parametrize(
-    ("small", "big"), [*PAIRS, ("C1", "S4"), ("D3", "O2"), ("C6", "SO2"), ("C4", "O2")] + SPACE_PAIRS
+    ("small", "big"), [*PAIRS, ("C1", "S4"), ("D3", "O2"), ("C6", "SO2"), ("C4", "O2"), *SPACE_PAIRS]
 )
 def test_restriction(small, big):
     h, g = GROUPS[small], GROUPS[big]

@@ -153,10 +153,8 @@ def activation_error(space, text, function, oversample):
     layer = snn.LiftActProject(fields, function, oversample).double()
     x = torch.randn(10, fields.type.size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     x = x / fields.type.size**0.5
-    y, errors = layer(x), []
-    for g in elements(space.group):
-        errors.append(relative_error(layer(fields.type.transform(x, g)), fields.type.transform(y, g)))
-    return max(errors)
+    y, t = layer(x), fields.type
+    return max(relative_error(layer(t.transform(x, g)), t.transform(y, g)) for g in elements(space.group))
 
 
 @pytest.mark.parametrize("text", ["1x0", "1 regular(1)", "1x1"])
@@ -168,10 +166,8 @@ def test_activations_err_less_with_more_samples(text):
     assert sharp[0] > 0.1 and sharp[2] < sharp[1] < sharp[0]
     if text == "1x1":  # the square of spin 1 has spins 0 and 2: nothing is left of it
         fields = sphere.fields(text)
-        assert (
-            float(snn.LiftActProject(fields, torch.square).double()(torch.ones(1, fields.type.size)).abs().max())
-            < 1e-12
-        )
+        x = torch.ones(1, fields.type.size, dtype=torch.float64)
+        assert float(snn.LiftActProject(fields, torch.square).double()(x).abs().max()) < 1e-12
         return
     square = [activation_error(sphere, text, torch.square, s) for s in (1, 1.5, 2)]
     assert square[0] > 1e-2 and max(square[1:]) < 1e-12  # exact for polynomials
@@ -224,9 +220,7 @@ def test_the_gradient_is_learned():
     points, frames = sphere.coset(sample.elements), group.action(sample.elements)
     torch.manual_seed(0)
     f, slope = gradient(points, torch.randn(20, (band + 1) ** 2, dtype=torch.float64), band)
-    target = torch.einsum(
-        "qxi,bqx->biq", frames[..., :2], slope
-    )  # components along the axes of the frame at each point
+    target = torch.einsum("qxi,bqx->biq", frames[..., :2], slope)  # along the axes of the frame
     optimiser = torch.optim.LBFGS(layer.parameters(), max_iter=100, line_search_fn="strong_wolfe")
 
     def loss():

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from steerable.fields.type import FieldType
-from steerable.groups import O2, O3, SO2, SO3, Group, Inclusion, Representation, mackey_lift, mackey_matrix
+from steerable.groups import Group, Inclusion, Representation, mackey_lift, mackey_matrix
 from steerable.groups import spectral_induced as _spectral_induced
 from steerable.groups.finite import FiniteGroupBase
 from steerable.groups.hom import hom_basis_array
+from steerable.groups.sampling import frame_over, is_sphere, sphere_rule
 from steerable.groups.subgroup import as_inclusion
 
 
@@ -33,8 +34,8 @@ class Homogeneous:
     Raises:
         ValueError: if H is no subgroup, or an infinite group has no band.
 
-    Source: Kondor and Trivedi, ICML 2018, arXiv 1802.03690; Cohen, Geiger and Weiler, NeurIPS 2019, arXiv 1811.02017; Xu,
-    Lei, Dobriban and Daniilidis, ICML 2022, arXiv 2206.08362.
+    Source: Kondor and Trivedi, ICML 2018, arXiv 1802.03690; Cohen, Geiger and Weiler, NeurIPS 2019, arXiv 1811.02017;
+    Xu, Lei, Dobriban and Daniilidis, ICML 2022, arXiv 2206.08362.
 
     Example:
         >>> sphere = Homogeneous(SO3(), SO2(), 8)
@@ -53,7 +54,7 @@ class Homogeneous:
         """H as a group of its own."""
         return self.inclusion.small
 
-    # ---- fields --------------------------------------------------------------------------------------------------------
+    # ---- fields
 
     def branching(self, id: str) -> dict[str, int]:
         """How often each irrep of H occurs in an irrep of G, restricted."""
@@ -63,7 +64,11 @@ class Homogeneous:
         return found
 
     def representation(self, rep: Representation | str) -> Representation:
-        """How G moves the coefficients of one field: rho, induced, up to the band. Raises ``ValueError`` for another group."""
+        """How G moves the coefficients of one field: rho, induced, up to the band.
+
+        Raises:
+            ValueError: for a representation of another group, or a band that holds no such field.
+        """
         rho = self.subgroup.representation(rep) if isinstance(rep, str) else rep
         return _spectral_induced(self.group, self.inclusion, rho, self.band)
 
@@ -94,8 +99,8 @@ class Homogeneous:
         """Where the Fourier coefficient ``integral F(g) (x) psi(g) Q dg`` of a field of type rho may be non-zero.
 
         Returns:
-            Boolean ``[d_rho, d]``: component of rho by column of the adapted basis; all rows of psi are alike. The rest is
-            zero whatever the field.
+            Boolean ``[d_rho, d]``: component of rho by column of the adapted basis; all rows of psi are alike. The rest
+            is zero whatever the field.
         """
         q = self.adapted(id).numpy()
         maps = hom_basis_array(self.group.irrep(id).restrict(self.inclusion), rep) @ q
@@ -103,35 +108,26 @@ class Homogeneous:
             return torch.zeros(rep.size, q.shape[0], dtype=torch.bool)
         return torch.from_numpy(np.abs(maps).max(0) > 1e-9)
 
-    # ---- points --------------------------------------------------------------------------------------------------------
+    # ---- points
 
     @cached_property
     def is_sphere(self) -> bool:
         """Whether the points are those of the sphere: SO3 over SO2, or O3 over O2."""
-        pairs = ((SO3(), SO2()), (O3(), O2()))
-        return any(self.group == g and self.inclusion == g.subgroup(h) for g, h in pairs)
+        return is_sphere(self.group, self.inclusion)
 
     def section(self, points: Tensor) -> Tensor:
         """One element ``s(x)`` of each coset x.
 
         Args:
-            points: directions ``[..., 3]`` on the sphere: ``Rz(longitude) Ry(colatitude)``; numbers ``[...]`` of the cosets
-                of a finite group: the smallest element of each.
+            points: directions ``[..., 3]`` on the sphere, for ``Rz(longitude) Ry(colatitude)``; numbers ``[...]`` of
+                the cosets of a finite group, for the smallest element of each.
 
         Raises:
             TypeError: for other spaces, whose points are elements already.
         """
         if self.is_sphere:
-            x, y, z = (points / torch.linalg.vector_norm(points, dim=-1, keepdim=True)).unbind(-1)
-            turn, tilt = torch.atan2(y, x) / 2, torch.atan2(torch.hypot(x, y), z) / 2
-            parts = [
-                turn.cos() * tilt.cos(),
-                -turn.sin() * tilt.sin(),
-                turn.cos() * tilt.sin(),
-                turn.sin() * tilt.cos(),
-            ]
-            q = torch.stack(parts if self.group == SO3() else [*parts, torch.zeros_like(x)], -1)
-            return q
+            x, y, z = points.double().unbind(-1)
+            return frame_over(self.group, torch.atan2(y, x), torch.atan2(torch.hypot(x, y), z))
         if isinstance(self.group, FiniteGroupBase):
             return torch.from_numpy(self._cosets[1])[points]
         raise TypeError(
@@ -140,7 +136,7 @@ class Homogeneous:
         )
 
     def coset(self, g: Tensor) -> Tensor:
-        """Points ``g H`` of elements: directions ``[..., 3]`` of the third axis, or numbers of cosets. Raises ``TypeError``."""
+        """Points ``g H``: directions ``[..., 3]`` of the third axis, or numbers of cosets. Raises ``TypeError``."""
         if self.is_sphere:
             return self.group.action(g)[..., 2]
         if isinstance(self.group, FiniteGroupBase):
@@ -167,21 +163,20 @@ class Homogeneous:
         return number, representatives
 
     def grid(self, frequency: int) -> tuple[Tensor, Tensor]:
-        """Elements ``[q, ...]``, each for its coset, and weights ``[q]``: exact for invariant products up to a frequency.
+        """Elements ``[q, ...]``, each for its coset, and weights ``[q]``, exact for products up to a frequency.
 
         On the sphere Gauss-Legendre rings of equidistant points; all cosets of a finite group; on other spaces the
         quadrature of the group, which holds every coset more than once.
         """
         if self.is_sphere:
-            points, weights = _gauss(frequency)
-            return self.section(torch.from_numpy(points.copy())), torch.from_numpy(weights.copy())
+            return sphere_rule(self.group, frequency)
         if self.group.is_finite:
             count = len(self._cosets[1])
             return torch.from_numpy(self._cosets[1].copy()), torch.full((count,), 1 / count, dtype=torch.float64)
         return self.group.haar(frequency)
 
     def samples(self, frequency: int, fibre: int) -> tuple[Tensor, Tensor]:
-        """Elements of G and weights, exact up to ``frequency`` on the space and ``fibre`` along H: one grid times the other."""
+        """Elements of G and weights, exact up to ``frequency`` on the space and up to ``fibre`` along H."""
         if not (self.is_sphere or self.group.is_finite):
             return self.group.haar(frequency)
         (x, u), (h, v) = self.grid(frequency), self.subgroup.haar(fibre)
@@ -190,7 +185,7 @@ class Homogeneous:
         g = self.group.compose(x.repeat_interleave(m, 0), h.repeat(n, *[1] * (h.dim() - 1)))
         return g, (u[:, None] * v).flatten()
 
-    # ---- value ---------------------------------------------------------------------------------------------------------
+    # ---- value
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Homogeneous) and self._value == other._value
@@ -243,14 +238,3 @@ class HomType:
 
     def __repr__(self) -> str:
         return f"{self.space!r}: {self.fibre}"
-
-
-@lru_cache(maxsize=64)
-def _gauss(frequency: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points ``[q, 3]`` of the sphere and weights that add up to one; exact for harmonics up to a degree."""
-    height, weight = np.polynomial.legendre.leggauss(frequency // 2 + 1)
-    steps = frequency + 1
-    turn = 2 * np.pi * np.arange(steps) / steps
-    radius = np.sqrt(1 - height**2)[:, None]
-    points = np.stack(np.broadcast_arrays(radius * np.cos(turn), radius * np.sin(turn), height[:, None]), -1)
-    return points.reshape(-1, 3), np.repeat(weight / (2 * steps), steps)

@@ -39,6 +39,9 @@ from steerable.groups.polyhedral import tetrahedral as tetrahedral
 from steerable.groups.product import factor as factor
 from steerable.groups.product import product as product
 from steerable.groups.representation import Representation as Representation
+from steerable.groups.sampling import default_samples as default_samples
+from steerable.groups.sampling import sample_points as sample_points
+from steerable.groups.sampling import sampling_pair as sampling_pair
 from steerable.groups.so2 import SO2 as SO2
 from steerable.groups.so3 import SO3 as SO3
 from steerable.groups.spherical import spherical_harmonics as spherical_harmonics

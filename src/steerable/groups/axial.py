@@ -1,4 +1,4 @@
-"""Groups of space that keep the third axis and may turn it round: in the plane C(n), D(n) or O(2), times a sign on x3."""
+"""Groups of space that keep the third axis or turn it round: C(n), D(n), O(2) in the plane beside a sign on x3."""
 
 from __future__ import annotations
 

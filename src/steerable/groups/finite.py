@@ -187,7 +187,7 @@ class FiniteGroup(FiniteGroupBase):
         if len(found) > 2000:
             raise ValueError(
                 f"the {len(gens)} matrices generate more than 2000 elements, so the group does not close: expected a "
-                f"finite group, with angles that are fractions of a turn to 1e-9; for all rotations use SO2, O2, SO3 or O3"
+                f"finite one, whose angles are fractions of a turn to 1e-9; for all rotations use SO2, O2, SO3 or O3"
             )
         found = _snapped(found)
         table = np.stack([_nearest(found, a @ found) for a in found])

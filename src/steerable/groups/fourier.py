@@ -26,8 +26,8 @@ def sampling_matrix(rep: Representation, elements: Tensor, subgroup: Group | Inc
             coefficients are those of functions on the group, ``f(g) = sum_m F_m(g) c_m`` with ``F`` orthonormal under
             the Haar measure.
         elements: ``[n, ...]`` group elements.
-        subgroup: H, for functions on ``G/H`` as ``group.spectral_quotient(H, L)`` holds them: they do not change when an
-            element of H is multiplied from the right. On the sphere, SO3 over SO2, they are the spherical harmonics.
+        subgroup: H, for functions on ``G/H`` as ``group.spectral_quotient(H, L)`` holds them: they do not change when
+            an element of H is multiplied from the right. On the sphere, SO3 over SO2, they are the spherical harmonics.
 
     Returns:
         float64. ``f -> A f`` satisfies ``A(elements) rho(h) = A(h^-1 elements)``. For the regular representation and
@@ -41,7 +41,7 @@ def sampling_matrix(rep: Representation, elements: Tensor, subgroup: Group | Inc
     if inclusion is None:
         return evaluate(rep, elements, lambda id: _rows(group, id), f"{group.name}.spectral_regular(L)")[:, 0]
     trivial = inclusion.small.trivial
-    where = f"spectral_quotient({inclusion.name}, L)"
+    where = f"{group.name}.spectral_quotient({inclusion.name}, L)"
     return evaluate(rep, elements, lambda id: mackey_maps(group, id, inclusion, trivial), where)[:, 0]
 
 
@@ -57,8 +57,8 @@ def sampling_grid(group: Group, samples: int, kind: GridKind = "spread", seed: i
     Args:
         group: any group; a finite one returns all its elements.
         samples: number of elements, an upper bound for ``"quadrature"``.
-        kind: ``"spread"``: ``group.grid(samples)``, equal weights (a spiral on SO3); ``"quadrature"``: the largest exact
-            rule of at most that many elements; ``"random"``: drawn from the Haar measure, from a fixed seed.
+        kind: ``"spread"``: ``group.grid(samples)``, equal weights (a spiral on SO3); ``"quadrature"``: the largest
+            exact rule of at most that many elements; ``"random"``: drawn from the Haar measure, from a fixed seed.
         seed: of the random draw.
 
     Raises:

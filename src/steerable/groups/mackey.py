@@ -24,7 +24,7 @@ from steerable.groups.subgroup import Inclusion, as_inclusion
 
 @lru_cache(maxsize=2048)
 def mackey_maps(group: Group, id: str, inclusion: Inclusion, rep: Representation) -> np.ndarray:
-    """Intertwiners ``T [k, d_rho, d]`` of H from an irrep of G to ``rho``, one for each orbit of the commutant of the irrep.
+    """Intertwiners ``T [k, d_rho, d]`` of H from an irrep of G to ``rho``, one for each orbit of its commutant.
 
     ``<T, T> = d`` and ``T_a`` is orthogonal to every ``T_b E``, so that the functions ``T psi(g)^T e_m`` are
     orthonormal under the Haar measure.

@@ -51,7 +51,8 @@ def parse_group(name: str) -> Group:
     if match:
         return (C if match[1] == "C" else D)(int(match[2]))
     raise ValueError(
-        f"unknown group {name!r}; expected C8, D4, SO2, O2, SO3, O3, a point group such as T, Oh, D4h, or a product such as C2xD3"
+        f"unknown group {name!r}; expected C8, D4, SO2, O2, SO3, O3, a point group such as T, Oh, D4h, or a product "
+        f"such as C2xD3"
     )
 
 
@@ -105,8 +106,9 @@ def parse_representation(group: Group, name: str) -> Representation:
     """Representation from its string.
 
     ``trivial``, ``regular``, ``regular(3)`` (band-limited), an irrep, ``quotient(H)``, ``quotient(H, L)``,
-    ``induced(H, rep)``, ``induced(H, rep, L)``, ``restricted(G, rep)``, ``(a + b)``, ``(a * b)``. A subgroup that lies elsewhere than the
-    canonical one is named with its elements, ``quotient(D1@0.5)``.
+    ``induced(H, rep)``, ``induced(H, rep, L)``, ``restricted(G, rep)``, ``(a + b)``, ``(a * b)``. A subgroup that lies
+    elsewhere than the canonical one is named with its elements, ``quotient(D1@0.5)``, or as a factor of a product,
+    ``quotient(SO2@diagonal, 3)``.
 
     Raises:
         ValueError: for any other string, naming the group and what it offers.

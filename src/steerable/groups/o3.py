@@ -16,8 +16,8 @@ _SO3 = SO3()
 class O3(Group):
     """Rotations of space with and without the inversion; elements are ``(quaternion, s)``, float64 ``[..., 5]``.
 
-    An element acts as ``(-1)^s R(q)``. Irreps: ``"le"`` and ``"lo"`` of dimension 2 l + 1 (real type), even and odd under
-    the inversion: ``"1o"`` vectors, ``"1e"`` axial vectors. Harmonics of degree l have the parity of l.
+    An element acts as ``(-1)^s R(q)``. Irreps: ``"le"`` and ``"lo"`` of dimension 2 l + 1 (real type), even and odd
+    under the inversion: ``"1o"`` vectors, ``"1e"`` axial vectors. Harmonics of degree l have the parity of l.
     """
 
     element_shape = (5,)

@@ -23,7 +23,7 @@ from steerable.groups.wigner import wigner_d
 class SO3(Group):
     """Rotations of space; elements are unit quaternions (w, x, y, z), float64 ``[..., 4]``, equal up to sign.
 
-    Irreps: ``"l"`` of dimension 2 l + 1 (real type) on the real spherical harmonics of degree l, ``Y(R x) = D(R) Y(x)``.
+    Irreps: ``"l"`` of dimension 2 l + 1 (real type) on real spherical harmonics of degree l, ``Y(R x) = D(R) Y(x)``.
     """
 
     element_shape = (4,)

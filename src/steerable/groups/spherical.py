@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.groups.eager import runs_eagerly
+from steerable.groups.eager import constant, runs_eagerly
 
 
 def spherical_harmonics(xyz: Tensor, degrees: int | Sequence[int], normalise: bool = True) -> Tensor:
@@ -68,23 +68,34 @@ def _factors(degree: int) -> tuple[np.ndarray, np.ndarray, float]:
     return a, b, float(seed)
 
 
+@constant
+def _recursion(top: int) -> Tensor:
+    """Factors a, b, seed ``[3, top^2 + 1]``: degree l >= 1 in columns ``(l - 1)^2 .. l^2``, degree 0 in the last."""
+    out = np.zeros((3, top * top + 1))
+    out[2, -1] = _factors(0)[2]
+    for l in range(1, top + 1):
+        order, columns = np.abs(np.arange(-l + 1, l)), slice((l - 1) ** 2, l * l)
+        a, b, out[2, columns] = _factors(l)
+        out[0, columns], out[1, columns] = a[order], b[order]
+    return torch.from_numpy(out)
+
+
 def _plain(points: Tensor, top: int) -> Tensor:
     """The definition, in ordinary operators: solid harmonics ``[..., (top + 1)^2]``."""
-    x, y, z = points.unbind(-1)
+    x, y, z = points[..., :1], points[..., 1:2], points[..., 2:]
     square = x * x + y * y + z * z
-    first = torch.full_like(x, _factors(0)[2])
-    rows: list[list[Tensor]] = [[first]]
+    factors = _recursion(top).to(points)
+    rows = [factors[2, -1] * torch.ones_like(x)]
     for l in range(1, top + 1):
-        a, b, seed = _factors(l)
-        middle = len(rows[l - 1]) // 2
-        cos, sin = rows[l - 1][-1], rows[l - 1][0] if l > 1 else torch.zeros_like(x)
-        row = {l: seed * (x * cos - y * sin), -l: seed * (x * sin + y * cos)}
-        for m in range(-l + 1, l):
-            row[m] = float(a[abs(m)]) * z * rows[l - 1][middle + m]
-            if abs(m) < l - 1:
-                row[m] = row[m] - float(b[abs(m)]) * square * rows[l - 2][middle - 1 + m]
-        rows.append([row[m] for m in range(-l, l + 1)])
-    return torch.stack([r for row in rows for r in row], -1)
+        a, b, seed = factors[:, (l - 1) ** 2 : l * l]
+        before = rows[-1]
+        sin, cos = before[..., :1] if l > 1 else torch.zeros_like(x), before[..., -1:]
+        middle = a * z * before
+        if l > 1:
+            middle = middle - b * square * torch.nn.functional.pad(rows[-2], (1, 1))
+        first, last = seed[0] * (x * sin + y * cos), seed[0] * (x * cos - y * sin)
+        rows.append(torch.cat([first, middle, last], -1))
+    return torch.cat(rows, -1)
 
 
 def _call(points: Tensor, top: int, normalise: bool) -> Tensor:
@@ -143,10 +154,10 @@ def _through_unit(grad: Tensor, points: Tensor) -> Tensor:
 
 
 def _rows(points: Tensor, normalise: bool) -> tuple[Tensor, Tensor | None, Tensor]:
-    """Coordinates ``[3, n]``, on the sphere if wanted; their squared lengths, ``None`` where all are one; and the inverse
-    lengths ``[n]`` of the points, zero at the origin.
+    """Coordinates ``[3, n]``, on the sphere if wanted; their squared lengths, ``None`` where all are one; and the
+    inverse lengths ``[n]`` of the points, zero at the origin.
     """
-    x = points.t().contiguous()
+    x = points.t().clone(memory_format=torch.contiguous_format)  # one point is contiguous already: never in place
     square = torch.mul(x[0], x[0]).addcmul_(x[1], x[1]).addcmul_(x[2], x[2])
     if not normalise:
         return x, square, square
@@ -154,8 +165,8 @@ def _rows(points: Tensor, normalise: bool) -> tuple[Tensor, Tensor | None, Tenso
     tiny = torch.finfo(x.dtype).tiny
     if bool((low < tiny * 1e8) | ~(high < 1e-8 / tiny)):  # the origin, or squares that leave the range
         u = unit(points).t().contiguous()
-        length = torch.linalg.vector_norm(points.double(), dim=-1).to(x.dtype)
-        return u, (u * u).sum(0), torch.where(x.abs().amax(0) == 0, torch.zeros_like(length), 1 / length)
+        length = (u * x).sum(0)
+        return u, (u * u).sum(0), torch.where(length == 0, length, 1 / length)
     inverse = square.rsqrt_() if x.dtype == torch.float64 else square.sqrt_().reciprocal_()
     return x.mul_(inverse), None, inverse
 
@@ -243,7 +254,7 @@ def _derivative(degree: int) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _derivatives(top: int, dtype: torch.dtype, device: torch.device) -> tuple[tuple[Tensor, ...], Tensor]:
-    """For each degree ``[3 (2 l - 1), 2 l + 1]`` on monic harmonics; all as one ``[3 top^2, (top + 1)^2]`` on harmonics."""
+    """For each degree ``[3 (2 l - 1), 2 l + 1]`` on monic harmonics; all, ``[3 top^2, (top + 1)^2]``, on harmonics."""
     scale = _leading(top)
     parts, whole = [], np.zeros((3, top * top, (top + 1) ** 2))
     for l in range(1, top + 1):

@@ -25,6 +25,7 @@ from steerable.laws.permutation import assert_permutation_equivariant as assert_
 from steerable.laws.permutation import permutation_error as permutation_error
 from steerable.laws.points import assert_equivariant_on_points as assert_equivariant_on_points
 from steerable.laws.points import point_errors as point_errors
+from steerable.laws.samples import grid_invariance_error as grid_invariance_error
 from steerable.laws.sizes import SizeViolation as SizeViolation
 from steerable.laws.sizes import size_violations as size_violations
 

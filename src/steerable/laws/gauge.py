@@ -14,12 +14,14 @@ def regauge(x: Tensor, type: FieldType, g: Tensor) -> Tensor:
     """Turn the frame at every point: ``x(p) -> rho(g(p)) x(p)``.
 
     Args:
-        x: ``[B, C, *space]``.
+        x: ``[B, C, *space]``, or points ``[N, C]``.
         type: type of the channels.
-        g: one element for each point, flattened: ``[prod(space), ...]``. A frame turned by +a turns coefficients by -a:
-            give the inverses of the turns of the frames.
+        g: one element for each point, flattened: ``[prod(space), ...]`` or ``[N, ...]``. A frame turned by +a turns
+            coefficients by -a: give the inverses of the turns of the frames.
     """
     matrices = type.matrix(g).to(x)  # [P, C, C]
+    if x.dim() == 2:
+        return torch.einsum("pij,pj->pi", matrices, x)
     return torch.einsum("pij,bjp->bip", matrices, x.flatten(2)).reshape(x.shape)
 
 
@@ -32,7 +34,8 @@ def gauge_error(
         y = call(x)
         known = resolve_out_type(module, y, out_type, in_type)
         in_type = meet(in_type, known)
-        g = in_type.group.sample(x.shape[2:].numel(), torch.Generator().manual_seed(2))
+        points = len(x) if x.dim() == 2 else x.shape[2:].numel()
+        g = in_type.group.sample(points, torch.Generator().manual_seed(2))
         return relative_error(call(regauge(x, in_type, g)), regauge(y, known, g))
 
 

@@ -20,6 +20,8 @@ from steerable.nn.fit_side import exact_side as exact_side
 from steerable.nn.fourier_act import FourierAct as FourierAct
 from steerable.nn.fourier_layers import FromFourier as FromFourier
 from steerable.nn.fourier_layers import ToFourier as ToFourier
+from steerable.nn.frame import Frame as Frame
+from steerable.nn.functional.frames import Frames as Frames
 from steerable.nn.gate import Gate as Gate
 from steerable.nn.global_pool import GlobalAvgPool2d as GlobalAvgPool2d
 from steerable.nn.global_pool import GlobalAvgPool3d as GlobalAvgPool3d
@@ -48,6 +50,8 @@ from steerable.nn.magnitude_norm import MagnitudeNorm as MagnitudeNorm
 from steerable.nn.mask import DiscMask as DiscMask
 from steerable.nn.maxout import Maxout as Maxout
 from steerable.nn.maxout import MaxoutDense as MaxoutDense
+from steerable.nn.mlp import hidden_type as hidden_type
+from steerable.nn.mlp import mlp as mlp
 from steerable.nn.module import EquivariantModule as EquivariantModule
 from steerable.nn.norm import BatchNorm as BatchNorm
 from steerable.nn.norm_act import NormAct as NormAct
@@ -74,6 +78,7 @@ from steerable.nn.pose_predictor import Pose as Pose
 from steerable.nn.pose_predictor import PosePredictor as PosePredictor
 from steerable.nn.restrict import Disentangle as Disentangle
 from steerable.nn.restrict import Restrict as Restrict
+from steerable.nn.sampled_mlp import SampledMLP as SampledMLP
 from steerable.nn.separable_group_conv import SeparableGroupConv as SeparableGroupConv
 from steerable.nn.sequential import Branches as Branches
 from steerable.nn.sequential import Plain as Plain

@@ -24,7 +24,7 @@ from steerable.nn.group_steerable import (
 )
 from steerable.nn.linear import Linear
 from steerable.nn.module import EquivariantModule
-from steerable.nn.point_conv import PointConv, check_neighbourhood, pair_values
+from steerable.nn.point_conv import PointConv, Reduce, check_neighbourhood, pair_values
 from steerable.nn.steerable_map import bias_map
 
 First = Literal["group", "space"]
@@ -54,6 +54,8 @@ class SeparableGroupConv(EquivariantModule):
     Guibas, arXiv 2211.15903.
     """
 
+    _delta: Tensor
+
     def __init__(
         self,
         in_type: FieldType,
@@ -71,7 +73,8 @@ class SeparableGroupConv(EquivariantModule):
         self.first, self._options = first, {"cutoff": cutoff, "bias": bias, **options}
         like = self._like()  # checks the options, and says what they mean
         self.dimension, self._kernel_size = like.dimension, like.kernel_size
-        self.filters, self._functions = like.filters, (like.spacing, cutoff if like.smooth else None, like.reduce)
+        self.filters = like.filters
+        self._functions: tuple[float, float | None, Reduce] = like.spacing, cutoff if like.smooth else None, like.reduce
         between = m_out * source if first == "group" else m_in * target
         before, after = (in_type, between) if first == "group" else (between, out_type)
         self.over_group = Linear(before, after, bias and first == "space")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from steerable.data.clouds import Clouds
 from steerable.data.errors import InputError
 from steerable.data.image_file import FITS, check_image, count_images, extension, iterate_images
 from steerable.data.reading import RESIZE, Reading
@@ -14,10 +15,10 @@ from steerable.run.inputs import Source
 
 
 class Row(NamedTuple):
-    """One image: its id, and ``[C, H, W]`` or what is wrong with it; whether it was of another size before."""
+    """One image: its id, and ``[C, H, W]`` (a volume, a point set) or what is wrong; whether it was of another size."""
 
     id: str
-    image: Tensor | None
+    image: Tensor | Clouds | None
     error: str | None = None
     resized: bool = False
 
@@ -27,7 +28,7 @@ class Want(NamedTuple):
 
     Attributes:
         channels: number of channels.
-        size: height and width.
+        size: height and width; depth, height and width; nothing for point sets.
         resize: ``crop``, ``scale`` or None: refuse other sizes.
         run: the name of the run, for messages.
         hdu: of FITS files.
@@ -37,7 +38,7 @@ class Want(NamedTuple):
     """
 
     channels: int
-    size: tuple[int, int]
+    size: tuple[int, ...]
     resize: str | None
     run: str
     hdu: int | None = None

@@ -55,7 +55,7 @@ def fourier_act(x: Tensor, sample: Tensor, project: Tensor, function: str | Func
     return _EagerFourierAct.apply(x, sample, project, function)
 
 
-def _no_autocast(x: Tensor) -> AbstractContextManager[Any]:
+def no_autocast(x: Tensor) -> AbstractContextManager[Any]:
     """Rounded to bf16, the sampling matrix would no longer be equivariant."""
     kind = x.device.type
     return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
@@ -70,7 +70,7 @@ def plain_fourier_act(x: Tensor, sample: Tensor, project: Tensor, function: str 
     """The definition, in ordinary operators; shapes as in `fourier_act`."""
     f = pointwise_function(function).value if isinstance(function, str) else function
     dtype = accumulation_dtype(x)
-    with _no_autocast(x):
+    with no_autocast(x):
         fields = _fields(x).to(dtype)
         y = _product(project.to(dtype), f(_product(sample.to(dtype), fields)))
     return y.to(x.dtype).reshape(x.shape)
@@ -84,7 +84,7 @@ def _fields(x: Tensor) -> Tensor:
 def formula_backward(x: Tensor, sample: Tensor, project: Tensor, grad: Tensor, function: str) -> Tensor:
     """Gradient with respect to `x`, ``sample^T (f'(sample v) * project^T grad)``, as differentiable operators."""
     dtype = accumulation_dtype(x)
-    with _no_autocast(x):
+    with no_autocast(x):
         samples = _product(sample.to(dtype), _fields(x).to(dtype))
         back = pointwise_function(function).backward(_product(project.to(dtype).t(), _fields(grad).to(dtype)), samples)
         y = _product(sample.to(dtype).t(), back)

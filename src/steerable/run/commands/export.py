@@ -16,6 +16,7 @@ from steerable.run.export.compare import BOUNDS, INT8_BOUND, Comparison, compare
 from steerable.run.export.images import find_images
 from steerable.run.export.int8 import calibration
 from steerable.run.outputs import whole_file
+from steerable.run.store import require_images
 
 FORMATS = {"program": ".pt2", "onnx": ".onnx", "int8": ".int8.onnx"}
 
@@ -131,6 +132,7 @@ def main(argv: list[str]) -> int:
         raise InputError(f"--changed {args.changed:g}; expected a share, 0 to 1.")
     wish = Wish(batch, double, args.recipe == "inside", args.weight_bits)
     eager = Folder.load(args.run, seed=args.seed)
+    require_images(eager.record, args.run, "export")
     eager = eager.double() if double else eager
     images, warning = find_images(eager.record, args.images, args.root, args.run)
     if "int8" in targets:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steerable.data import ImageData
+from steerable.data import ImageData, Target
 from steerable.data.errors import InputError
 from steerable.data.folder import read_npz_images
 from steerable.run.config import FitConfig
@@ -80,7 +80,7 @@ def of_words(words: list[str], record: dict[str, Any], run: str) -> Images:
     if len(words) == 1 and Path(words[0]).suffix == ".npz":
         what = meaning(record)
         try:
-            data = read_npz_images(words[0], None if isinstance(what, tuple) else what)
+            data = read_npz_images(words[0], what if isinstance(what, Target) else None)
         except InputError:
             data = None  # images alone
         if data is not None and list(data.classes) == list(record["classes"]) and record["input"] == "pixels":

@@ -1,0 +1,214 @@
+"""Functions on a group and on its quotients, sampled: where to sample, and the matrices there and back.
+
+A field with the representation ``rho`` is a function on G through one vector v: ``f(g) = <rho(g) v, c>``. Left
+translation of f is then rho on c, whatever v is. If v is fixed by a subgroup H, f is a function on ``G/H``: on the
+sphere for SO(3)/SO(2), where v picks m = 0 of every degree.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steerable.groups.constructions import adapted_vectors
+from steerable.groups.group import Group
+from steerable.groups.mackey import mackey_maps
+from steerable.groups.o2 import O2
+from steerable.groups.o3 import O3, join
+from steerable.groups.representation import Representation
+from steerable.groups.so2 import SO2
+from steerable.groups.so3 import SO3
+from steerable.groups.subgroup import Inclusion
+
+#: the ways to place samples
+GRIDS = ("spread", "quadrature", "random")
+
+
+@lru_cache(maxsize=1024)
+def fixed_vectors(group: Group, id: str, domain: Inclusion | None = None) -> np.ndarray:
+    """Vectors ``[d, n]`` of an irrep that a subgroup holds fixed, one from every orbit of the commutant, orthonormal.
+
+    Matrix coefficients against these vectors are independent functions on ``G/H``; they are all there are.
+
+    Args:
+        group: G.
+        id: the irrep.
+        domain: the inclusion of H; ``None`` for the trivial subgroup, for functions on G itself.
+    """
+    if domain is None:
+        return adapted_vectors(group, id)
+    maps = mackey_maps(group, id, domain, domain.small.trivial)[:, 0]
+    return maps.T / np.sqrt(maps.shape[1])
+
+
+@lru_cache(maxsize=512)
+def reading_vector(rep: Representation, domain: Inclusion | None = None) -> np.ndarray:
+    """The vector v ``[d]`` through which a field is a function, ``f(g) = <rho(g) v, c>``.
+
+    For permuted fields it picks the value at the identity (a sample is a channel); for others every irrep takes its
+    fixed vectors in turn, scaled so that the d functions are orthonormal under the Haar measure.
+
+    Raises:
+        ValueError: if an irrep occurs more often than it does in the functions on the domain.
+    """
+    if rep.is_permutation and rep.group.is_finite and not rep.is_trivial:
+        return np.eye(rep.size)[0]
+    group, seen, parts = rep.group, dict[str, int](), []
+    for id in rep.irreps:
+        vectors = fixed_vectors(group, id, domain)
+        copy = seen.get(id, 0)
+        if copy >= vectors.shape[1]:
+            where = group.name if domain is None else f"{group.name}/{domain.small.name}"
+            raise ValueError(
+                f"{rep!r} holds irrep {id} more than {vectors.shape[1]} times: these are no functions on {where}. "
+                f"Use 'm * {group.name}.spectral_regular(L)', or several fields in place of one"
+            )
+        seen[id] = copy + 1
+        parts.append(np.sqrt(len(vectors)) * vectors[:, copy])
+    return rep.basis @ np.concatenate(parts)
+
+
+@lru_cache(maxsize=512)
+def natural_domain(reps: tuple[Representation, ...]) -> Inclusion | None:
+    """The sphere for fields of SO(3) and O(3) that are functions there, each degree at most once; else the group."""
+    group = reps[0].group
+    small = SO2() if group == SO3() else O2() if group == O3() else None
+    if small is None:
+        return None
+    domain = group.subgroup(small)
+    try:
+        for rep in reps:
+            reading_vector(rep, domain)
+    except ValueError:
+        return None
+    return domain
+
+
+def is_sphere(group: Group, domain: Inclusion | None) -> bool:
+    """Whether the functions are those on the sphere."""
+    return domain is not None and (group, domain.small) in ((SO3(), SO2()), (O3(), O2()))
+
+
+def sample_points(
+    group: Group, domain: Inclusion | None, grid: str, samples: int | None, band: int
+) -> tuple[Tensor, Tensor]:
+    """Elements ``[N, ...]`` at which functions are sampled, and their weights ``[N]``, float64, of sum 1.
+
+    Args:
+        group: the group; a finite one is sampled at all its elements.
+        domain: subgroup H of functions on ``G/H``: spirals and rules of the sphere take the place of those of SO(3).
+        grid: ``"spread"`` (equal steps, spirals), ``"quadrature"`` (the product rule of at most that many samples which
+            integrates most; by default one that is exact for squares, degree ``3 band``) or ``"random"``.
+        samples: N.
+        band: largest frequency of the fields.
+
+    Raises:
+        ValueError: for another grid, a missing number, or a rule of so few samples that it cannot hold the band.
+    """
+    if grid not in GRIDS:
+        raise ValueError(f"no grid {grid!r} of samples; expected one of {', '.join(GRIDS)}, or 'adaptive'")
+    sphere = is_sphere(group, domain)
+    if group.is_finite:
+        elements = group.elements
+    elif grid == "quadrature":
+        return _rule(group, sphere, samples, band)
+    elif not samples or samples < 1:
+        raise ValueError(f"{group.name} is infinite: the grid {grid!r} needs the number of samples, got {samples!r}")
+    elif grid == "random":
+        elements = group.sample(samples, torch.Generator().manual_seed(0))
+    else:
+        elements = _on_sphere(group, *_sphere_spiral(samples)) if sphere else group.grid(samples)
+    return elements, torch.full((len(elements),), 1.0 / len(elements), dtype=torch.float64, device="cpu")
+
+
+def _rule(group: Group, sphere: bool, samples: int | None, band: int) -> tuple[Tensor, Tensor]:
+    def rule(degree: int) -> tuple[Tensor, Tensor]:
+        return sphere_rule(group, degree) if sphere else group.haar(degree)
+
+    if samples is None:
+        return rule(3 * band)
+    degree = 2 * band
+    found = rule(degree)
+    if len(found[0]) > samples:
+        raise ValueError(
+            f"a quadrature of {group.name} for fields of band {band} takes {len(found[0])} samples at least, got "
+            f"samples={samples}; give more, or grid='spread'"
+        )
+    while len((finer := rule(degree + 1))[0]) <= samples:
+        degree, found = degree + 1, finer
+    return found
+
+
+def sampling_pair(
+    rep: Representation, elements: Tensor, weights: Tensor, domain: Inclusion | None = None
+) -> tuple[Tensor, Tensor]:
+    """From coefficients to samples and back: ``A [N, d]`` and ``A+ [d, N]``, float64, with ``A+ A = 1``.
+
+    ``A+`` is the least-squares inverse with the weights; for a quadrature that is exact for products of two functions
+    it is the integral against them.
+
+    Raises:
+        ValueError: if there are too few samples for the coefficients, or the field is no function.
+    """
+    sample = rep(elements) @ torch.from_numpy(reading_vector(rep, domain).copy())
+    if len(sample) < rep.size or torch.linalg.matrix_rank(sample) < rep.size:
+        raise ValueError(
+            f"{len(sample)} samples cannot hold the {rep.size} coefficients of {rep!r}; use samples="
+            f"{default_samples(rep, domain)} or more"
+        )
+    weighted = sample.T * weights
+    return sample, torch.linalg.solve(weighted @ sample, weighted)
+
+
+def default_samples(rep: Representation, domain: Inclusion | None = None) -> int | None:
+    """A number of samples with room to spare for the band L of a field; ``None`` for finite groups, which take all.
+
+    SO(2): ``4 L + 4``, a multiple of four, so that quarter turns stay exact; SO(3): 2.75 for each of the
+    ``sum (2 l + 1)^2`` coefficients (96 for L = 2); the sphere: 4 for each of ``(L + 1)^2``. O(2) and O(3) take as many
+    again with the reflection.
+    """
+    group, band = rep.group, rep.frequency
+    if group.is_finite:
+        return None
+    if is_sphere(group, domain):
+        return 4 * (band + 1) ** 2
+    if isinstance(group, SO3 | O3):
+        coefficients = (band + 1) * (2 * band + 1) * (2 * band + 3) // 3
+        return 4 * round(2.75 * coefficients / 4) * (2 if isinstance(group, O3) else 1)
+    rotations = 4 * band + 4
+    return rotations if isinstance(group, SO2) else 2 * rotations
+
+
+# ---- the sphere, lifted to rotations that carry the third axis to the points ----------------------------------------
+
+
+def frame_over(group: Group, longitude: Tensor, colatitude: Tensor) -> Tensor:
+    """Rotations ``Rz(longitude) Ry(colatitude)``, elements ``[..., 4]`` of SO3 or ``[..., 5]`` of O3."""
+    half, turn = colatitude / 2, longitude / 2
+    q = torch.stack(
+        [half.cos() * turn.cos(), -half.sin() * turn.sin(), half.sin() * turn.cos(), half.cos() * turn.sin()], -1
+    )
+    return q if group == SO3() else join(q, torch.zeros_like(q[..., 0]))
+
+
+def _on_sphere(group: Group, height: np.ndarray, longitude: np.ndarray) -> Tensor:
+    """The same from the cosine of the colatitude."""
+    return frame_over(group, torch.from_numpy(longitude), torch.from_numpy(np.arccos(height)))
+
+
+def _sphere_spiral(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Equal areas along the golden spiral (Gonzalez, "Measurement of areas on a sphere", Math. Geosci. 42, 2010)."""
+    k = np.arange(count)
+    return 1 - (2 * k + 1) / count, np.mod(np.pi * (3 - np.sqrt(5)) * k, 2 * np.pi)
+
+
+def sphere_rule(group: Group, degree: int) -> tuple[Tensor, Tensor]:
+    """Gauss-Legendre in the height, equal steps in longitude: exact for harmonics up to a degree."""
+    height, weight = np.polynomial.legendre.leggauss(degree // 2 + 1)
+    angle = 2 * np.pi * np.arange(degree + 1) / (degree + 1)
+    heights, angles = np.repeat(height, len(angle)), np.tile(angle, len(height))
+    weights = np.repeat(weight, len(angle)) / (2 * len(angle))
+    return _on_sphere(group, heights, angles), torch.from_numpy(weights)
