@@ -11,6 +11,7 @@ from tests.legal import framed, functions, is_complex, is_function, square
 from torch import Tensor, nn
 
 import steerable.nn as snn
+from steerable.domains import Homogeneous, HomType
 from steerable.fields import FieldType, complex_stream
 from steerable.groups import O2, O3, SO2, SO3, C, D, FiniteGroup, Group, Representation, parse_group, product
 from steerable.kernels import ComplexLinear, GaussianRings
@@ -174,6 +175,9 @@ SPATIAL_TYPES = [
     TYPES[t] for t in ("C4 regular", "C5 mixed", "D3 mixed", "SO2 irreps", "O regular", "SO3 irreps", "O3 irreps")
 ]
 
+#: one type of each group, on whose quotients the layers of homogeneous spaces are tested
+QUOTIENT_TYPES = list({t.group: t for t in TYPES.values()}.values())
+
 # ---- layers --------------------------------------------------------------------------------------------------------
 
 
@@ -183,8 +187,8 @@ class Layer:
 
     Attributes:
         build: the layer on a type.
-        needs: which types are legal: ``any permutation regular functions framed rule signed complex``, and
-            ``finite functions``.
+        needs: which types are legal: ``any permutation regular functions framed rule signed complex space finite``, and
+            ``finite functions``; ``space`` and ``finite`` build on a quotient of the group.
         side: side of the images at which it is exact; 0 for layers that may take vectors ``[B, C]`` only.
         spatial: axes of the input: 2 for images, 3 for volumes, 0 for features of points ``[N, C]``.
         planar: whether it needs images, and so a planar group if it also mixes positions and channels.
@@ -208,6 +212,8 @@ class Layer:
             return False
         if self.spatial != 2 and t not in SPATIAL_TYPES:
             return False
+        if self.needs in ("space", "finite"):
+            return t in QUOTIENT_TYPES and (self.needs == "space" or t.group.is_finite)
         if self.needs == "permutation":
             return t.is_permutation
         if self.needs == "regular":
@@ -256,6 +262,18 @@ def _subgroup(group: Group) -> Group:
     if isinstance(group, SO3 | O3):
         return GROUPS["O"] if isinstance(group, SO3) else SO3()
     return SO2() if group == O2() else C(4) if group == SO2() else C(1)
+
+
+def _quotient(t: FieldType) -> HomType:
+    """Scalars and another field on a quotient of the group of a type."""
+    subgroup = O2() if t.group == O3() else SO2() if t.group == SO3() else _subgroup(t.group)
+    space = Homogeneous(t.group, subgroup, None if t.group.is_finite else 2)
+    return space.fields(2 * subgroup.trivial + subgroup.irreps(None if subgroup.is_finite else 1)[-1])
+
+
+def _functions(t: FieldType) -> HomType:
+    """Functions on the group of a type."""
+    return Homogeneous(t.group, C(1), None if t.group.is_finite else 1).fields("1 trivial")
 
 
 def _conv(**options: object) -> Callable[[FieldType], nn.Module]:
@@ -317,6 +335,8 @@ LAYERS: dict[str, Layer] = {
     "Upsample3d": Layer(lambda t: snn.Upsample3d(t, 2), side=3, planar=True, spatial=3),
     "Linear": Layer(lambda t: snn.Linear(t, _bottleneck(t)), local=True),
     "Linear same": Layer(lambda t: snn.Linear(t, t, bias=False, init="delta"), local=True),
+    "HomLinear": Layer(lambda t: snn.HomLinear(_quotient(t), _functions(t)), "space", local=True),
+    "LiftActProject": Layer(lambda t: snn.LiftActProject(_quotient(t), "silu"), "finite", local=True),
     "BatchNorm": Layer(lambda t: snn.BatchNorm(t)),
     "BatchNorm plain": Layer(lambda t: snn.BatchNorm(t, affine=False, momentum=None)),
     "MagnitudeNorm": Layer(lambda t: snn.MagnitudeNorm(t)),

@@ -16,6 +16,9 @@ from steerable.groups.fourier import sampling_matrix as sampling_matrix
 from steerable.groups.group import Group as Group
 from steerable.groups.harmonics import harmonic_representation as harmonic_representation
 from steerable.groups.hom import hom_basis as hom_basis
+from steerable.groups.mackey import mackey_lift as mackey_lift
+from steerable.groups.mackey import mackey_matrix as mackey_matrix
+from steerable.groups.mackey import spectral_induced as spectral_induced
 from steerable.groups.naming import parse_group as parse_group
 from steerable.groups.o2 import O2 as O2
 from steerable.groups.o3 import O3 as O3
@@ -33,6 +36,7 @@ from steerable.groups.polyhedral import prism as prism
 from steerable.groups.polyhedral import pyritohedral as pyritohedral
 from steerable.groups.polyhedral import rotoreflections as rotoreflections
 from steerable.groups.polyhedral import tetrahedral as tetrahedral
+from steerable.groups.product import factor as factor
 from steerable.groups.product import product as product
 from steerable.groups.representation import Representation as Representation
 from steerable.groups.sampling import default_samples as default_samples

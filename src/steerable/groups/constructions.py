@@ -97,13 +97,11 @@ def _top(group: Group) -> int:
 
 def spectral_quotient(group: Group, subgroup: Group | Inclusion, max_frequency: int) -> Representation:
     """Band-limited functions on ``G/H``: each irrep as often as it holds vectors fixed by H, per commutant."""
+    from steerable.groups.mackey import spectral_induced
+
     inclusion = as_inclusion(group, subgroup)
-    zero = inclusion.small.irrep_ids(0)[0]
-    ids: list[str] = []
-    for id in group.irrep_ids(max_frequency):
-        fixed = restrict(group.irrep(id), inclusion).irreps.count(zero)
-        ids += [id] * (fixed // group.irrep_info(id).type)
-    return Representation(group, tuple(ids), None, f"quotient({inclusion.name}, {max_frequency})", "spectral")
+    ids = spectral_induced(group, inclusion, inclusion.small.trivial, max_frequency).irreps
+    return Representation(group, ids, None, f"quotient({inclusion.name}, {max_frequency})", "spectral")
 
 
 @lru_cache(maxsize=256)
@@ -210,7 +208,7 @@ def tensor(a: Representation, b: Representation) -> Representation:
 @lru_cache(maxsize=4096)
 def _restrict_irrep(group: Group, id: str, inclusion: Inclusion) -> tuple[tuple[str, ...], np.ndarray]:
     small = inclusion.small
-    frequency = group.irrep_info(id).frequency
+    frequency = group.irrep_info(id).frequency * inclusion.stretch
     band = _top(small) if small.is_finite else frequency
     elements = inclusion.map(small.haar(2 * frequency)[0])
     return decompose(small, group.irrep_matrix(id, elements).numpy(), 2 * frequency, band)

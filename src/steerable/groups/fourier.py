@@ -11,8 +11,8 @@ from torch import Tensor
 
 from steerable.groups.constructions import adapted_vectors
 from steerable.groups.group import Group
+from steerable.groups.mackey import evaluate, mackey_maps
 from steerable.groups.representation import Representation
-from steerable.groups.sampling import fixed_vectors
 from steerable.groups.subgroup import Inclusion, as_inclusion
 
 GridKind = Literal["spread", "quadrature", "random"]
@@ -38,23 +38,17 @@ def sampling_matrix(rep: Representation, elements: Tensor, subgroup: Group | Inc
     """
     group = rep.group
     inclusion = None if subgroup is None else as_inclusion(group, subgroup)
-    seen: dict[str, int] = {}
-    columns = []
-    for id in rep.irreps:
-        vectors = adapted_vectors(group, id) if inclusion is None else fixed_vectors(group, id, inclusion)
-        copy = seen.get(id, 0)
-        if copy >= vectors.shape[1]:
-            where = (
-                f"{group.name}.spectral_regular(L)" if inclusion is None else f"spectral_quotient({inclusion.name}, L)"
-            )
-            raise ValueError(
-                f"{rep!r} holds irrep {id} more than {vectors.shape[1]} times: these are no functions on "
-                f"{group.name}. Use 'm * {group.name}.{where}'"
-            )
-        seen[id] = copy + 1
-        psi = group.irrep_matrix(id, elements)
-        columns.append(np.sqrt(len(vectors)) * psi @ torch.from_numpy(vectors[:, copy].copy()))
-    return torch.cat(columns, -1) @ torch.from_numpy(rep.basis.T.copy())
+    if inclusion is None:
+        return evaluate(rep, elements, lambda id: _rows(group, id), f"{group.name}.spectral_regular(L)")[:, 0]
+    trivial = inclusion.small.trivial
+    where = f"{group.name}.spectral_quotient({inclusion.name}, L)"
+    return evaluate(rep, elements, lambda id: mackey_maps(group, id, inclusion, trivial), where)[:, 0]
+
+
+def _rows(group: Group, id: str) -> np.ndarray:
+    """``[d/c, 1, d]``: the vectors against which matrix coefficients are functions on the group."""
+    vectors = adapted_vectors(group, id)
+    return np.sqrt(len(vectors)) * vectors.T[:, None]
 
 
 def sampling_grid(group: Group, samples: int, kind: GridKind = "spread", seed: int = 0) -> tuple[Tensor, Tensor]:

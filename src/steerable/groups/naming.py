@@ -10,10 +10,11 @@ from steerable.groups.cyclic import C
 from steerable.groups.dihedral import D
 from steerable.groups.finite import FiniteGroupBase
 from steerable.groups.group import Group
+from steerable.groups.mackey import spectral_induced
 from steerable.groups.o2 import O2
 from steerable.groups.o3 import O3
 from steerable.groups.polyhedral import point_group
-from steerable.groups.product import product
+from steerable.groups.product import factor, product
 from steerable.groups.representation import Representation
 from steerable.groups.so2 import SO2
 from steerable.groups.so3 import SO3
@@ -64,6 +65,8 @@ def parse_inclusion(big: Group, name: str) -> Group | Inclusion:
     text, at, images = name.partition("@")
     if not at:
         return parse_group(text)
+    if images in ("first", "second", "diagonal"):
+        return factor(big, images)
     if not isinstance(big, FiniteGroupBase) or not re.fullmatch(r"\d+(\.\d+)*", images):
         raise ValueError(f"cannot read the subgroup {name!r} of {big.name}; expected elements such as 'D1@0.5'")
     found = np.array([int(g) for g in images.split(".")])
@@ -103,8 +106,9 @@ def parse_representation(group: Group, name: str) -> Representation:
     """Representation from its string.
 
     ``trivial``, ``regular``, ``regular(3)`` (band-limited), an irrep, ``quotient(H)``, ``quotient(H, L)``,
-    ``induced(H, rep)``, ``restricted(G, rep)``, ``(a + b)``, ``(a * b)``. A subgroup that lies elsewhere than the
-    canonical one is named with its elements, ``quotient(D1@0.5)``.
+    ``induced(H, rep)``, ``induced(H, rep, L)``, ``restricted(G, rep)``, ``(a + b)``, ``(a * b)``. A subgroup that lies
+    elsewhere than the canonical one is named with its elements, ``quotient(D1@0.5)``, or as a factor of a product,
+    ``quotient(SO2@diagonal, 3)``.
 
     Raises:
         ValueError: for any other string, naming the group and what it offers.
@@ -151,7 +155,10 @@ def _build(group: Group, kind: str, arguments: list[str]) -> Representation:
     if kind == "induced":
         placed = parse_inclusion(group, arguments[0])
         small = placed.small if isinstance(placed, Inclusion) else placed
-        return group.induced(placed, parse_representation(small, arguments[1]))
+        rep = parse_representation(small, arguments[1])
+        if len(arguments) > 2:
+            return spectral_induced(group, placed, rep, int(arguments[2]))
+        return group.induced(placed, rep)
     text, at, images = arguments[0].partition("@")
     big = parse_group(text)
     placed = parse_inclusion(big, f"{group.name}{at}{images}") if at else group

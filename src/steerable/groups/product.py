@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from steerable.groups.decompose import haar_weights, irrep_samples
 from steerable.groups.finite import FiniteGroupBase
 from steerable.groups.group import Group, IrrepInfo, unknown_irrep
 from steerable.groups.irreps import commutant_basis
+from steerable.groups.subgroup import Inclusion
 
 
 def product(a: Group, b: Group) -> Group:
@@ -20,6 +23,57 @@ def product(a: Group, b: Group) -> Group:
     if isinstance(a, FiniteGroupBase) and isinstance(b, FiniteGroupBase):
         return FiniteProduct(a, b)
     return MixedProduct(a, b)
+
+
+Place = Literal["first", "second", "diagonal"]
+
+
+@dataclass(frozen=True)
+class ProductInclusion(Inclusion):
+    """A factor of a product, or the diagonal of the product of a group with itself; see :func:`factor`."""
+
+    place: Place = "first"
+
+    def map(self, h: Tensor) -> Tensor:
+        """The element beside the identity, or beside itself."""
+        big = self.big
+        if not isinstance(big, ProductIrreps):
+            raise TypeError(f"expected a product of groups, got {big.name}")
+        if self.place == "diagonal":
+            return big.join(h, h)
+        shape = h.shape[: h.dim() - len(self.small.element_shape)]
+        other = (big.second if self.place == "first" else big.first).identity
+        other = other.to(h.device).expand(*shape, *other.shape)
+        return big.join(h, other) if self.place == "first" else big.join(other, h)
+
+    @property
+    def is_canonical(self) -> bool:
+        """Two groups do not say which factor is meant."""
+        return False
+
+    @property
+    def stretch(self) -> int:
+        """On the diagonal frequencies add up."""
+        return 2 if self.place == "diagonal" else 1
+
+    @property
+    def _placed(self) -> str:
+        return f"@{self.place}"
+
+
+def factor(group: Group, place: Place) -> Inclusion:
+    """One factor of a product as a subgroup, or the diagonal ``h -> (h, h)`` of the product of a group with itself.
+
+    Raises:
+        ValueError: if the group is no product, or its factors differ and the diagonal is asked for.
+    """
+    if not isinstance(group, ProductIrreps):
+        raise ValueError(f"factor: {group.name} is no product of two groups; make one by product(G, H)")
+    if place not in ("first", "second", "diagonal") or (place == "diagonal" and group.first != group.second):
+        raise ValueError(
+            f"factor: expected 'first', 'second' or, for equal factors, 'diagonal', got {place!r} of {group.name}"
+        )
+    return ProductInclusion(group.second if place == "second" else group.first, group, None, place)
 
 
 class ProductIrreps(Group):

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.groups.canonical import canonical_basis
+from steerable.groups.constructions import adapted_vectors
 from steerable.groups.group import Group
+from steerable.groups.mackey import mackey_maps
 from steerable.groups.o2 import O2
 from steerable.groups.o3 import O3, join
 from steerable.groups.representation import Representation
@@ -37,15 +38,10 @@ def fixed_vectors(group: Group, id: str, domain: Inclusion | None = None) -> np.
         id: the irrep.
         domain: the inclusion of H; ``None`` for the trivial subgroup, for functions on G itself.
     """
-    info = group.irrep_info(id)
-    projector = np.eye(info.dim)
-    if domain is not None and domain.small.order != 1:
-        elements, weights = domain.small.haar(info.frequency)
-        matrices = group.irrep_matrix(id, domain.map(elements))
-        projector = (weights[:, None, None] * matrices).sum(0).numpy()
-    rank = round(float(np.trace(projector)))
-    orbit = None if info.type == 1 else info.endomorphisms
-    return canonical_basis((projector + projector.T) / 2, rank // info.type, orbit)[:, :: info.type]
+    if domain is None:
+        return adapted_vectors(group, id)
+    maps = mackey_maps(group, id, domain, domain.small.trivial)[:, 0]
+    return maps.T / np.sqrt(maps.shape[1])
 
 
 @lru_cache(maxsize=512)
@@ -130,7 +126,7 @@ def sample_points(
 
 def _rule(group: Group, sphere: bool, samples: int | None, band: int) -> tuple[Tensor, Tensor]:
     def rule(degree: int) -> tuple[Tensor, Tensor]:
-        return _sphere_rule(group, degree) if sphere else group.haar(degree)
+        return sphere_rule(group, degree) if sphere else group.haar(degree)
 
     if samples is None:
         return rule(3 * band)
@@ -189,20 +185,18 @@ def default_samples(rep: Representation, domain: Inclusion | None = None) -> int
 # ---- the sphere, lifted to rotations that carry the third axis to the points ----------------------------------------
 
 
-def _on_sphere(group: Group, height: np.ndarray, longitude: np.ndarray) -> Tensor:
-    """Rotations ``Rz(longitude) Ry(colatitude)``."""
-    half, turn = np.arccos(height) / 2, longitude / 2
-    q = np.stack(
-        [
-            np.cos(half) * np.cos(turn),
-            -np.sin(half) * np.sin(turn),
-            np.sin(half) * np.cos(turn),
-            np.cos(half) * np.sin(turn),
-        ],
-        -1,
+def frame_over(group: Group, longitude: Tensor, colatitude: Tensor) -> Tensor:
+    """Rotations ``Rz(longitude) Ry(colatitude)``, elements ``[..., 4]`` of SO3 or ``[..., 5]`` of O3."""
+    half, turn = colatitude / 2, longitude / 2
+    q = torch.stack(
+        [half.cos() * turn.cos(), -half.sin() * turn.sin(), half.sin() * turn.cos(), half.cos() * turn.sin()], -1
     )
-    elements = torch.from_numpy(q)
-    return elements if group == SO3() else join(elements, torch.zeros_like(elements[:, 0]))
+    return q if group == SO3() else join(q, torch.zeros_like(q[..., 0]))
+
+
+def _on_sphere(group: Group, height: np.ndarray, longitude: np.ndarray) -> Tensor:
+    """The same from the cosine of the colatitude."""
+    return frame_over(group, torch.from_numpy(longitude), torch.from_numpy(np.arccos(height)))
 
 
 def _sphere_spiral(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -211,7 +205,7 @@ def _sphere_spiral(count: int) -> tuple[np.ndarray, np.ndarray]:
     return 1 - (2 * k + 1) / count, np.mod(np.pi * (3 - np.sqrt(5)) * k, 2 * np.pi)
 
 
-def _sphere_rule(group: Group, degree: int) -> tuple[Tensor, Tensor]:
+def sphere_rule(group: Group, degree: int) -> tuple[Tensor, Tensor]:
     """Gauss-Legendre in the height, equal steps in longitude: exact for harmonics up to a degree."""
     height, weight = np.polynomial.legendre.leggauss(degree // 2 + 1)
     angle = 2 * np.pi * np.arange(degree + 1) / (degree + 1)

@@ -52,6 +52,11 @@ class Inclusion:
         return bool(np.array_equal(np.round(images, 9), np.round(self.images, 9)))
 
     @property
+    def stretch(self) -> int:
+        """An irrep of frequency l restricts to irreps of frequency at most ``stretch * l``."""
+        return 1
+
+    @property
     def suffix(self) -> str:
         """Empty for the canonical inclusion, else the images: ``@0.5`` for elements 0 and 5 of a finite group."""
         return "" if self.is_canonical else self._placed

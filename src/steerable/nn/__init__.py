@@ -31,9 +31,15 @@ from steerable.nn.group_conv import P4Conv as P4Conv
 from steerable.nn.group_conv import P4MConv as P4MConv
 from steerable.nn.group_norm import GroupNorm as GroupNorm
 from steerable.nn.group_norm import InstanceNorm as InstanceNorm
+from steerable.nn.group_point_conv import GroupPointConv as GroupPointConv
 from steerable.nn.group_pool import GroupPool as GroupPool
+from steerable.nn.group_steerable import group_to_steerable as group_to_steerable
+from steerable.nn.group_steerable import steerable_to_group as steerable_to_group
 from steerable.nn.harmonic_conv import HarmonicConv2d as HarmonicConv2d
 from steerable.nn.harmonic_conv import harmonic_type as harmonic_type
+from steerable.nn.hom_linear import HomLinear as HomLinear
+from steerable.nn.hom_transform import HomAnalysis as HomAnalysis
+from steerable.nn.hom_transform import HomSynthesis as HomSynthesis
 from steerable.nn.implicit_conv import ImplicitConv2d as ImplicitConv2d
 from steerable.nn.implicit_conv import ImplicitConv3d as ImplicitConv3d
 from steerable.nn.implicit_conv import ImplicitPointConv as ImplicitPointConv
@@ -42,6 +48,7 @@ from steerable.nn.init import delta_orthogonal_ as delta_orthogonal_
 from steerable.nn.init import generalised_he_ as generalised_he_
 from steerable.nn.init import project_filter_ as project_filter_
 from steerable.nn.layer_norm import LayerNorm as LayerNorm
+from steerable.nn.lift_act_project import LiftActProject as LiftActProject
 from steerable.nn.linear import Linear as Linear
 from steerable.nn.magnitude_norm import MagnitudeNorm as MagnitudeNorm
 from steerable.nn.mask import DiscMask as DiscMask
@@ -76,6 +83,7 @@ from steerable.nn.pose_predictor import PosePredictor as PosePredictor
 from steerable.nn.restrict import Disentangle as Disentangle
 from steerable.nn.restrict import Restrict as Restrict
 from steerable.nn.sampled_mlp import SampledMLP as SampledMLP
+from steerable.nn.separable_group_conv import SeparableGroupConv as SeparableGroupConv
 from steerable.nn.sequential import Branches as Branches
 from steerable.nn.sequential import Plain as Plain
 from steerable.nn.sequential import Residual as Residual

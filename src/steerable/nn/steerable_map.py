@@ -78,10 +78,13 @@ class SteerableMap(EquivariantModule):
         sizes = [n * len(b) for n, b in zip(self._counts, self._banks(), strict=True)]
         return [w.view(n, -1) for w, n in zip(self.weight.split(sizes), self._counts, strict=True)]
 
+    def expansion(self) -> Expansion:
+        """The linear map from the weights to the filter."""
+        return Expansion(self._banks(), self._counts, self._index, self._inverse, self._holes, self._shape)
+
     def filter(self) -> Tensor:
         """The filter ``[C_out, C_in / groups, *kernel]`` that the weights stand for; differentiable."""
-        expansion = Expansion(self._banks(), self._counts, self._index, self._inverse, self._holes, self._shape)
-        return expand_filter(self.weight, expansion)
+        return expand_filter(self.weight, self.expansion())
 
     def expanded_bias(self) -> Tensor | None:
         """Bias ``[C_out]`` along the invariant vectors, or ``None``."""
