@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from steerable.data.errors import InputError
-from steerable.models import example_side
 from steerable.run.answer.answerer import Answers
 from steerable.run.answer.opening import is_exported, open_file
 from steerable.run.build import build_model, read_group
@@ -24,6 +23,8 @@ def find_model(args: argparse.Namespace) -> tuple[nn.Module, int, int]:
     Raises:
         InputError: neither a run, nor an exported file, nor a known name.
     """
+    from steerable.models import example_side
+
     if is_exported(args.model):
         return find_file(args)
     if Path(args.model).is_dir():
