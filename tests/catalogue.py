@@ -160,8 +160,6 @@ TYPES: dict[str, FieldType] = {
     "O2 induced": _type("O2", "1 induced(SO2, 1) + 1x1"),
     "C2 signs": _type("C2", "2x1 + 1x0"),
     "D4 signs": _type("D4", "1x0o + 2 trivial + 1x2e"),
-    "SO3 irreps": _type("SO3", "1x0 + 2x1 + 1x2"),
-    "O3 irreps": _type("O3", "1x0e + 1x0o + 1x1o + 1x1e"),
     "T regular": _type("T", "1 regular + 1x1 + 1x2"),
     "C3xC3": _type("C3xC3", "1x(1,1)+ + 1x(1,1)- + 1x(0,0)"),
     "O regular": _type("O", "1 regular + 1x3"),

@@ -17,8 +17,10 @@ GROUPS = (
     "memory",
     "exactness",
     "lensing",
+    "rotations",
     "mobile",
     "space",
+    "space_maps",
 )
 
 

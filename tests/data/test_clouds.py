@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from steerable.data import Clouds, ImageData, InputError, Recipe, Regions, Splits, Target
+from steerable.data import Clouds, ImageData, InputError, Recipe, Regions, Splits, Target, bin_pixels, npz_folder
 from steerable.run.loaders import loader
 
 NAN = float("nan")
@@ -105,3 +106,26 @@ def test_labels_of_regions():
     for names in (("a",), ("a", "a")):
         with pytest.raises(ValueError, match="two different"):
             Regions(names)
+
+
+def test_volumes_of_a_folder(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((20, 2, 5, 6, 7)).astype(np.float32)
+    np.savez(tmp_path / "all.npz", x=x, y=np.arange(20) % 2)
+    s = npz_folder(tmp_path, scale="peak", size=5)
+    assert s.train.size == (5, 5, 5) and s.raw_size == (5, 6, 7) and s.train.domain == "volume"
+    assert torch.allclose(npz_folder(tmp_path, scale="peak").val.x.abs().amax((1, 2, 3, 4)), torch.ones(len(s.val)))
+    with pytest.raises(InputError, match="expected images"):
+        npz_folder(tmp_path, scale="noise")
+    with pytest.raises(InputError, match="Set bins to 1"):
+        bin_pixels(torch.zeros(1, 1, 4, 4, 4), 2)
+    y = rng.integers(0, 3, (20, 5, 6, 7))
+    np.savez(tmp_path / "all.npz", x=x, y=y, classes=np.array(["a", "b", "c"]))
+    s = npz_folder(tmp_path)
+    assert s.train.regions and s.classes == ("a", "b", "c") and len(s.train) + len(s.val) + len(s.test) == 20
+    image = rng.standard_normal((20, 1, 6, 7)).astype(np.float32)
+    np.savez(tmp_path / "all.npz", x=image, y=(image[:, 0] > 0).astype(np.int64))
+    assert npz_folder(tmp_path).train.regions  # images can be segmented, too
+    np.savez(tmp_path / "all.npz", x=x, y=y[:, 0])
+    with pytest.raises(InputError, match="one for each place"):
+        npz_folder(tmp_path)

@@ -94,6 +94,10 @@ def schur_map(x: Tensor, weights: list[Tensor], banks: list[Tensor], plan: Schur
         if b.real and len(space) and b.dim > 1:  # the same matrix for every component: more columns, fewer rows
             matrix = (w * bank[0, 0]).view(m_out, m_in)
             y = _multiply(matrix, piece.unflatten(1, (m_in, b.dim)).flatten(2))
+        elif b.real and b.dim > 1:  # vectors: a component of every sample is a row
+            matrix = (w * bank[0, 0]).view(m_out, m_in)
+            rows = piece.reshape(batch, m_in, b.dim).transpose(1, 2).reshape(batch * b.dim, m_in)
+            y = (rows @ matrix.T).view(batch, b.dim, m_out).transpose(1, 2)
         else:
             matrix = (w @ bank).view(m_out, m_in, b.dim, b.dim).transpose(1, 2).reshape(m_out * b.dim, m_in * b.dim)
             y = _multiply(matrix, piece.flatten(2)) if len(space) else piece @ matrix.T

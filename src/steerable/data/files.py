@@ -71,6 +71,8 @@ def load_npz(path: str | Path, keys: tuple[str, ...], optional: tuple[str, ...] 
 def as_images(x: np.ndarray, source: str, full: bool = False) -> Tensor:
     """Turn ``[N, H, W]`` or ``[N, C, H, W]`` into float32 ``[N, C, H, W]``; integers of 8 bits come into ``[0, 1]``.
 
+    Volumes ``[N, C, D, H, W]`` keep their axes.
+
     Args:
         x: the images.
         source: their name.
@@ -79,8 +81,10 @@ def as_images(x: np.ndarray, source: str, full: bool = False) -> Tensor:
     Raises:
         InputError: another number of axes, values that are no numbers, or integers without a known range.
     """
-    if x.ndim not in (3, 4):
-        raise InputError(f"{source}: images have shape {list(x.shape)}; expected [N, H, W] or [N, C, H, W].")
+    if x.ndim not in (3, 4, 5):
+        raise InputError(
+            f"{source}: images have shape {list(x.shape)}; expected [N, H, W] or [N, C, H, W], or [N, C, D, H, W]."
+        )
     if x.dtype.kind not in "fiub":
         raise InputError(f"{source}: images are of type {x.dtype}; expected numbers. Save them as uint8 or float32.")
     if full and x.dtype.kind in "iu" and x.dtype not in (np.uint8, np.uint16):

@@ -13,13 +13,15 @@ from steerable.data.images import ImageData
 from steerable.data.parts import Splits
 from steerable.data.recipe import geometry
 from steerable.data.splits import picture_keys, stratified_split, value_bins
-from steerable.data.target import Target
+from steerable.data.target import Regions, Target
 
 PARTS = ("train", "val", "test")
 
 
 def read_npz_images(path: str | Path, target: Target | None = None) -> ImageData:
     """Read one file with `x` (``[N, H, W]`` or ``[N, C, H, W]``), `y` (whole numbers) and, optionally, `classes`.
+
+    Volumes are ``[N, C, D, H, W]``; labels at every place, ``[N, (D,) H, W]``, make a segmentation.
 
     Args:
         path: the `.npz` file.
@@ -34,8 +36,9 @@ def read_npz_images(path: str | Path, target: Target | None = None) -> ImageData
     if target is not None:
         return ImageData(x, as_values(z[key], str(path)), target, str(path))
     y, classes = as_labels(z["y"], str(path)), z.get("classes")
-    count = int(y.max()) + 1 if len(y) else 0
-    return ImageData(x, y, tuple(str(c) for c in (classes if classes is not None else np.arange(count))), str(path))
+    count = int(y.max()) + 1 if y.numel() else 0
+    names = tuple(str(c) for c in (classes if classes is not None else np.arange(max(count, 2 * (y.ndim > 1)))))
+    return ImageData(x, y, Regions(names) if y.ndim > 1 and len(names) > 1 else names, str(path))
 
 
 def npz_folder(
@@ -89,8 +92,11 @@ def npz_folder(
                 f"{part.source}: images of {list(part.x.shape[1:])}, but {first.source} has "
                 f"{list(first.x.shape[1:])}; expected one shape. Cut or pad the images first."
             )
-    meaning = what or max((p.classes for p in parts), key=len)
+    names = max((p.classes for p in parts), key=len)
+    meaning = what or (Regions(names) if first.regions else names)
     whole = ImageData(torch.cat([p.x for p in parts]), torch.cat([p.y for p in parts]), meaning, str(folder))
     strata = whole.y if what is None else value_bins(whole.y)
+    if whole.regions:
+        strata = torch.zeros(len(whole), dtype=torch.int64)
     index = stratified_split(strata, fractions, split_seed, picture_keys(whole.x))
     return Splits(*(whole.subset(i) for i in index)).prepare(geometry(size), scale)

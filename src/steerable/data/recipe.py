@@ -33,8 +33,8 @@ def sqrt(x: Tensor) -> Tensor:
 
 
 def peak(x: Tensor) -> Tensor:
-    """Divide each image of ``[N, C, H, W]`` by its largest absolute pixel; the ratio of channels stays."""
-    top = x.abs().amax((1, 2, 3), keepdim=True)
+    """Divide each image of ``[N, C, H, W]``, or volume, by its largest absolute pixel; the ratio of channels stays."""
+    top = x.abs().amax(tuple(range(1, x.ndim)), keepdim=True)
     return x / torch.where(top > 0, top, 1)
 
 
@@ -56,7 +56,12 @@ def noise(x: Tensor, border: float = 0.1, by: float = 2.0) -> Tensor:
         x: ``[N, C, H, W]``.
         border: width of the frame as a share of the side.
         by: where the scale passes from linear to logarithmic, in units of the noise.
+
+    Raises:
+        InputError: volumes, whose border is not known to be empty.
     """
+    if x.ndim != 4:
+        raise InputError(f"data.scale 'noise': input of shape {list(x.shape)}; expected images. Choose another scale.")
     h, w = x.shape[-2:]
     b = max(1, round(border * min(h, w)))
     frame = x.flatten(2)

@@ -12,6 +12,7 @@ from torch import Tensor
 from steerable.data import mrc
 from steerable.data.errors import InputError
 from steerable.data.files import load_npz
+from steerable.data.resize import crop_volume as crop_volume
 
 EXTENSIONS = (*mrc.EXTENSIONS, ".npy", ".npz")
 
@@ -67,15 +68,6 @@ def as_volumes(x: np.ndarray, source: str) -> Tensor:
         found = torch.from_numpy(np.ascontiguousarray(x).astype(np.float32))
     found = found / 255 if x.dtype == np.uint8 else found
     return found[:, None] if x.ndim == 4 else found
-
-
-def crop_volume(x: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Pad with zeros or crop ``[..., D, H, W]`` about the centre."""
-    pad: list[int] = []
-    for have, want in zip(x.shape[-3:], size, strict=True):
-        low = (want - have) // 2 if want >= have else -((have - want) // 2)
-        pad = [low, want - have - low, *pad]
-    return F.pad(x, pad)
 
 
 def scale_volume(x: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -118,7 +118,7 @@ class Frame(EquivariantModule):
         super().__init__(in_type, out_type)
         self.share, self.detach, self.softness = share, detach, softness
         self.kind, self.vectors = in_type.group.name, out_type.blocks[0].multiplicity
-        self.linear = Linear(in_type, out_type, bias=False)
+        self.linear = Linear(in_type, out_type, bias=False, init="delta")  # orthogonal: not parallel by chance
 
     @property
     def settings(self) -> tuple[int, str, str, bool, float]:

@@ -32,10 +32,9 @@ Act = str | Callable[[FieldType], EquivariantModule]
 def hidden_type(group: Group, channels: int, max_frequency: int = 2) -> FieldType:
     """A type of about as many channels that suits hidden layers of :func:`mlp`.
 
-    Finite groups whose order fits: regular fields, on which functions of single channels are legal. Other finite
-    groups: every irrep, each as often as the channels allow. Continuous groups: scalars, vectors, ... up to
-    ``max_frequency``, every degree once a field; so each field is a function on the circle or sphere and its product
-    with itself mixes all degrees.
+    Finite groups whose order fits: regular fields, on which functions of single channels are legal. Else every field
+    holds each irrep once: up to ``max_frequency`` for continuous groups, as many as there is room for in finite ones.
+    So a field is a function on the group, and products of a field with itself mix all its irreps.
 
     Args:
         group: any group.
@@ -51,11 +50,11 @@ def hidden_type(group: Group, channels: int, max_frequency: int = 2) -> FieldTyp
         return max(1, channels // group.order) * group.regular
     reps = group.irreps(None if group.is_finite else max_frequency)
     if group.is_finite:
-        chosen, size = [], 0
-        for rep in reps:  # rising dimension: as many different irreps as there is room for
-            if size + rep.size <= channels or not chosen:
+        chosen, size = [reps[0]], 1
+        for rep in reps[1:]:  # as many different irreps as there is room for
+            if size + rep.size <= channels or len(chosen) == 1:
                 chosen, size = [*chosen, rep], size + rep.size
-        return FieldType(group, [(max(1, channels // size), rep) for rep in chosen])
+        reps = tuple(chosen)
     field = reps[0].direct_sum(*reps[1:])
     return max(1, round(channels / field.size)) * field
 
@@ -64,7 +63,8 @@ def choose_act(hidden: FieldType) -> str:
     """The nonlinearity that is exact on a type and mixes all of it: ``pointwise``, ``fourier`` or ``product``.
 
     Functions of single channels where the group permutes them; of the values at all elements where the group is finite
-    and every field a function on it; else gates and products of every field with itself.
+    and every field a function on it of several irreps (of a single one nothing else could come); else gates and
+    products of every field with itself.
     """
     if hidden.is_permutation:
         return "pointwise"
@@ -72,6 +72,8 @@ def choose_act(hidden: FieldType) -> str:
         try:
             for b in hidden.blocks:
                 reading_vector(b.rep)
+                if b.rep.is_irrep and not b.rep.is_trivial:
+                    return "product"
         except ValueError:
             return "product"
         return "fourier"
@@ -123,7 +125,8 @@ def mlp(
 
     Args:
         in_type: type of the input.
-        hidden: type of the hidden layer, or one for each; :func:`hidden_type` proposes one.
+        hidden: type of the hidden layer, or one for each; :func:`hidden_type` proposes one. Irreps of the input that it
+            lacks are lost at the first linear map.
         out_type: type of the output.
         act: ``"auto"`` (:func:`choose_act`); ``"pointwise"``, ``"fourier"``, ``"adaptive"``
             (:class:`~steerable.nn.FourierAct`), ``"gate"``, ``"norm"``, ``"product"`` (gates beside the product of

@@ -14,7 +14,7 @@ from steerable.groups.sampling import default_samples, natural_domain, sample_po
 from steerable.groups.subgroup import Inclusion, as_inclusion
 from steerable.nn.baked import Baked
 from steerable.nn.functional.fourier_act import Function, no_autocast
-from steerable.nn.functional.layout import join_blocks, merge_dims, split_blocks, split_dim
+from steerable.nn.functional.layout import join_blocks, merge_dims, split_blocks
 from steerable.nn.functional.pointwise_functions import pointwise_function
 from steerable.nn.module import EquivariantModule, require_same_group, require_type
 
@@ -42,7 +42,7 @@ def across_channels(
     with no_autocast(x):
         values = []
         for k, (block, shape) in enumerate(zip(split_blocks(x, [m * d for m, d in shapes]), shapes, strict=True)):
-            fields = split_dim(block.to(dtype), 1, shape).flatten(3)
+            fields = block.to(dtype).reshape(x.shape[0], *shape, x.shape[2:].numel())
             sample = tensors[f"sample_{k}"]
             values.append(torch.einsum("nd,bmdp->bmnp", sample, fields))  # type: ignore[arg-type]
         h = torch.cat(values, 1).flatten(2) if len(values) > 1 else values[0].flatten(2)

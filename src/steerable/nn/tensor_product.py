@@ -33,6 +33,17 @@ def _symmetric(size: int) -> np.ndarray:
 def symmetric_square(group: Group, id: str) -> tuple[tuple[str, ...], np.ndarray]:
     """Irreps of the symmetric part of ``psi (x) psi`` and the forms ``[sum of dims, d, d]`` that give them."""
     info = group.irrep_info(id)
+    known = group.irrep_product(id, id)
+    if known is not None:  # every irrep once: symmetric or antisymmetric as a whole
+        ids, forms, start = [], [], 0
+        for found in known[0]:
+            stop = start + group.irrep_info(found).dim
+            form = known[1][:, start:stop].T.reshape(-1, info.dim, info.dim)
+            if np.abs(form - form.transpose(0, 2, 1)).max() < 1e-9:
+                ids.append(found)
+                forms.append(form)
+            start = stop
+        return tuple(ids), np.concatenate(forms)
     basis = _symmetric(info.dim)
     band = max(group.irrep_info(i).frequency for i in group.irrep_ids()) if group.is_finite else 2 * info.frequency
     psi = irrep_samples(group, id, 2 * band)

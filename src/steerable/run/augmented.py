@@ -11,7 +11,7 @@ from steerable.data.errors import InputError
 from steerable.data.rotations import random_rotations
 from steerable.run.augment import augment, turn, turn_fourier
 
-IMAGES = ("none", "d4", "turn", "rotate", "turn_fourier", "rotate_fourier", "affine", "affine_colour")
+IMAGES = ("none", "d4", "turn", "rotate", "turn_fourier", "rotate_fourier", "affine", "affine_colour", "mirror_shift")
 VOLUMES = ("none", "cube", "cube_flips", "upright", "turn", "rotate", "turn_fourier", "rotate_fourier")
 POINTS = ("none", "upright", "turn", "rotate")
 KINDS = {"plane": IMAGES, "volume": VOLUMES, "points": POINTS}

@@ -54,7 +54,7 @@ def volume_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any]
         for k, volume in enumerate(found):
             name = source.id if len(found) == 1 else f"{source.id}#{k}"
             try:
-                yield Row(name, usable_volume(volume, name, want))
+                yield Row(name, usable_volume(volume, name, want), resized=tuple(volume.shape[1:]) != tuple(want.size))
             except InputError as e:
                 yield Row(name, None, str(e))
 

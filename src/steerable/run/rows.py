@@ -119,7 +119,7 @@ def resized_text(count: int, total: int, want: Want, asked: bool) -> str:
     """
     how = "cut or padded" if want.resize == "crop" else "interpolated"
     why = f"--resize {want.resize}" if asked else f"as the images of '{want.run}' were in training"
-    return f"{count} of {total} images were not {want.size[0]} x {want.size[1]} pixels: {how} to that size ({why})"
+    return f"{count} of {total} images were not {' x '.join(map(str, want.size))} pixels: {how} to that size ({why})"
 
 
 def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

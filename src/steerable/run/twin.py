@@ -7,12 +7,13 @@ import dataclasses
 import torch
 
 from steerable.data.errors import InputError
-from steerable.models import list_models
+from steerable.models import example_domain, list_models
 from steerable.run.build import read_group
 from steerable.run.config import Augment, FitConfig
 
 TWINS = ("plain", "augmented")
-SPATIAL = ("volume", "point")  # how networks on volumes and points are called
+# the symmetry that a network has by itself
+OWN = {"steerable_cnn": "C8", "volume_cnn": "SO3", "volume_unet": "SO3", "point_cnn": "SO3"}
 
 
 def augmentation(group: str, space: bool = False) -> Augment:
@@ -56,19 +57,18 @@ def plain_twin(config: FitConfig, how: str) -> FitConfig:
             "models` lists. Drop --twin."
         )
     options = dict(model.options)
-    if model.name == "steerable_cnn":  # matches its widths to those of the network of this group
-        options["group"] = model.group or "C8"
+    group = model.group or OWN.get(model.name, "D4")
+    if model.name in OWN:  # matches its widths to those of the network of this group
+        options["group"] = group
     elif "widths" in options:
         raise InputError(
             f"--twin {how}: model.options.widths {options['widths']} are those of '{model.name}'; expected the "
             f"default. Say --model.name {name} with widths of its own."
         )
-    group = model.group or {"steerable_cnn": "C8", "volume_cnn": "O", "point_cnn": "SO3"}.get(model.name, "D4")
+    space = example_domain(model.name) != "images"
     return dataclasses.replace(
         config,
         out=f"{config.out}_{how}",
         model=dataclasses.replace(model, name=name, group=None, options=options),
-        train=dataclasses.replace(
-            config.train, augment=augmentation(group, model.name.startswith(SPATIAL)) if how == "augmented" else "none"
-        ),
+        train=dataclasses.replace(config.train, augment=augmentation(group, space) if how == "augmented" else "none"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -76,7 +77,7 @@ def adaptive_act(
                 f"{tuple(x.shape[:1])}, or one a point, {tuple(rows.shape[:-1])}, before the axes of an element"
             )
         per_frame = rows.shape[1:-1].numel() if len(lead) == 1 else 1
-        flat = rows.reshape(lead.numel(), per_frame, x.shape[1])
+        flat = rows.reshape(math.prod(lead), per_frame, x.shape[1])
         ids = [r.id for b in plan.blocks for r in b.runs if not r.trivial]
         found = irrep_matrices(plan.kind, elements.flatten(0, len(lead) - 1), ids) if ids else {}
         w = None if weight is None else weight.to(dtype).reshape(-1, 1, 1, 1)
@@ -116,8 +117,7 @@ def _block(
 def _turn(v: Tensor, runs: tuple[Run, ...], found: dict[str, Tensor], back: bool) -> Tensor:
     """The matrix of each frame, or its transpose, on every irrep of ``[Q, R, m, d]``."""
     parts = []
-    for r in runs:
-        part = v[..., r.start : r.stop]
+    for r, part in zip(runs, _split(v, runs), strict=True):
         if not r.trivial:
             d = found[r.id] if back else found[r.id].mT
             rows = part.reshape(v.shape[0], v.shape[1] * v.shape[2] * r.count, r.dim)
@@ -138,14 +138,19 @@ def two_point(v: Tensor, runs: tuple[Run, ...], function: str | Function) -> Ten
         function: a name, or a callable on tensors.
     """
     f = _value(function)
-    turning = torch.cat([v[..., r.start : r.stop] for r in runs if not r.trivial] or [v[..., :0]], -1)
-    spread = (turning.square().sum(-1, keepdim=True) + _EPS).sqrt()
-    means = [v[..., r.start : r.stop] for r in runs if r.trivial]
+    pieces = list(zip(runs, _split(v, runs), strict=True))
+    spread = (sum(p.square().sum(-1, keepdim=True) for r, p in pieces if not r.trivial) + _EPS).sqrt()
+    means = [p for r, p in pieces if r.trivial]
     mean = means[0] if means else torch.zeros_like(spread)
     high, low = f(mean + spread), f(mean - spread)
     slope = (high - low) / (2 * spread)
-    parts = [(high + low) / 2 if r.trivial else slope * v[..., r.start : r.stop] for r in runs]
+    parts = [(high + low) / 2 if r.trivial else slope * p for r, p in pieces]
     return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+
+
+def _split(v: Tensor, runs: tuple[Run, ...]) -> tuple[Tensor, ...]:
+    """The runs of ``[..., d]``; one split, whose gradient is one concatenation."""
+    return (v,) if len(runs) == 1 else v.split([r.stop - r.start for r in runs], -1)
 
 
 def _value(function: str | Function) -> Function:
