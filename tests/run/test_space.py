@@ -96,6 +96,7 @@ def test_regions(tmp_path):
     y = np.zeros((2, 9, 9, 9), np.int64)
     np.savez(tmp_path / "truth.npz", x=x, y=y)
     assert main(["evaluate", str(out), f"--images={tmp_path / 'truth.npz'}"]) == 0
+    assert main(["check", str(out)]) == 2
     assert main(["export", str(out), f"--out={tmp_path / 'a.pt2'}"]) == 2
 
 

@@ -9,13 +9,12 @@ import torch
 from torch import nn
 
 from steerable.data.errors import InputError
-from steerable.models import example_side
 from steerable.run.answer.answerer import Answers
 from steerable.run.answer.opening import is_exported, open_file
 from steerable.run.build import build_model, read_group
 from steerable.run.config import ModelConfig
 from steerable.run.scenes import random_scenes
-from steerable.run.store import load
+from steerable.run.store import load, require_images
 
 
 def find_model(args: argparse.Namespace) -> tuple[nn.Module, int, int]:
@@ -24,10 +23,13 @@ def find_model(args: argparse.Namespace) -> tuple[nn.Module, int, int]:
     Raises:
         InputError: neither a run, nor an exported file, nor a known name.
     """
+    from steerable.models import example_side
+
     if is_exported(args.model):
         return find_file(args)
     if Path(args.model).is_dir():
         model, record = load(args.model)
+        require_images(record, args.model, "check")
         return model, int(record["in_channels"]), example_side(str(record["config"]["model"]["name"]))
     if "/" in args.model:
         raise InputError(f"'{args.model}' is not a folder; expected a run of `steerable fit` or a name. Mend the path.")
