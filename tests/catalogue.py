@@ -6,18 +6,39 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
 import torch
 from tests.legal import framed, functions, is_complex, is_function, square
 from torch import Tensor, nn
 
 import steerable.nn as snn
 from steerable.fields import FieldType, complex_stream
-from steerable.groups import O2, O3, SO2, SO3, C, D, FiniteGroup, Group, Representation, product
+from steerable.groups import O2, O3, SO2, SO3, C, D, FiniteGroup, Group, Representation, parse_group, product
 from steerable.kernels import ComplexLinear, GaussianRings
 
 #: irreps of continuous groups are tested up to this frequency
 FREQUENCY = 3
+
+#: groups given on space, beside SO3 and O3
+SPACE = (
+    "T",
+    "O",
+    "I",
+    "Td",
+    "Th",
+    "Oh",
+    "Ih",
+    "Ci",
+    "Cs",
+    "C3h",
+    "D3h",
+    "D4h",
+    "D3d",
+    "D4r",
+    "S4r",
+    "SO2h",
+    "O2h",
+    "O2r",
+)
 
 QUATERNIONS = [
     [0, 1, 2, 3, 4, 5, 6, 7],
@@ -41,28 +62,21 @@ def alternating5() -> FiniteGroup:
     return FiniteGroup.from_permutations([[1, 2, 0, 3, 4], [1, 2, 3, 4, 0]], name="A5")
 
 
-def tetrahedral() -> FiniteGroup:
-    """Rotations of the tetrahedron from two 3x3 matrices."""
-    return FiniteGroup.from_matrices([np.eye(3)[[1, 2, 0]], np.diag([1.0, -1.0, -1.0])], name="T")
-
-
-def octahedral() -> FiniteGroup:
-    """Rotations of the cube from two 3x3 matrices."""
-    return FiniteGroup.from_matrices([np.eye(3)[[1, 2, 0]], np.eye(3)[[1, 0, 2]] * [-1.0, 1.0, 1.0]], name="O")
-
-
 def _groups() -> dict[str, Group]:
     found: list[Group] = [C(n) for n in (*range(1, 10), 12, 16, 20)]
     found += [D(n) for n in (*range(1, 9), 16)]
     found += [SO2(), O2(), product(C(3), C(3)), product(C(4), D(3)), product(SO2(), C(3))]
     quaternion = FiniteGroup.from_table(QUATERNIONS, name="Q8")
-    found += [quaternion, symmetric(4), alternating5(), symmetric(5), tetrahedral()]
+    found += [quaternion, symmetric(4), alternating5(), symmetric(5)]
+    found += [SO3(), O3(), *map(parse_group, SPACE)]
     return {g.name: g for g in found}
 
 
 GROUPS = _groups()
 FINITE = {k: g for k, g in GROUPS.items() if g.is_finite}
 PLANAR = {k: g for k, g in GROUPS.items() if g.is_planar}
+#: groups that move the points of space
+SPATIAL = {k: g for k, g in GROUPS.items() if g.acts_on(3)}
 #: groups of at most 24 elements and the continuous ones: for laws over pairs and triples of irreps
 SMALL = {k: g for k, g in GROUPS.items() if g.order is None or g.order <= 24}
 
@@ -101,13 +115,13 @@ def representations(name: str) -> tuple[Representation, ...]:
         found += [irreps(group)[-1].tensor(irreps(group)[1])]
     else:
         found += [group.regular, group.quotient(C(1)), found[-1].tensor(found[-1])]
-        if isinstance(group, D):
+        if isinstance(group, D) and group.is_planar:
             found += [
                 group.quotient(D(1)),
                 group.induced(D(1), D(1).irrep("0o")),
                 group.induced(C(group.n), C(group.n).irreps()[-1]),
             ]
-        if isinstance(group, C) and group.order % 2 == 0:
+        if isinstance(group, C) and group.is_planar and group.order % 2 == 0:
             found += [group.quotient(C(2)), group.induced(C(2), C(2).irrep("1"))]
         if isinstance(group, FiniteGroup):
             pair = group.subgroup_from([int(group.generators[0])])
@@ -145,17 +159,18 @@ TYPES: dict[str, FieldType] = {
     "O2 induced": _type("O2", "1 induced(SO2, 1) + 1x1"),
     "C2 signs": _type("C2", "2x1 + 1x0"),
     "D4 signs": _type("D4", "1x0o + 2 trivial + 1x2e"),
+    "T regular": _type("T", "1 regular + 1x1 + 1x2"),
     "C3xC3": _type("C3xC3", "1x(1,1)+ + 1x(1,1)- + 1x(0,0)"),
-    "O regular": octahedral().type("1 regular + 1x3"),
-    "SO3 irreps": SO3().type("2x0 + 2x1 + 1x2"),
-    "O3 irreps": O3().type("1x0e + 1x0o + 2x1o + 1x2e"),
+    "O regular": _type("O", "1 regular + 1x3"),
+    "SO3 irreps": _type("SO3", "2x0 + 2x1 + 1x2"),
+    "O3 irreps": _type("O3", "1x0e + 1x0o + 2x1o + 1x2e"),
     "Q8": FieldType(
         GROUPS["Q8"], [(1, GROUPS["Q8"].irreps()[-1]), (1, GROUPS["Q8"].regular), (1, GROUPS["Q8"].trivial)]
     ),
 }
 
 #: types on which the layers of volumes and points are tested: groups of space, and of the plane about the third axis
-SPATIAL = [
+SPATIAL_TYPES = [
     TYPES[t] for t in ("C4 regular", "C5 mixed", "D3 mixed", "SO2 irreps", "O regular", "SO3 irreps", "O3 irreps")
 ]
 
@@ -191,7 +206,7 @@ class Layer:
         """Whether the layer may be built on a type."""
         if self.mixes and not t.group.acts_on(self.spatial or 3):
             return False
-        if self.spatial != 2 and t not in SPATIAL:
+        if self.spatial != 2 and t not in SPATIAL_TYPES:
             return False
         if self.needs == "permutation":
             return t.is_permutation
@@ -239,7 +254,7 @@ def _subgroup(group: Group) -> Group:
     if isinstance(group, C):
         return C(group.order // 2 if group.order % 2 == 0 else 1)
     if isinstance(group, SO3 | O3):
-        return octahedral() if isinstance(group, SO3) else SO3()
+        return GROUPS["O"] if isinstance(group, SO3) else SO3()
     return SO2() if group == O2() else C(4) if group == SO2() else C(1)
 
 

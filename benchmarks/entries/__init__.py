@@ -14,11 +14,13 @@ GROUPS = (
     "baked",
     "activations",
     "pointwise_maps",
-    "rotations",
+    "sampling",
     "memory",
     "exactness",
     "lensing",
+    "rotations",
     "mobile",
+    "space",
 )
 
 

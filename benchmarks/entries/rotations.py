@@ -1,133 +1,130 @@
-"""Nonlinearities on fields of SO(3) against their plain twins; maps between icosahedral fields against dense ones."""
+"""Spherical harmonics and Wigner matrices up to degree 6: against matrix exponentials, and e3nn where installed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
-from benchmarks.blocks import SEED, forward_backward, forward_only, images
-from benchmarks.harness import Entry, Timed, Value
+from benchmarks.blocks import SEED
+from benchmarks.harness import Entry, Timed
 from benchmarks.timing import Thunk
 
-BATCH, SIDE, FIELDS = 8, 32, 4
-ROWS, ICOSAHEDRAL_FIELDS = 256, 32
+DEGREES = range(7)
+POINTS, EDGES = 100_000, 5_000
 
 
-def spectral(st: Any) -> Any:
-    """Fields of the band-limited regular representation of SO(3), L = 2: 35 channels each."""
-    return FIELDS * st.SO3().spectral_regular(2)
+def _thunk(call: Callable[[Tensor], Any], x: Tensor, backward: bool) -> Thunk:
+    if not backward:
+        return lambda: call(x)
+    torch.manual_seed(SEED)
+    grads = [torch.randn_like(y) for y in _tuple(call(x))]
 
-
-def icosahedral(st: Any) -> Any:
-    """The 60 rotations of the icosahedron, from a turn by a third and one by a fifth."""
-    golden = (1 + np.sqrt(5)) / 2
-    third = np.eye(3)[[1, 2, 0]]
-    fifth = 0.5 * np.array([[golden, 1 / golden, 1], [1 / golden, 1, -golden], [-1, golden, 1 / golden]])
-    q, _ = np.linalg.qr(fifth)
-    q = q * np.sign(np.diag(q.T @ fifth))
-    return st.FiniteGroup.from_matrices([third, q], name="I")
-
-
-def _ours(make: Callable[[Any], nn.Module]) -> Callable[[Any], Thunk]:
-    def run(_: Any) -> Thunk:
-        import steerable as st
-
-        layer = make(st)
-        return forward_backward(layer, images(BATCH, spectral(st).size, SIDE))
+    def run() -> object:
+        leaf = x.clone().requires_grad_()
+        torch.autograd.backward(_tuple(call(leaf)), grads)
+        return leaf.grad
 
     return run
 
 
-def _plain(make: Callable[[], nn.Module]) -> Callable[[Any], Thunk]:
-    return lambda _: forward_backward(make(), images(BATCH, 35 * FIELDS, SIDE))
+def _tuple(value: Any) -> tuple[Tensor, ...]:
+    return (value,) if isinstance(value, Tensor) else tuple(value)
 
 
-def _versus(name: str, title: str, make: Callable[[Any], nn.Module], goal: float | None) -> list[Entry]:
-    twins: dict[str, tuple[str, Callable[[], nn.Module]]] = {
-        "relu": ("ReLU", nn.ReLU),
-        "silu": ("SiLU", nn.SiLU),
-        "conv3": ("Conv2d k3 of the same channels", lambda: nn.Conv2d(35 * FIELDS, 35 * FIELDS, 3, padding=1)),
-    }
+def points() -> Tensor:
+    """Gaussian points, float32."""
+    return torch.randn(POINTS, 3, generator=torch.Generator().manual_seed(SEED))
+
+
+def quaternions() -> Tensor:
+    """Uniform rotations, float32."""
+    q = torch.randn(EDGES, 4, generator=torch.Generator().manual_seed(SEED))
+    return q / q.norm(dim=-1, keepdim=True)
+
+
+def harmonics(x: Tensor) -> Tensor:
+    """Ours."""
+    from steerable.groups import spherical_harmonics
+
+    return spherical_harmonics(x, DEGREES)
+
+
+def wigner(q: Tensor) -> tuple[Tensor, ...]:
+    """Ours, from quaternions."""
+    from steerable.groups import wigner_d
+
+    return wigner_d(q, DEGREES)
+
+
+def exponentials(q: Tensor) -> tuple[Tensor, ...]:
+    """What a library without closed form does: the exponential of the generators, from the rotation vector."""
+    from steerable.groups import convert_rotation
+    from steerable.groups.wigner import generators
+
+    vector = convert_rotation(q, "quaternion", "vector")
+    each = [torch.tensor(generators(l), dtype=q.dtype) for l in DEGREES]
+    return tuple(torch.matrix_exp(torch.einsum("nk,kij->nij", vector, g)) for g in each)
+
+
+def e3nn_harmonics(x: Tensor) -> Tensor:
+    """The peer's."""
+    from e3nn import o3  # pyright: ignore[reportMissingImports]
+
+    return o3.spherical_harmonics(list(DEGREES), x, True, "integral")
+
+
+def e3nn_wigner(q: Tensor) -> tuple[Tensor, ...]:
+    """The peer's, from quaternions."""
+    from e3nn import o3  # pyright: ignore[reportMissingImports]
+
+    angles = o3.quaternion_to_angles(q)
+    return tuple(o3.wigner_D(l, *angles) for l in DEGREES)
+
+
+def _pair(
+    name: str,
+    figure: str,
+    ours: Callable[[Tensor], Any],
+    theirs: Callable[[Tensor], Any],
+    state: Callable[[], Tensor],
+    goals: tuple[float | None, float | None],
+) -> list[Entry]:
     return [
         Timed(
-            f"rotations/{name}_{twin}",
-            f"{title} / {words}, {BATCH}x{35 * FIELDS}x{SIDE}x{SIDE}, fwd+bwd",
-            goal=goal if twin == "relu" else None,
-            setup=lambda: None,
-            run=_ours(make),
-            reference=_plain(plain),
+            f"rotations/{name}_{label}",
+            f"{figure}, {words}",
+            goal=goal,
+            setup=state,
+            run=lambda x, backward=backward: _thunk(ours, x, backward),
+            reference=lambda x, backward=backward: _thunk(theirs, x, backward),
         )
-        for twin, (words, plain) in twins.items()
+        for (label, words, backward), goal in zip(
+            (("fwd", "forward", False), ("fwd_bwd", "fwd+bwd", True)), goals, strict=True
+        )
     ]
 
 
-def _linear(backward: bool) -> Callable[[Any], Thunk]:
-    def run(_: Any) -> Thunk:
-        import steerable as st
-
-        torch.manual_seed(SEED)
-        t = (ICOSAHEDRAL_FIELDS * icosahedral(st).regular).fourier
-        layer = st.nn.Linear(t, t, bias=False)
-        x = torch.randn(ROWS, t.size, generator=torch.Generator().manual_seed(SEED))
-        return (forward_backward if backward else forward_only)(layer, x)
-
-    return run
-
-
-def _dense(backward: bool) -> Callable[[Any], Thunk]:
-    def run(_: Any) -> Thunk:
-        torch.manual_seed(SEED)
-        channels = 60 * ICOSAHEDRAL_FIELDS
-        layer = nn.Linear(channels, channels, bias=False)
-        x = torch.randn(ROWS, channels, generator=torch.Generator().manual_seed(SEED))
-        return (forward_backward if backward else forward_only)(layer, x)
-
-    return run
+def _entries() -> list[Entry]:
+    of_points, of_edges = f"l <= 6, {POINTS} points", f"l <= 6, {EDGES} rotations"
+    found = _pair(
+        "wigner_exp",
+        f"Wigner matrices / matrix_exp, {of_edges}",
+        wigner,
+        exponentials,
+        quaternions,
+        (0.12, 0.08),
+    )
+    if find_spec("e3nn") is None:
+        return found
+    found += _pair(
+        "harmonics", f"spherical harmonics / e3nn, {of_points}", harmonics, e3nn_harmonics, points, (1 / 1.4, 1 / 1.9)
+    )
+    found += _pair("wigner", f"Wigner matrices / e3nn, {of_edges}", wigner, e3nn_wigner, quaternions, (1 / 8, 1 / 12))
+    return found
 
 
-def _adaptive_error() -> float:
-    import steerable as st
-
-    t = spectral(st)
-    torch.manual_seed(SEED)
-    layer = st.nn.FourierAct(t, "elu", samples=70, grid="adaptive").double()
-    x = torch.randn(16, t.size, generator=torch.Generator().manual_seed(SEED), dtype=torch.float64)
-    return float(st.laws.equivariance_error(layer, x).max())
-
-
-ENTRIES: tuple[Entry, ...] = (
-    *_versus("norm", "NormAct SO(3) l<=2", lambda st: st.nn.NormAct(spectral(st)), 8.0),
-    *_versus("fourier", "FourierAct SO(3) l<=2, N=96", lambda st: st.nn.FourierAct(spectral(st), samples=96), 10.0),
-    *_versus(
-        "adaptive",
-        "FourierAct SO(3) l<=2, N=96, adaptive",
-        lambda st: st.nn.FourierAct(spectral(st), samples=96, grid="adaptive"),
-        None,
-    ),
-    Value(
-        "rotations/adaptive_error",
-        "FourierAct SO(3) l<=2, N=70, adaptive: equivariance error, float64",
-        goal=1e-10,
-        compute=_adaptive_error,
-    ),
-    Timed(
-        "rotations/icosahedral_fwd",
-        f"Linear between icosahedral regular fields, Fourier basis / dense, {ROWS} rows, forward",
-        goal=0.12,
-        setup=lambda: None,
-        run=_linear(False),
-        reference=_dense(False),
-    ),
-    Timed(
-        "rotations/icosahedral_fwd_bwd",
-        f"Linear between icosahedral regular fields, Fourier basis / dense, {ROWS} rows, fwd+bwd",
-        goal=None,
-        setup=lambda: None,
-        run=_linear(True),
-        reference=_dense(True),
-    ),
-)
+ENTRIES = tuple(_entries())

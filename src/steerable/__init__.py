@@ -19,8 +19,18 @@ from steerable.groups import SO3 as SO3
 from steerable.groups import C as C
 from steerable.groups import D as D
 from steerable.groups import FiniteGroup as FiniteGroup
+from steerable.groups import antiprism as antiprism
+from steerable.groups import cylinder as cylinder
+from steerable.groups import dihedral_rotations as dihedral_rotations
+from steerable.groups import full_icosahedral as full_icosahedral
+from steerable.groups import full_octahedral as full_octahedral
+from steerable.groups import full_tetrahedral as full_tetrahedral
 from steerable.groups import hom_basis as hom_basis
+from steerable.groups import icosahedral as icosahedral
+from steerable.groups import octahedral as octahedral
+from steerable.groups import prism as prism
 from steerable.groups import product as product
+from steerable.groups import tetrahedral as tetrahedral
 from steerable.nn.bake import bake as bake
 
 __version__ = "0.1.0"

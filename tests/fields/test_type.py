@@ -14,7 +14,7 @@ from steerable import FieldType
 from steerable.groups import O2, SO2, C, D
 
 C8 = C(8)
-NAMED = sorted(set(GROUPS) - {"Q8", "S4", "A5", "S5", "T"})
+NAMED = sorted(set(GROUPS) - {"Q8", "S4", "A5", "S5"})
 
 
 @st.composite

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.catalogue import TYPES, octahedral
+from tests.catalogue import GROUPS as ALL
+from tests.catalogue import TYPES
 
 import steerable.nn as snn
 from steerable.domains.grid import PixelGrid
@@ -15,7 +16,7 @@ from steerable.laws.equivariance import relative_error
 
 PLANE = [(C(4), "2 regular + 1x1", "1 regular + 1x2"), (D(3), "1 regular + 1x1", "2x1 + 1 trivial"),
          (SO2(), "1x0 + 2x1", "1x2 + 1x0"), (O2(), "1x0e + 1x1", "1x1 + 1x0o")]  # fmt: skip
-SPACE = [(octahedral(), "1 regular + 1 trivial", "1x3 + 1 regular"), (SO3(), "1x0 + 2x1", "1x2 + 1x1"),
+SPACE = [(ALL["O"], "1 regular + 1 trivial", "1x3 + 1 regular"), (SO3(), "1x0 + 2x1", "1x2 + 1x1"),
          (O3(), "1x0e + 2x1o", "1x2e + 1x1e"), (C(4), "1 regular", "1x1 + 1 trivial"),
          (O2(), "1x0e + 1x1", "1x1 + 1x0o")]  # fmt: skip
 CASES = [(2, k, *case) for k in (3, 5) for case in PLANE] + [(3, 3, *case) for case in SPACE]

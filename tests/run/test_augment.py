@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import pytest
 import torch
 
 from steerable.run.augment import augment, principal_colour, turn, turn_d4, turn_fourier, warp
+from steerable.run.config import Augment
 from steerable.run.scenes import random_scenes
 
 
@@ -71,7 +73,7 @@ def test_fourier_turns_leave_noise_white_and_bilinear_ones_do_not():
     assert neighbours(bilinear) > 0.1
 
 
-@pytest.mark.parametrize("how", ["d4", "turn", "rotate", "turn_fourier", "rotate_fourier", "affine", "affine_colour"])
+@pytest.mark.parametrize("how", [how for how in get_args(Augment) if how != "none"])
 def test_draws_depend_on_the_generator_alone(how):
     x = torch.randn(16, 1, 7, 7)
     a, b, c = (augment(x, how, torch.Generator().manual_seed(s)) for s in (0, 0, 1))
@@ -84,6 +86,36 @@ def test_d4_draws_all_elements():
     x = torch.arange(9.0).view(1, 1, 3, 3).expand(200, 1, 3, 3)
     seen = {tuple(v.flatten().tolist()) for v in augment(x, "d4", torch.Generator().manual_seed(0))}
     assert len(seen) == 8
+
+
+def test_a_mirror_and_a_shift_move_pixels_and_nothing_else():
+    x = torch.randn(1, 2, 16, 16).expand(300, 2, 16, 16)
+    y = augment(x, "mirror_shift", torch.Generator().manual_seed(0))
+    seen = set()
+    for one in y:
+        found = [
+            (flip, right, up)
+            for flip in (False, True)
+            for right in (-2, -1, 0, 1, 2)
+            for up in (-2, -1, 0, 1, 2)
+            if torch.equal(one, moved(x[0].flip(-1) if flip else x[0], right, up))
+        ]
+        assert len(found) == 1
+        seen.add(found[0])
+    assert len(seen) == 50  # all of them, and no other
+
+
+def moved(x, right, up):
+    """Rolled, with zeros in place of what came round."""
+    y = torch.roll(x, (-up, right), (-2, -1)).clone()
+    if right:
+        y[..., :right] = 0 if right > 0 else y[..., :right]
+        y[..., right:] = 0 if right < 0 else y[..., right:]
+    if up > 0:
+        y[..., -up:, :] = 0
+    elif up:
+        y[..., :-up, :] = 0
+    return y
 
 
 def test_none_and_unknown():

@@ -134,6 +134,30 @@ def test_ordinary_operators_only(files):
         onnx.checker.check_model(model, full_check=True)
 
 
+def test_a_file_refuses_images_of_another_size_as_its_run_does(files, place, tmp_path, capsys):
+    np.save(tmp_path / "big.npy", np.zeros((12, 12), np.float32))
+    for what in (place / "run", files / "model.pt2", files / "model.onnx", files / "model.int8.onnx"):
+        assert main(["predict", str(what), str(tmp_path / "big.npy"), f"--out={tmp_path / 'c.parquet'}"]) == 2
+        err = capsys.readouterr().err
+        assert "12 x 12 pixels; expected 9 x 9" in err and "--resize crop" in err and err.count("\n") == 1
+        assert not (tmp_path / "c.parquet").exists()
+
+
+def test_operators_are_told_in_short_lines(files, place, tmp_path, capsys):
+    header = open_answerer(files / "model.pt2").header["operators"]
+    out = ["export", str(place / "run"), f"--out={tmp_path / 'm.pt2'}", "--overwrite"]
+    assert main(out) == 0
+    short = capsys.readouterr().out
+    assert f"ordinary operators only, {len(header)} kinds, {sum(header.values())} in all: " in short
+    assert short.count("aten.") == 5 and "--verbose" in short
+    text = short[short.index("  ordinary") :].split("\nanswer")[0]
+    assert max(map(len, text.splitlines())) <= 100
+    assert main([*out, "--verbose"]) == 0
+    whole = capsys.readouterr().out
+    assert all(name in whole for name in header)
+    assert max(len(line) for line in whole[whole.index("  ordinary") :].split("\nanswer")[0].splitlines()) <= 100
+
+
 def test_the_header_says_it_all(files, place):
     run = read_json(place / "run" / "seed0" / "run.json", "a run")
     for name, kind in (("model.pt2", "program"), ("model.onnx", "onnx"), ("model.int8.onnx", "int8")):

@@ -112,6 +112,26 @@ def test_the_catalogue_holds_calibrated_answers_to_images_read_as_in_training(sa
     assert [rows[name] for name in data.ids] == pytest.approx(expected, abs=1e-5)
 
 
+def test_images_of_another_size_are_told_once_by_runs_and_files(saved, mine, tmp_path, capsys):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    out, catalogue = tmp_path / "tuned", f"--out={tmp_path / 'c.parquet'}"
+    assert main(tune(mine, saved, out, "--train.epochs=1", "--train.freeze_epochs=0")) == 0
+    assert main(["export", str(out), "--images", str(mine), f"--out={tmp_path / 'm.onnx'}"]) == 0
+    said = "14 of 42 images were not 9 x 9 pixels: interpolated to that size (as the images of '{}' were in training)"
+    assert said.format(out) in capsys.readouterr().out  # the images of the check
+    answers = []
+    for what in (out, tmp_path / "m.onnx"):
+        assert main(["predict", str(what), str(mine), catalogue, "--overwrite", "--batch-size=8"]) == 0
+        assert capsys.readouterr().err.count(said.format(what)) == 1
+        answers.append([r["p_lying"] for r in pq.read_table(tmp_path / "c.parquet").to_pylist()])
+    assert answers[0] == pytest.approx(answers[1], abs=1e-5)
+    assert main(["predict", str(out), str(mine), catalogue, "--overwrite", "--resize=crop"]) == 0
+    assert (
+        "14 of 42 images were not 9 x 9 pixels: cut or padded to that size (--resize crop)" in capsys.readouterr().err
+    )
+
+
 def test_a_frozen_backbone_stands_still(saved, mine, tmp_path):
     assert main(tune(mine, saved, tmp_path / "a", "--train.freeze_epochs=9")) == 0
     before, after = (load_file(f / "model.safetensors") for f in (saved, tmp_path / "a"))

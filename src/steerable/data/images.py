@@ -1,4 +1,4 @@
-"""Images with an answer each: the one container that readers return and training reads."""
+"""Images, volumes or point sets with an answer each: the one container that readers return and training reads."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from steerable.data.clouds import Clouds
 from steerable.data.errors import InputError
-from steerable.data.target import Target
+from steerable.data.target import Regions, Target
+
+DOMAINS = {4: "plane", 5: "volume"}
 
 
 @dataclass(frozen=True)
 class ImageData:
-    """Images with one label or one value each.
+    """Images, volumes or point sets with one label or one value each, or with a label at every pixel or voxel.
 
     Attributes:
-        x: images, float32 ``[N, C, H, W]``, finite.
+        x: images, float32 ``[N, C, H, W]``, finite; or volumes ``[N, C, D, H, W]``; or N :class:`Clouds`.
         y: labels, int64 ``[N]``, each in ``range(len(meaning))``; or values, float32, finite: ``[N]``, or ``[N, K]``
-            where the target is a vector.
-        meaning: of `y`: the name of each class, in the order of the labels; or the :class:`Target` of the values.
+            where the target is a vector; or labels of regions, int64 ``[N, (D,) H, W]``.
+        meaning: of `y`: the name of each class, in the order of the labels; or the :class:`Target` of the values; or
+            the :class:`Regions` of a segmentation.
         source: what the images are called in an error message (a path or the name of a data set).
         ids: the name of each image, N of them, or none at all.
 
@@ -30,18 +34,21 @@ class ImageData:
             looked at; the networks themselves look at shapes only.
     """
 
-    x: Tensor
+    x: Tensor | Clouds
     y: Tensor
-    meaning: tuple[str, ...] | Target
+    meaning: tuple[str, ...] | Target | Regions
     source: str = "images"
     ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_images(self.x, self.source)
+        if not isinstance(self.x, Clouds):  # they look at themselves
+            check_images(self.x, self.source)
         if isinstance(self.meaning, Target):
             check_values(self.y, len(self.x), self.meaning, self.source)
+            check_baseline(self.x, self.meaning, self.source)
         else:
-            check_labels(self.y, len(self.x), self.meaning, self.source)
+            places = self.size if isinstance(self.meaning, Regions) else ()
+            check_labels(self.y, (len(self.x), *places), self.classes, self.source)
         if self.ids and len(self.ids) != len(self.x):
             raise InputError(f"{self.source}: {len(self.ids)} names of {len(self.x)} images; expected one for each.")
 
@@ -51,7 +58,19 @@ class ImageData:
     @property
     def classes(self) -> tuple[str, ...]:
         """The name of each label; empty for values."""
+        if isinstance(self.meaning, Regions):
+            return self.meaning.names
         return () if isinstance(self.meaning, Target) else self.meaning
+
+    @property
+    def regions(self) -> bool:
+        """Whether there is a label at every pixel or voxel."""
+        return isinstance(self.meaning, Regions)
+
+    @property
+    def domain(self) -> str:
+        """Where they live: ``plane``, ``volume`` or ``points``."""
+        return "points" if isinstance(self.x, Clouds) else DOMAINS[self.x.ndim]
 
     @property
     def target(self) -> Target | None:
@@ -61,7 +80,7 @@ class ImageData:
     @property
     def outputs(self) -> int:
         """How many numbers a network answers for one image: one for each class, a single value, or a vector."""
-        return self.meaning.size if isinstance(self.meaning, Target) else len(self.meaning)
+        return self.meaning.size if isinstance(self.meaning, Target) else len(self.classes)
 
     @property
     def channels(self) -> int:
@@ -69,16 +88,24 @@ class ImageData:
         return self.x.shape[1]
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return self.x.shape[2], self.x.shape[3]
+    def size(self) -> tuple[int, ...]:
+        """Height and width in pixels; depth, height and width in voxels; nothing for point sets."""
+        return tuple(self.x.shape[2:])
 
     def counts(self) -> list[int]:
-        """Return the number of images of each class; for values one number, that of all images."""
-        return torch.bincount(self.y, minlength=len(self.classes)).tolist() if self.classes else [len(self)]
+        """Return the number of images of each class; for values and regions one number, that of all images."""
+        one = self.target is None and not self.regions
+        return torch.bincount(self.y, minlength=len(self.classes)).tolist() if one else [len(self)]
 
-    def with_images(self, x: Tensor) -> ImageData:
-        """Return other images ``[N, C, H, W]`` with the same answers."""
+    def rest(self) -> ImageData:
+        """Return the values without the baseline of their target: what a network learns."""
+        if self.target is None or not self.target.baseline or not isinstance(self.x, Clouds):
+            return self
+        known = self.x.totals() @ torch.tensor(self.target.baseline, dtype=torch.float64)
+        return replace(self, y=(self.y.double() - known).float(), meaning=replace(self.target, baseline=()))
+
+    def with_images(self, x: Tensor | Clouds) -> ImageData:
+        """Return other images ``[N, C, H, W]``, volumes or point sets with the same answers."""
         return replace(self, x=x)
 
     def subset(self, index: Tensor | Sequence[int]) -> ImageData:
@@ -93,9 +120,10 @@ class ImageData:
         Raises:
             InputError: `per_class` below 1, a class that has fewer, or values instead of labels.
         """
-        if self.target is not None:
+        if self.target is not None or self.regions:
+            what = "has regions" if self.target is None else f"is the value {self.target}"
             raise InputError(
-                f"{self.source}: {per_class} images a class were asked for, but the answer is the value {self.target}; "
+                f"{self.source}: {per_class} images a class were asked for, but the answer {what}; "
                 "expected a number of images in all. Set data.images instead of data.per_class."
             )
         if per_class < 1:
@@ -119,13 +147,16 @@ class ImageData:
 
 
 def check_images(x: Tensor, name: str) -> None:
-    """Refuse what is not float32 ``[N, C, H, W]`` with N > 0 and finite pixels.
+    """Refuse what is not float32 ``[N, C, H, W]`` or ``[N, C, D, H, W]`` with N > 0 and finite pixels.
 
     Raises:
         InputError: naming `name` and what was found.
     """
-    if x.ndim != 4:
-        raise InputError(f"{name}: images have shape {list(x.shape)}; expected [N, C, H, W]. Add the missing axis.")
+    if x.ndim not in DOMAINS:
+        raise InputError(
+            f"{name}: images have shape {list(x.shape)}; expected [N, C, H, W], or [N, C, D, H, W] for volumes. Add "
+            "the missing axis."
+        )
     if len(x) == 0:
         raise InputError(f"{name}: 0 images; expected at least one. Check the path and the split.")
     if x.dtype != torch.float32:
@@ -138,15 +169,16 @@ def check_images(x: Tensor, name: str) -> None:
         )
 
 
-def check_labels(y: Tensor, count: int, classes: tuple[str, ...], name: str) -> None:
-    """Refuse what is not int64 ``[count]`` with numbers of `classes`.
+def check_labels(y: Tensor, shape: tuple[int, ...], classes: tuple[str, ...], name: str) -> None:
+    """Refuse what is not int64 of a shape, ``[N]`` or one label for each pixel or voxel, with numbers of `classes`.
 
     Raises:
         InputError: naming `name` and what was found.
     """
-    if y.shape != (count,) or y.dtype != torch.int64:
+    if y.shape != shape or y.dtype != torch.int64:
         raise InputError(
-            f"{name}: labels are {y.dtype} {list(y.shape)}; expected torch.int64 [{count}], one for each image."
+            f"{name}: labels are {y.dtype} {list(y.shape)}; expected torch.int64 {list(shape)}, one for each "
+            f"{'image' if len(shape) == 1 else 'place in each image'}."
         )
     low, high = int(y.min()), int(y.max())
     if low < 0 or high >= len(classes):
@@ -175,4 +207,18 @@ def check_values(y: Tensor, count: int, target: Target, name: str) -> None:
         raise InputError(
             f"{name}: {int(broken.sum())} of {count} values of {target} are NaN or infinite (first: image "
             f"{int(broken.nonzero()[0])}); expected finite values. Drop these images."
+        )
+
+
+def check_baseline(x: Tensor | Clouds, target: Target, name: str) -> None:
+    """Refuse a baseline that has no feature of a point for each of its numbers, or that of a vector.
+
+    Raises:
+        InputError: naming `name` and what was found.
+    """
+    channels = x.channels if isinstance(x, Clouds) else 0
+    if target.baseline and (len(target.baseline) != channels or target.columns):
+        raise InputError(
+            f"{name}: a baseline of {len(target.baseline)} numbers of {target} for {channels} features of points; "
+            "expected one for each, and a single value."
         )

@@ -35,7 +35,7 @@ class Splits:
     val: ImageData
     test: ImageData
     recipe: Recipe = field(default_factory=Recipe)
-    raw_size: tuple[int, int] | None = None
+    raw_size: tuple[int, ...] | None = None
     input: str = "pixels"
     settings: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Splits:
 
     def __post_init__(self) -> None:
         for part in (self.val, self.test):
-            for what in ("classes", "target", "channels", "size"):
+            for what in ("domain", "classes", "regions", "target", "channels", "size"):
                 a, b = getattr(self.train, what), getattr(part, what)
                 if a != b:
                     raise InputError(
@@ -72,6 +72,13 @@ class Splits:
         Raises:
             InputError: an unknown scale, or a step that cannot be done on images of this size.
         """
+        if self.train.domain == "points" and (recipe.steps or scale != "none"):
+            raise InputError(
+                f"{self.train.source}: data.scale is '{scale}' and the recipe '{recipe}'; expected none of point sets, "
+                "which have no pixels. Leave data.scale at null."
+            )
+        if self.train.domain == "points":
+            return self
         once = [part.with_images(recipe(part.x)) for part in (self.train, self.val, self.test)]
         last = scale_steps(scale, once[0].x)
         train, val, test = (part.with_images(last(part.x)) for part in once)
@@ -90,7 +97,7 @@ class Splits:
         Raises:
             InputError: more than there are, or the wrong one of the two.
         """
-        if images is not None and self.target is None:
+        if images is not None and self.target is None and not self.train.regions:
             raise InputError(
                 f"{self.train.source}: data.images is {images}, but the images have the classes {list(self.classes)}; "
                 "expected null. Set data.per_class instead."

@@ -1,8 +1,8 @@
-"""What a value of an image is called and measured in."""
+"""What a value of an image is called and measured in, and what the parts of one are called."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,8 @@ class Target:
         columns: of a vector: the names of its entries, at least two; empty for a single value.
         head: of a vector: the name of the function that makes it from what a network answers (see
             `steerable.run.heads`); empty: mean and spread of each entry.
+        baseline: of a single value of a cloud: what each channel of the features, summed over the points, contributes
+            (such as the energy of a free atom of each element). A network learns the rest, and its answer has both.
 
     Raises:
         ValueError: a vector of one entry, whose column ``[N, 1]`` would broadcast, or names that occur twice.
@@ -24,6 +26,7 @@ class Target:
     unit: str = ""
     columns: tuple[str, ...] = ()
     head: str = ""
+    baseline: tuple[float, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if len(self.columns) == 1 or len(set(self.columns)) < len(self.columns):
@@ -39,3 +42,21 @@ class Target:
 
     def __str__(self) -> str:
         return f"{self.name} [{self.unit}]" if self.unit else self.name
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The class of every pixel or voxel, which a segmentation answers.
+
+    Attributes:
+        names: of the classes, in the order of the labels.
+
+    Raises:
+        ValueError: fewer than two names, or names that occur twice.
+    """
+
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.names) < 2 or len(set(self.names)) < len(self.names):
+            raise ValueError(f"Regions: got the names {list(self.names)}; expected at least two different ones.")

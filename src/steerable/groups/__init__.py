@@ -1,12 +1,17 @@
 """Symmetry as algebra: groups, representations, intertwiners. No data and no networks."""
 
 from steerable.groups.clebsch_gordan import clebsch_gordan as clebsch_gordan
+from steerable.groups.conversions import convert_rotation as convert_rotation
+from steerable.groups.conversions import geodesic as geodesic
+from steerable.groups.conversions import random_rotation as random_rotation
+from steerable.groups.conversions import slerp as slerp
 from steerable.groups.cyclic import C as C
 from steerable.groups.dihedral import D as D
 from steerable.groups.finite import FiniteGroup as FiniteGroup
 from steerable.groups.fourier import fourier_pair as fourier_pair
 from steerable.groups.fourier import fourier_transform as fourier_transform
 from steerable.groups.fourier import inverse_fourier_transform as inverse_fourier_transform
+from steerable.groups.fourier import sampling_grid as sampling_grid
 from steerable.groups.fourier import sampling_matrix as sampling_matrix
 from steerable.groups.group import Group as Group
 from steerable.groups.harmonics import harmonic_representation as harmonic_representation
@@ -14,6 +19,20 @@ from steerable.groups.hom import hom_basis as hom_basis
 from steerable.groups.naming import parse_group as parse_group
 from steerable.groups.o2 import O2 as O2
 from steerable.groups.o3 import O3 as O3
+from steerable.groups.polyhedral import antiprism as antiprism
+from steerable.groups.polyhedral import cylinder as cylinder
+from steerable.groups.polyhedral import dihedral_rotations as dihedral_rotations
+from steerable.groups.polyhedral import full_icosahedral as full_icosahedral
+from steerable.groups.polyhedral import full_octahedral as full_octahedral
+from steerable.groups.polyhedral import full_tetrahedral as full_tetrahedral
+from steerable.groups.polyhedral import icosahedral as icosahedral
+from steerable.groups.polyhedral import inversion as inversion
+from steerable.groups.polyhedral import mirror as mirror
+from steerable.groups.polyhedral import octahedral as octahedral
+from steerable.groups.polyhedral import prism as prism
+from steerable.groups.polyhedral import pyritohedral as pyritohedral
+from steerable.groups.polyhedral import rotoreflections as rotoreflections
+from steerable.groups.polyhedral import tetrahedral as tetrahedral
 from steerable.groups.product import product as product
 from steerable.groups.representation import Representation as Representation
 from steerable.groups.sampling import default_samples as default_samples

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def coupling(first: int, second: int, target: int) -> np.ndarray:
-    """The isometry ``[2 l3 + 1, 2 l1 + 1, 2 l2 + 1]`` that couples two degrees to a third, ``|l1 - l2| <= l3 <= l1 + l2``.
+    """The isometry ``[2 l3 + 1, 2 l1 + 1, 2 l2 + 1]`` that couples degrees l1 and l2 to l3 in ``|l1 - l2| .. l1 + l2``.
 
     Its sign is that of nature: the product of two harmonics holds it with a positive factor when ``l1 + l2 + l3`` is
     even (the dot product for 1, 1, 0); else the entry ``[0; 1, -1]`` is positive (the cross product for 1, 1, 1). These
@@ -38,7 +38,7 @@ def couplings(first: int, second: int) -> tuple[np.ndarray, ...]:
             c[m + target, p + l, m - p + k] = column
         real = _real(_real(_real(c.conj(), 0).conj(), 1), 2)
         odd = (l + k + target) % 2
-        real = real.imag if odd else real.real
+        real = np.imag(real) if odd else np.real(real)
         sign = real[target, l + 1, k - 1] if odd else real[target, l, k]
         found.append(real * np.sign(sign))
         found[-1].setflags(write=False)

@@ -1,11 +1,15 @@
-"""When a hand-written eager path may run: ordinary tensors, and nobody looking at the single operators."""
+"""When a hand-written eager path may run, and what the compiler takes as a constant."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+_F = TypeVar("_F", bound=Callable[..., Tensor])
 _PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)
 
 
@@ -22,5 +26,14 @@ def runs_eagerly(*tensors: Tensor) -> bool:
     if forward_ad._current_level >= 0 or torch._C._len_torch_dispatch_stack() > 0:
         return False
     # Batched gradients (is_grads_batched=True) look like ordinary tensors and have no in-place rules.
-    batched = torch._C._functorch.is_legacy_batchedtensor
+    batched = torch._C._functorch.is_legacy_batchedtensor  # pyright: ignore[reportAttributeAccessIssue]
     return all(type(t) in _PLAIN_TENSORS and not batched(t) for t in tensors)
+
+
+def constant(function: _F) -> _F:
+    """Mark a function of numbers whose tensor `torch.compile` stores in the graph instead of tracing how it is made.
+
+    What `torch.compiler.assume_constant_result` does, without starting the compiler when the library is imported.
+    """
+    function._dynamo_marked_constant = True  # pyright: ignore[reportFunctionMemberAccess]
+    return function

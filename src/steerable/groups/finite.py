@@ -167,8 +167,15 @@ class FiniteGroup(FiniteGroupBase):
         """
         gens = np.stack([np.asarray(m, dtype=np.float64) for m in generators])
         d = gens.shape[-1]
-        if gens.ndim != 3 or np.abs(gens @ gens.transpose(0, 2, 1) - np.eye(d)).max() > 1e-9:
+        if gens.ndim != 3 or gens.shape[1] != d:
             raise ValueError(f"expected orthogonal matrices [k, d, d], got an array of shape {gens.shape}")
+        error = np.abs(gens @ gens.transpose(0, 2, 1) - np.eye(d)).max((1, 2))
+        if not (error < 1e-9).all():
+            worst = int(np.argmax(np.where(np.isnan(error), np.inf, error)))
+            raise ValueError(
+                f"expected orthogonal matrices [k, d, d], got number {worst} with M M^T off the identity by "
+                f"{error[worst]:.1e}; orthogonalise it, for example by numpy.linalg.qr"
+            )
         found = np.eye(d)[None]
         for current in range(2001):  # the list grows while it is walked: breadth first
             if current == len(found):
@@ -178,7 +185,11 @@ class FiniteGroup(FiniteGroupBase):
                 if np.abs(found - product).max((1, 2)).min() > 1e-6:
                     found = np.concatenate([found, product[None]])
         if len(found) > 2000:
-            raise ValueError(f"the {len(gens)} matrices generate more than 2000 elements: is it finite?")
+            raise ValueError(
+                f"the {len(gens)} matrices generate more than 2000 elements, so the group does not close: expected a "
+                f"finite one, whose angles are fractions of a turn to 1e-9; for all rotations use SO2, O2, SO3 or O3"
+            )
+        found = _snapped(found)
         table = np.stack([_nearest(found, a @ found) for a in found])
         return cls(table, name, found if d in (2, 3) else None)
 
@@ -303,6 +314,12 @@ def _checksum(table: np.ndarray) -> str:
     import hashlib
 
     return hashlib.sha256(table.tobytes()).hexdigest()[:8]
+
+
+def _snapped(matrices: np.ndarray) -> np.ndarray:
+    """Entries within 1e-12 of 0, +-1/2 or +-1 to the last bit, so that lattice symmetries stay exact."""
+    near = np.round(2 * matrices) / 2
+    return np.where(np.abs(matrices - near) < 1e-12, near, matrices) + 0.0
 
 
 def _nearest(matrices: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from steerable.groups.constructions import adapted_vectors
+from steerable.groups.group import Group
 from steerable.groups.representation import Representation
+from steerable.groups.sampling import fixed_vectors, sample_points
+from steerable.groups.subgroup import Inclusion, as_inclusion
+
+GridKind = Literal["spread", "quadrature", "random"]
 
 
-def sampling_matrix(rep: Representation, elements: Tensor) -> Tensor:
+def sampling_matrix(rep: Representation, elements: Tensor, subgroup: Group | Inclusion | None = None) -> Tensor:
     """Matrix ``[n, d]`` that evaluates band-limited functions on the group at some elements.
 
     Args:
@@ -20,47 +26,79 @@ def sampling_matrix(rep: Representation, elements: Tensor) -> Tensor:
             coefficients are those of functions on the group, ``f(g) = sum_m F_m(g) c_m`` with ``F`` orthonormal under
             the Haar measure.
         elements: ``[n, ...]`` group elements.
+        subgroup: H, for functions on ``G/H`` as ``group.spectral_quotient(H, L)`` holds them: they do not change when
+            an element of H is multiplied from the right. On the sphere, SO3 over SO2, they are the spherical harmonics.
 
     Returns:
         float64. ``f -> A f`` satisfies ``A(elements) rho(h) = A(h^-1 elements)``. For the regular representation and
         all elements ``A`` is the identity times ``sqrt(order)``.
 
     Raises:
-        ValueError: if an irrep occurs more often than in the regular representation.
+        ValueError: if an irrep occurs more often than functions have it.
     """
     group = rep.group
+    inclusion = None if subgroup is None else as_inclusion(group, subgroup)
     seen: dict[str, int] = {}
     columns = []
     for id in rep.irreps:
-        vectors = adapted_vectors(group, id)
+        vectors = adapted_vectors(group, id) if inclusion is None else fixed_vectors(group, id, inclusion)
         copy = seen.get(id, 0)
         if copy >= vectors.shape[1]:
+            where = (
+                f"{group.name}.spectral_regular(L)" if inclusion is None else f"spectral_quotient({inclusion.name}, L)"
+            )
             raise ValueError(
                 f"{rep!r} holds irrep {id} more than {vectors.shape[1]} times: these are no functions on "
-                f"{group.name}. Use 'm * {group.name}.spectral_regular(L)'"
+                f"{group.name}. Use 'm * {group.name}.{where}'"
             )
         seen[id] = copy + 1
         psi = group.irrep_matrix(id, elements)
-        columns.append(np.sqrt(len(vectors)) * psi @ torch.from_numpy(vectors[:, copy]))
+        columns.append(np.sqrt(len(vectors)) * psi @ torch.from_numpy(vectors[:, copy].copy()))
     return torch.cat(columns, -1) @ torch.from_numpy(rep.basis.T.copy())
 
 
+def sampling_grid(group: Group, samples: int, kind: GridKind = "spread", seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Elements at which band-limited functions are sampled, with weights that add up to one.
+
+    Args:
+        group: any group; a finite one returns all its elements.
+        samples: number of elements, an upper bound for ``"quadrature"``.
+        kind: ``"spread"``: ``group.grid(samples)``, equal weights (a spiral on SO3); ``"quadrature"``: the largest
+            exact rule of at most that many elements; ``"random"``: drawn from the Haar measure, from a fixed seed.
+        seed: of the random draw.
+
+    Raises:
+        ValueError: for an unknown kind, or fewer samples than the smallest rule has.
+    """
+    return sample_points(group, None, kind, samples, 0, seed)
+
+
 @lru_cache(maxsize=256)
-def _transform(rep: Representation, samples: int) -> tuple[np.ndarray, np.ndarray]:
-    a = sampling_matrix(rep, rep.group.grid(samples)).numpy()
+def _transform(
+    rep: Representation, samples: int, kind: GridKind, inclusion: Inclusion | None
+) -> tuple[np.ndarray, np.ndarray]:
+    elements, weights = sampling_grid(rep.group, samples, kind)
+    a, w = sampling_matrix(rep, elements, inclusion).numpy(), weights.numpy()
     if np.linalg.matrix_rank(a) < rep.size:
         raise ValueError(
-            f"{samples} samples cannot hold the {rep.size} coefficients of {rep!r}: use at least "
+            f"{len(a)} samples cannot hold the {rep.size} coefficients of {rep!r}: use at least "
             f"{rep.size}, better twice as many"
         )
-    gram = a.T @ a / len(a)
-    if np.abs(gram - np.eye(rep.size)).max() < 1e-10:
-        return a, a.T / len(a)  # the grid integrates products exactly: the inverse is the transpose
-    return a, np.linalg.solve(a.T @ a, a.T)
+    if np.abs((a.T * w) @ a - np.eye(rep.size)).max() < 1e-10:
+        return a, a.T * w  # the grid integrates products exactly: the inverse is the weighted transpose
+    return a, np.linalg.solve((a.T * w) @ a, a.T * w)
 
 
-def fourier_pair(rep: Representation, samples: int) -> tuple[Tensor, Tensor]:
+def fourier_pair(
+    rep: Representation, samples: int, kind: GridKind = "spread", subgroup: Group | Inclusion | None = None
+) -> tuple[Tensor, Tensor]:
     """Inverse and forward Fourier transforms on a grid of ``samples`` elements.
+
+    Args:
+        rep: representation of functions on the group, or on ``G/H``.
+        samples: number of elements, an upper bound for ``kind="quadrature"``.
+        kind: how they are chosen, see :func:`sampling_grid`.
+        subgroup: H, for functions on ``G/H``.
 
     Returns:
         ``A [n, d]`` from coefficients to samples and ``A+ [d, n]`` with ``A+ A = 1``, float64.
@@ -68,7 +106,8 @@ def fourier_pair(rep: Representation, samples: int) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: if there are fewer samples than coefficients.
     """
-    a, inverse = _transform(rep, samples)
+    inclusion = None if subgroup is None else as_inclusion(rep.group, subgroup)
+    a, inverse = _transform(rep, samples, kind, inclusion)
     return torch.from_numpy(a.copy()), torch.from_numpy(inverse.copy())
 
 

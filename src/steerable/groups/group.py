@@ -40,8 +40,8 @@ class Group(ABC):
     """A compact group whose elements are tensors.
 
     Finite groups number their elements: an element is an int64 tensor of any shape ``[...]``. SO(2) uses float64 angles
-    ``[...]``, O(2) float64 ``[..., 2]`` = (angle, flip), SO(3) unit quaternions ``[..., 4]``, O(3) ``[..., 5]``. All operations are batched over the leading axes. Groups
-    compare and hash by value and pickle.
+    ``[...]``, O(2) float64 ``[..., 2]`` = (angle, flip), SO(3) unit quaternions ``[..., 4]``, O(3) ``[..., 5]``. All
+    operations are batched over the leading axes. Groups compare and hash by value and pickle.
     """
 
     #: trailing shape of one element

@@ -13,6 +13,7 @@ from steerable.groups.group import Group
 from steerable.groups.o2 import O2
 from steerable.groups.representation import Representation
 from steerable.groups.so2 import SO2
+from steerable.groups.so3 import SO3
 
 
 def circular_harmonics(angle: np.ndarray, frequency: int) -> np.ndarray:
@@ -85,7 +86,7 @@ def harmonic_representation(group: Group, frequency: int, dimension: int = 2) ->
         rep = whole.irrep("0e" if frequency == 0 else str(frequency))
     if group == whole:
         return rep
-    if isinstance(group, SO2) and dimension == 2:
+    if isinstance(group, SO2 if dimension == 2 else SO3):  # nothing to solve
         return group.irrep(str(frequency))
     if not group.is_finite:
         group.action(group.identity, dimension)  # raises where it does not act

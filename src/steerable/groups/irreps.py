@@ -89,8 +89,8 @@ def _type(matrices: np.ndarray, weights: np.ndarray | None = None) -> int:
 def commutant_basis(matrices: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Orthogonal basis ``[c, d, d]`` of the commutant of a real irrep, first the identity, all isometries.
 
-    ``matrices [q, d, d]`` stand at elements with ``weights [q]`` (all equal by default). For quaternionic type the basis
-    is 1, i, j, k with k = i j.
+    ``matrices [q, d, d]`` stand at elements with ``weights [q]``, all equal by default. For quaternionic type the
+    basis is 1, i, j, k with k = i j.
     """
     d = matrices.shape[-1]
     c = _type(matrices, weights)

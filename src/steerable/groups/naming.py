@@ -12,6 +12,7 @@ from steerable.groups.finite import FiniteGroupBase
 from steerable.groups.group import Group
 from steerable.groups.o2 import O2
 from steerable.groups.o3 import O3
+from steerable.groups.polyhedral import point_group
 from steerable.groups.product import product
 from steerable.groups.representation import Representation
 from steerable.groups.so2 import SO2
@@ -20,7 +21,7 @@ from steerable.groups.subgroup import Inclusion
 
 
 def parse_group(name: str) -> Group:
-    """Group from its name: ``"C8"``, ``"D4"``, ``"SO2"``, ``"O2"``, ``"C2xD3"``.
+    """Group from its name: ``"C8"``, ``"D4"``, ``"SO2"``, ``"O3"``, ``"Oh"``, ``"D4h"``, ``"C2xD3"``.
 
     Raises:
         ValueError: for any other name.
@@ -42,10 +43,16 @@ def parse_group(name: str) -> Group:
         return SO3()
     if text in ("O3", "O(3)"):
         return O3()
+    known = point_group(text)
+    if known is not None:
+        return known
     match = re.fullmatch(r"([CD])\(?(\d+)\)?", text)
     if match:
         return (C if match[1] == "C" else D)(int(match[2]))
-    raise ValueError(f"unknown group {name!r}; expected C8, D4, SO2, O2 or a product such as C2xD3")
+    raise ValueError(
+        f"unknown group {name!r}; expected C8, D4, SO2, O2, SO3, O3, a point group such as T, Oh, D4h, or a product "
+        f"such as C2xD3"
+    )
 
 
 def parse_inclusion(big: Group, name: str) -> Group | Inclusion:

@@ -16,8 +16,8 @@ _SO3 = SO3()
 class O3(Group):
     """Rotations of space with and without the inversion; elements are ``(quaternion, s)``, float64 ``[..., 5]``.
 
-    An element acts as ``(-1)^s R(q)``. Irreps: ``"le"`` and ``"lo"`` of dimension 2 l + 1 (real type), even and odd under
-    the inversion: ``"1o"`` vectors, ``"1e"`` axial vectors. Harmonics of degree l have the parity of l.
+    An element acts as ``(-1)^s R(q)``. Irreps: ``"le"`` and ``"lo"`` of dimension 2 l + 1 (real type), even and odd
+    under the inversion: ``"1o"`` vectors, ``"1e"`` axial vectors. Harmonics of degree l have the parity of l.
     """
 
     element_shape = (5,)
@@ -94,9 +94,10 @@ class O3(Group):
 
     def irrep_ids(self, max_frequency: int | None = None) -> tuple[str, ...]:
         """``"0e", "0o", "1e", "1o", ...``. Raises ``ValueError`` without ``max_frequency``."""
-        if max_frequency is None:
+        if max_frequency is None or max_frequency < 0:
             raise ValueError(
-                f"O3 has infinitely many irreps: give max_frequency, for example O3().irreps(3), got {max_frequency!r}"
+                f"O3 has irreps of every degree: give max_frequency >= 0, for example O3().irreps(3), "
+                f"got {max_frequency!r}"
             )
         return tuple(f"{l}{p}" for l in range(max_frequency + 1) for p in "eo")
 

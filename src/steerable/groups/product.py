@@ -40,7 +40,12 @@ class ProductIrreps(Group):
 
     @property
     def name(self) -> str:
-        """``C2xD3``."""
+        """``C2xD3``, or the crystallographer's name: ``Oh`` for the octahedral rotations and the inversion."""
+        from steerable.groups.polyhedral import point_group_name
+
+        known = point_group_name(self.first, self.second)
+        if known:
+            return known
         return "x".join(f"[{g.name}]" if isinstance(g, ProductIrreps) else g.name for g in (self.first, self.second))
 
     def irrep_ids(self, max_frequency: int | None = None) -> tuple[str, ...]:

@@ -69,6 +69,6 @@ def check_quaternion(q: Tensor, what: str) -> Tensor:
     bad = ~((norm > 1e-12) & norm.isfinite())
     if bool(bad.any()):
         raise ValueError(
-            f"{what}: a quaternion of norm {float(norm[bad][0])} is no rotation; give finite quaternions other than zero"
+            f"{what}: a quaternion of norm {float(norm[bad][0])} is no rotation; give finite ones other than zero"
         )
     return q / norm

@@ -23,7 +23,7 @@ from steerable.groups.wigner import wigner_d
 class SO3(Group):
     """Rotations of space; elements are unit quaternions (w, x, y, z), float64 ``[..., 4]``, equal up to sign.
 
-    Irreps: ``"l"`` of dimension 2 l + 1 (real type) on the real spherical harmonics of degree l, ``Y(R x) = D(R) Y(x)``.
+    Irreps: ``"l"`` of dimension 2 l + 1 (real type) on real spherical harmonics of degree l, ``Y(R x) = D(R) Y(x)``.
     """
 
     element_shape = (4,)
@@ -98,7 +98,9 @@ class SO3(Group):
             return super().from_action(matrix)
         require_orthogonal(self, matrix)
         if bool((torch.linalg.det(matrix) < 0).any()):
-            raise ValueError(f"{self.name} holds rotations only, got a matrix of determinant -1; use O3 for reflections")
+            raise ValueError(
+                f"{self.name} holds rotations only, got a matrix of determinant -1; use O3 for reflections"
+            )
         return matrix_to_quaternion(matrix)
 
     def element(self, quaternion: Tensor) -> Tensor:
@@ -107,9 +109,10 @@ class SO3(Group):
 
     def irrep_ids(self, max_frequency: int | None = None) -> tuple[str, ...]:
         """``"0", "1", ...``. Raises ``ValueError`` without ``max_frequency``."""
-        if max_frequency is None:
+        if max_frequency is None or max_frequency < 0:
             raise ValueError(
-                f"SO3 has infinitely many irreps: give max_frequency, for example SO3().irreps(3), got {max_frequency!r}"
+                f"SO3 has irreps of every degree: give max_frequency >= 0, for example SO3().irreps(3), "
+                f"got {max_frequency!r}"
             )
         return tuple(str(l) for l in range(max_frequency + 1))
 

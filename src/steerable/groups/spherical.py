@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.groups.eager import runs_eagerly
+from steerable.groups.eager import constant, runs_eagerly
 
 
 def spherical_harmonics(xyz: Tensor, degrees: int | Sequence[int], normalise: bool = True) -> Tensor:
@@ -39,11 +39,11 @@ def spherical_harmonics(xyz: Tensor, degrees: int | Sequence[int], normalise: bo
         raise ValueError(f"spherical_harmonics: expected points [..., 3], got shape {tuple(xyz.shape)}")
     half = xyz.dtype in (torch.float16, torch.bfloat16)
     points = xyz.float() if half else xyz
-    points = unit(points) if normalise else points
     top = max(wanted, default=0)
-    plain = torch.compiler.is_compiling() or not runs_eagerly(points) or points.numel() == 0
-    flat = points.reshape(-1, 3)
-    solid = _plain(points, top) if plain else _call(flat, top).reshape(*points.shape[:-1], -1)
+    if torch.compiler.is_compiling() or not runs_eagerly(points) or points.numel() == 0:
+        solid = _plain(unit(points) if normalise else points, top)
+    else:
+        solid = _call(points.reshape(-1, 3), top, normalise).reshape(*points.shape[:-1], -1)
     if wanted != tuple(range(top + 1)):
         solid = torch.cat([solid[..., l * l : (l + 1) ** 2] for l in wanted] or [solid[..., :0]], -1)
     return solid.to(xyz.dtype) if half else solid
@@ -68,95 +68,150 @@ def _factors(degree: int) -> tuple[np.ndarray, np.ndarray, float]:
     return a, b, float(seed)
 
 
+@constant
+def _recursion(top: int) -> Tensor:
+    """Factors a, b, seed ``[3, top^2 + 1]``: degree l >= 1 in columns ``(l - 1)^2 .. l^2``, degree 0 in the last."""
+    out = np.zeros((3, top * top + 1))
+    out[2, -1] = _factors(0)[2]
+    for l in range(1, top + 1):
+        order, columns = np.abs(np.arange(-l + 1, l)), slice((l - 1) ** 2, l * l)
+        a, b, out[2, columns] = _factors(l)
+        out[0, columns], out[1, columns] = a[order], b[order]
+    return torch.from_numpy(out)
+
+
 def _plain(points: Tensor, top: int) -> Tensor:
     """The definition, in ordinary operators: solid harmonics ``[..., (top + 1)^2]``."""
-    x, y, z = points.unbind(-1)
+    x, y, z = points[..., :1], points[..., 1:2], points[..., 2:]
     square = x * x + y * y + z * z
-    first = torch.full_like(x, _factors(0)[2])
-    rows: list[list[Tensor]] = [[first]]
+    factors = _recursion(top).to(points)
+    rows = [factors[2, -1] * torch.ones_like(x)]
     for l in range(1, top + 1):
-        a, b, seed = _factors(l)
-        middle = len(rows[l - 1]) // 2
-        cos, sin = rows[l - 1][-1], rows[l - 1][0] if l > 1 else torch.zeros_like(x)
-        row = {l: seed * (x * cos - y * sin), -l: seed * (x * sin + y * cos)}
-        for m in range(-l + 1, l):
-            row[m] = float(a[abs(m)]) * z * rows[l - 1][middle + m]
-            if abs(m) < l - 1:
-                row[m] = row[m] - float(b[abs(m)]) * square * rows[l - 2][middle - 1 + m]
-        rows.append([row[m] for m in range(-l, l + 1)])
-    return torch.stack([r for row in rows for r in row], -1)
+        a, b, seed = factors[:, (l - 1) ** 2 : l * l]
+        before = rows[-1]
+        sin, cos = before[..., :1] if l > 1 else torch.zeros_like(x), before[..., -1:]
+        middle = a * z * before
+        if l > 1:
+            middle = middle - b * square * torch.nn.functional.pad(rows[-2], (1, 1))
+        first, last = seed[0] * (x * sin + y * cos), seed[0] * (x * cos - y * sin)
+        rows.append(torch.cat([first, middle, last], -1))
+    return torch.cat(rows, -1)
 
 
-def _call(points: Tensor, top: int) -> Tensor:
-    result: Any = _Solid.apply(points, top)
+def _call(points: Tensor, top: int, normalise: bool) -> Tensor:
+    result: Any = _Harmonics.apply(points, top, normalise)
     return result
 
 
-_CHUNK = 2048
+def _chunk(top: int) -> int:
+    """Points a tile: all its harmonics together stay in the cache."""
+    return max(256, min(8192, 2**18 // (top + 1) ** 2))
 
 
-class _Solid(torch.autograd.Function):
-    """The same in tiles that stay in the cache; the gradient of degree l is linear in degree l - 1."""
+class _Harmonics(torch.autograd.Function):
+    """The same in tiles that stay in the cache; saves the points only. The gradient is linear in lower degrees."""
 
     @staticmethod
-    def forward(ctx: Any, points: Tensor, top: int) -> Tensor:
+    def forward(ctx: Any, points: Tensor, top: int, normalise: bool) -> Tensor:
         """``[n, 3] -> [n, (top + 1)^2]``."""
         out = points.new_empty(len(points), (top + 1) ** 2)
-        for part, target in zip(points.split(_CHUNK), out.split(_CHUNK), strict=True):
-            target.copy_(_tile(part, top).t())
-        ctx.save_for_backward(points, out)
-        ctx.top = top
+        scale = _scale(top, points.dtype, points.device)
+        size = _chunk(top)
+        for part, target in zip(points.split(size), out.split(size), strict=True):
+            rows, square, _ = _rows(part, normalise)
+            target.copy_(_tile(rows, top, square).t()).mul_(scale)
+        ctx.save_for_backward(points)
+        ctx.top, ctx.normalise = top, normalise
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        """Linear in the saved harmonics, which carry their own graph: differentiable again."""
-        points, out = ctx.saved_tensors
-        (grad,) = grads
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        """The gradient of degree l is linear in degree l - 1; with a graph, of the harmonics as a function again."""
+        (points,) = ctx.saved_tensors
+        (grad,), top, normalise = grads, ctx.top, ctx.normalise
+        if top == 0:
+            return torch.zeros_like(points), None, None
         if torch.is_grad_enabled():
-            return _gradient(grad, out, ctx.top), None
+            lower = _call(points, top - 1, normalise)
+            total = (grad @ _derivatives(top, grad.dtype, grad.device)[1].mT).unflatten(1, (3, -1))
+            total = (total * lower[:, None]).sum(-1)
+            return _through_unit(total, points) if normalise else total, None, None
         result = torch.empty_like(points)
-        for g, y, target in zip(grad.split(_CHUNK), out.split(_CHUNK), result.split(_CHUNK), strict=True):
-            target.copy_(_gradient(g, y, ctx.top))
-        return result, None
+        size = _chunk(top)
+        for g, x, target in zip(grad.split(size), points.split(size), result.split(size), strict=True):
+            target.copy_(_gradient(g, x, top, normalise).t())
+        return result, None, None
 
 
-def _tile(points: Tensor, top: int) -> Tensor:
-    """Solid harmonics ``[(top + 1)^2, n]`` of one tile: each of them a contiguous row."""
-    x, y, z = points.t().contiguous()
-    square = x * x + y * y + z * z
-    out = points.new_empty((top + 1) ** 2, len(points))
-    out[0] = _factors(0)[2]
-    for l in range(1, top + 1):
-        before = out[(l - 1) ** 2 : l * l]
-        row = out[l * l : (l + 1) ** 2]
-        a, b, seed = _columns(l, points.dtype, points.device)
-        cos = before[-1]
-        if l == 1:
-            torch.mul(cos, x, out=row[2])
-            torch.mul(cos, y, out=row[0])
-        else:
-            sin = before[0]
-            torch.mul(cos, x, out=row[-1]).addcmul_(sin, y, value=-1)
-            torch.mul(sin, x, out=row[0]).addcmul_(cos, y)
-        row[0] *= seed
-        row[-1] *= seed
-        middle = row[1:-1]
-        torch.mul(before, a * z if l < 3 else z, out=middle)
-        if l >= 3:
-            middle *= a
-        if l >= 2:
-            middle[1:-1].addcmul_(out[(l - 2) ** 2 : (l - 1) ** 2] * b, square, value=-1)
+def _through_unit(grad: Tensor, points: Tensor) -> Tensor:
+    """Gradient through :func:`unit`, in differentiable operators."""
+    with torch.enable_grad():
+        u = unit(points)
+        length = (u * points).sum(-1, keepdim=True)
+        length = torch.where(length == 0, torch.ones_like(length), length)
+    back = (grad - u * (u * grad).sum(-1, keepdim=True)) / length
+    return torch.where(points.abs().amax(-1, keepdim=True) == 0, torch.zeros_like(back), back)
+
+
+def _rows(points: Tensor, normalise: bool) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Coordinates ``[3, n]``, on the sphere if wanted; their squared lengths, ``None`` where all are one; and the
+    inverse lengths ``[n]`` of the points, zero at the origin.
+    """
+    x = points.t().clone(memory_format=torch.contiguous_format)  # one point is contiguous already: never in place
+    square = torch.mul(x[0], x[0]).addcmul_(x[1], x[1]).addcmul_(x[2], x[2])
+    if not normalise:
+        return x, square, square
+    low, high = torch.aminmax(square) if len(square) else (square.sum(), square.sum())
+    tiny = torch.finfo(x.dtype).tiny
+    if bool((low < tiny * 1e8) | ~(high < 1e-8 / tiny)):  # the origin, or squares that leave the range
+        u = unit(points).t().contiguous()
+        length = (u * x).sum(0)
+        return u, (u * u).sum(0), torch.where(length == 0, length, 1 / length)
+    inverse = square.rsqrt_() if x.dtype == torch.float64 else square.sqrt_().reciprocal_()
+    return x.mul_(inverse), None, inverse
+
+
+def _tile(rows: Tensor, top: int, square: Tensor | None) -> Tensor:
+    """Monic harmonics ``[(top + 1)^2, n]`` of one tile, each of them a contiguous row: the leading factors are one."""
+    x, y, z = rows
+    out = rows.new_empty((top + 1) ** 2, rows.shape[1])
+    out[0] = 1
+    if top:
+        out[1:4] = rows[[1, 2, 0]]
+    for l in range(2, top + 1):
+        before, row = out[(l - 1) ** 2 : l * l], out[l * l : (l + 1) ** 2]
+        sin, cos = before[0], before[-1]
+        torch.mul(cos, x, out=row[-1]).addcmul_(sin, y, value=-1)
+        torch.mul(sin, x, out=row[0]).addcmul_(cos, y)
+        torch.mul(before, z, out=row[1:-1])
+        earlier = out[(l - 2) ** 2 : (l - 1) ** 2]
+        earlier = earlier if square is None else earlier * square
+        row[2:-2].addcmul_(earlier, _monic(l, rows.dtype, rows.device), value=-1)
     return out
 
 
 @lru_cache(maxsize=1024)
-def _columns(degree: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, float]:
-    """The factors for m = -l .. l as columns."""
-    a, b, seed = _factors(degree)
-    order = np.abs(np.arange(-degree + 1, degree))
-    columns = [torch.tensor(v[order][:, None], dtype=dtype, device=device) for v in (a, b)]
-    return columns[0], columns[1][1:-1], seed
+def _monic(degree: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Factors of degree l - 2 in the recursion of monic harmonics, a column over m."""
+    l, m = degree, np.abs(np.arange(-degree + 2, degree - 1))
+    factor = (l + m - 1.0) * (l - m - 1) / ((2.0 * l - 1) * (2 * l - 3))
+    return torch.tensor(factor[:, None], dtype=dtype, device=device)
+
+
+@lru_cache(maxsize=64)
+def _leading(top: int) -> np.ndarray:
+    """Leading factors ``[(top + 1)^2]``: orthonormal harmonics over monic ones."""
+    found = [np.array([_factors(0)[2]])]
+    for l in range(1, top + 1):
+        a, _, seed = _factors(l)
+        half = np.append(found[-1][l - 1 :] * a, found[-1][-1] * seed)
+        found.append(np.concatenate([half[:0:-1], half]))
+    return np.concatenate(found)
+
+
+@lru_cache(maxsize=256)
+def _scale(top: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(_leading(top), dtype=dtype, device=device)
 
 
 @lru_cache(maxsize=256)
@@ -197,15 +252,27 @@ def _derivative(degree: int) -> np.ndarray:
     return out
 
 
-@lru_cache(maxsize=256)
-def _derivative_tensor(degree: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.tensor(_derivative(degree).reshape(2 * degree + 1, -1), dtype=dtype, device=device)
-
-
-def _gradient(grad: Tensor, out: Tensor, top: int) -> Tensor:
-    """Gradient ``[n, 3]`` from that of the harmonics and the harmonics themselves."""
-    total = out.new_zeros(len(out), 3)
+@lru_cache(maxsize=64)
+def _derivatives(top: int, dtype: torch.dtype, device: torch.device) -> tuple[tuple[Tensor, ...], Tensor]:
+    """For each degree ``[3 (2 l - 1), 2 l + 1]`` on monic harmonics; all, ``[3 top^2, (top + 1)^2]``, on harmonics."""
+    scale = _leading(top)
+    parts, whole = [], np.zeros((3, top * top, (top + 1) ** 2))
     for l in range(1, top + 1):
-        weights = grad[:, l * l : (l + 1) ** 2] @ _derivative_tensor(l, out.dtype, out.device)
-        total = total + (weights.unflatten(1, (3, 2 * l - 1)) * out[:, None, (l - 1) ** 2 : l * l]).sum(-1)
+        d, low = _derivative(l).transpose(1, 2, 0), slice((l - 1) ** 2, l * l)
+        whole[:, low, l * l : (l + 1) ** 2] = d
+        monic = (d * scale[low][:, None]).reshape(-1, 2 * l + 1)
+        parts.append(torch.tensor(monic, dtype=dtype, device=device))
+    return tuple(parts), torch.tensor(whole.reshape(-1, (top + 1) ** 2), dtype=dtype, device=device)
+
+
+def _gradient(grad: Tensor, points: Tensor, top: int, normalise: bool) -> Tensor:
+    """Gradient ``[3, n]`` of one tile."""
+    rows, square, inverse = _rows(points, normalise)
+    lower = _tile(rows, top - 1, square)
+    total = torch.zeros_like(rows)
+    for l, d in enumerate(_derivatives(top, rows.dtype, rows.device)[0], 1):
+        weights = (d @ grad[:, l * l : (l + 1) ** 2].t()).view(3, 2 * l - 1, -1)
+        total += weights.mul_(lower[(l - 1) ** 2 : l * l]).sum(1)
+    if normalise:
+        total = (total - rows * (rows * total).sum(0)) * inverse
     return total

@@ -1,6 +1,6 @@
 """Wigner matrices of rotations in the basis of real spherical harmonics: ``Y(R x) = D(R) Y(x)``.
 
-``D = Z(a) M(b) Z(c)`` for ``R = Rz(a) Ry(b) Rz(c)``. ``Z`` mixes m with -m; ``M(b) = J Z(-b) J`` with the constant ``J``
+``D = Z(a) M(b) Z(c)`` for ``R = Rz(a) Ry(b) Rz(c)``. ``Z`` mixes m with -m; ``M(b) = J Z(-b) J`` with the constant J
 of the reflection that swaps x2 and x3 is linear in the cosines and sines of m b: one matrix product for a batch. The
 gradient uses the generators, ``dD = (w . G) D``, so that it has no singular angles.
 """
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from steerable.groups.coupling import coupling
-from steerable.groups.eager import runs_eagerly
+from steerable.groups.eager import constant, runs_eagerly
 from steerable.groups.quaternions import quaternion_product
 from steerable.groups.spherical import spherical_harmonics
 
@@ -60,7 +60,9 @@ def swap_matrix(degree: int) -> np.ndarray:
     radius = np.sqrt(1 - height**2)[:, None]
     points = np.stack(np.broadcast_arrays(radius * np.cos(angle), radius * np.sin(angle), height[:, None]), -1)
     points, weights = points.reshape(-1, 3), np.repeat(weight, 2 * l + 2) * (2 * np.pi / (2 * l + 2))
-    values, swapped = (spherical_harmonics(torch.from_numpy(p.copy()), l).numpy() for p in (points, points[:, [0, 2, 1]]))
+    values, swapped = (
+        spherical_harmonics(torch.from_numpy(p.copy()), l).numpy() for p in (points, points[:, [0, 2, 1]])
+    )
     j = swapped.T @ (weights[:, None] * values)
     m = np.arange(-l, l + 1)
     x, y, z = (np.abs(m) + (m < 0)) % 2, (m < 0) * 1, (l + m) % 2  # parities under the three mirrors
@@ -181,6 +183,13 @@ def _tile(q: Tensor, degrees: tuple[int, ...], found: list[Tensor]) -> None:
         target.flatten(1).copy_(d.flatten(0, 1).index_select(0, places).t())
 
 
+@constant
+def _steps(top: int) -> Tensor:
+    """The isometries ``[2 l + 1, 2 l - 1, 3]`` from degrees l - 1 and 1 to l, flat, one after the other from l = 2."""
+    parts = [coupling(l - 1, 1, l).ravel() for l in range(2, top + 1)]
+    return torch.from_numpy(np.concatenate(parts) if parts else np.zeros(0))
+
+
 def _plain(q: Tensor, degrees: tuple[int, ...]) -> tuple[Tensor, ...]:
     """The definition, in ordinary operators: ``D_l`` is the part of ``D_(l-1) (x) D_1`` of degree l: polynomials."""
     w, x, y, z = q.unbind(-1)
@@ -192,8 +201,10 @@ def _plain(q: Tensor, degrees: tuple[int, ...]) -> tuple[Tensor, ...]:
     ]
     first = torch.stack([torch.stack(row, -1) for row in rows], -2)  # the rotation in the order x2, x3, x1
     found = [torch.ones_like(first[..., :1, :1]), first]
-    for l in range(2, max(degrees, default=0) + 1):
-        c = torch.tensor(coupling(l - 1, 1, l), dtype=q.dtype, device=q.device)
+    top = max(degrees, default=0)
+    sizes = [(2 * l + 1) * (2 * l - 1) * 3 for l in range(2, top + 1)]
+    for l, step in enumerate(_steps(top).to(q).split(sizes), 2):
+        c = step.view(2 * l + 1, 2 * l - 1, 3)
         half = torch.einsum("iab,...ac->...ibc", c, found[-1])
         found.append(torch.einsum("...ibc,...bd,jcd->...ij", half, first, c))
     return tuple(found[l] for l in degrees)

@@ -3,5 +3,6 @@
 from steerable.models.macs import count_macs as count_macs
 from steerable.models.registry import create_model as create_model
 from steerable.models.registry import describe_model as describe_model
+from steerable.models.registry import example_domain as example_domain
 from steerable.models.registry import example_side as example_side
 from steerable.models.registry import list_models as list_models

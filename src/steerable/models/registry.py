@@ -12,13 +12,14 @@ from torch import nn
 
 
 class Entry(NamedTuple):
-    """One row of the table: module, builder, fixed arguments, a description, a side of images that is exact."""
+    """One row of the table: module, builder, fixed arguments, a description, a side that is exact, what it takes."""
 
     module: str
     builder: str
     fixed: dict[str, Any]
     about: str
     side: int
+    domain: str = "images"
 
 
 def _wrn(depth: int, widen: int, groups: str | None = None, side: int = 33, plain: bool = False, **fixed: Any) -> Entry:
@@ -138,6 +139,16 @@ _TABLE: dict[str, Entry] = {
     ),
     "warped_cnn": Entry("warped_cnn", "WarpedCNN", {}, "convolutions in log-polar coordinates; classes or a pose", 64),
     "warped_cnn_plain": Entry("warped_plain", "PlainTwin", {"of": "warped_cnn"}, "plain twin of warped_cnn", 64),
+    "volume_cnn": Entry(
+        "volume", "VolumeCNN", {}, "volumes: convolutions of space, any group of it", 17, "volumes"
+    ),
+    "volume_cnn_plain": Entry("plain_volume", "PlainVolumeCNN", {}, "plain twin of volume_cnn", 17, "volumes"),
+    "volume_unet": Entry(
+        "volume", "VolumeUNet", {}, "volumes: one class a voxel, any group of space", 17, "volumes"
+    ),
+    "volume_unet_plain": Entry("plain_volume", "PlainVolumeUNet", {}, "plain twin of volume_unet", 17, "volumes"),
+    "point_cnn": Entry("points", "PointCNN", {}, "point clouds, molecules: for any group of the space", 0, "points"),
+    "point_cnn_plain": Entry("points", "PlainPointCNN", {}, "point_cnn without symmetry", 0, "points"),
 }
 
 
@@ -156,6 +167,11 @@ def example_side(name: str) -> int:
     return _entry(name).side
 
 
+def example_domain(name: str) -> str:
+    """What a model takes: images, volumes or points. Raises ``ValueError`` for an unknown name."""
+    return _entry(name).domain
+
+
 def create_model(name: str, **arguments: Any) -> nn.Module:
     """Build a model by name.
 
@@ -165,7 +181,8 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
             ``groups``.
 
     Returns:
-        A module from ``[B, in_channels, H, W]`` to ``[B, num_classes]``.
+        A module from ``[B, in_channels, H, W]`` to ``[B, num_classes]``; of volumes from ``[B, in_channels, D, H, W]``;
+        of points from features ``[N, in_channels]``, positions ``[N, n]`` and the cloud of each point ``[N]``.
 
     Raises:
         ValueError: for an unknown name, naming the closest ones.

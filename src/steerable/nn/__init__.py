@@ -34,6 +34,10 @@ from steerable.nn.group_norm import InstanceNorm as InstanceNorm
 from steerable.nn.group_pool import GroupPool as GroupPool
 from steerable.nn.harmonic_conv import HarmonicConv2d as HarmonicConv2d
 from steerable.nn.harmonic_conv import harmonic_type as harmonic_type
+from steerable.nn.implicit_conv import ImplicitConv2d as ImplicitConv2d
+from steerable.nn.implicit_conv import ImplicitConv3d as ImplicitConv3d
+from steerable.nn.implicit_conv import ImplicitPointConv as ImplicitPointConv
+from steerable.nn.implicit_kernel import ImplicitKernel as ImplicitKernel
 from steerable.nn.init import delta_orthogonal_ as delta_orthogonal_
 from steerable.nn.init import generalised_he_ as generalised_he_
 from steerable.nn.init import project_filter_ as project_filter_

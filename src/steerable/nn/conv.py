@@ -22,9 +22,9 @@ from steerable.nn.plain_schur import PlainSchur
 from steerable.nn.steerable_map import SteerableMap
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
-_CONV = {2: F.conv2d, 3: F.conv3d}
+CONV = {2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {2: F.conv_transpose2d, 3: F.conv_transpose3d}
-_PLAIN: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
+PLAIN: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 _PLAIN_TRANSPOSED: dict[int, type[nn.ConvTranspose2d] | type[nn.ConvTranspose3d]] = {
     2: nn.ConvTranspose2d,
     3: nn.ConvTranspose3d,
@@ -139,8 +139,8 @@ class _Conv(_Windowed):
             return y if bias is None else y + bias.view(-1, *[1] * self.spatial)
         if self.padding_mode != "zeros" and self.padding:
             x = pad(x, self.padding, self.padding_mode)
-            return _CONV[self.spatial](x, self.filter(), bias, self.stride, 0, self.dilation, self.groups)
-        return _CONV[self.spatial](x, self.filter(), bias, self.stride, self.padding, self.dilation, self.groups)
+            return CONV[self.spatial](x, self.filter(), bias, self.stride, 0, self.dilation, self.groups)
+        return CONV[self.spatial](x, self.filter(), bias, self.stride, self.padding, self.dilation, self.groups)
 
     def bake(self) -> nn.Module:
         """A ``torch.nn.Conv2d`` or ``Conv3d`` with this filter.
@@ -151,7 +151,7 @@ class _Conv(_Windowed):
         if self._blocks is not None:
             return PlainSchur(self.split_weights(), self._banks(), self._blocks, self.expanded_bias())
         filter, bias = self.filter().detach(), self.expanded_bias()
-        plain = _PLAIN[self.spatial](
+        plain = PLAIN[self.spatial](
             self.in_type.size,
             self.out_type.size,
             self.kernel_size,

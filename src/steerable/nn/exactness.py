@@ -10,7 +10,7 @@ from torch import nn
 
 
 class ExactnessWarning(UserWarning):
-    """A layer meets a size at which quarter turns and reflections are no longer exact."""
+    """What is exact by construction is not, with what it was given: a size of images, a sharing of integer scales."""
 
 
 def is_exact_stride(side: int, kernel_size: int, stride: int, padding: int, dilation: int = 1) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from steerable.nn.module import EquivariantModule
 from steerable.quant.program import Program
 
 Ranges = dict[str, tuple[float, float]]
@@ -102,9 +103,21 @@ def find_ranges(program: Program, batches: Any) -> Ranges:
 
 
 def check_model(model: nn.Module) -> None:
-    """Raise ``TypeError`` for what is no module, ``ValueError`` for weights that are no numbers."""
+    """Raise ``TypeError`` for what is no module, ``ValueError`` for weights that are no numbers or too coarse.
+
+    Half precision rounds a baked filter in steps of the size of the integers: which entries were equal is lost.
+    """
     if not isinstance(model, nn.Module):
         raise TypeError(f"quantize: got {type(model).__name__}; expected a torch.nn.Module")
     for name, p in model.named_parameters():
         if not bool(torch.isfinite(p).all()):
             raise ValueError(f"quantize: parameter {name!r} holds values that are no numbers; expected a trained model")
+    for name, layer in model.named_modules():
+        if isinstance(layer, EquivariantModule) or not hasattr(layer, "fields"):
+            continue
+        for weight in layer.parameters(recurse=False):
+            if weight.dtype in (torch.float16, torch.bfloat16):
+                raise ValueError(
+                    f"quantize: layer {name!r} was baked in {weight.dtype}, whose steps are those of 8-bit integers; "
+                    f"expected float32 or float64. Quantise the equivariant model, then export"
+                )

@@ -69,6 +69,20 @@ class LinearUnit(Unit):
                 return torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
         return torch.arange(len(self.weights()[0]))
 
+    @property
+    def precision(self) -> torch.dtype:
+        """In which precision entries that symmetry makes equal were rounded.
+
+        An equivariant layer expands its filter when it is lowered, in float64. The weights of any other layer came as
+        they are, in float32 at best: that they are float64 by then says nothing about their last bits.
+        """
+        return torch.float64 if isinstance(self.linear, SteerableMap) else torch.float32
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether several output channels are orientations of one field."""
+        return len(self.fields) > 0 and int(self.fields.max()) + 1 < len(self.fields)
+
     def weights(self) -> tuple[Tensor, Tensor | None]:
         """Filter ``[C_out, ...]`` and bias ``[C_out]`` with the norm folded; differentiable."""
         layer = self.linear
@@ -106,7 +120,7 @@ class LinearUnit(Unit):
         """An integer convolution; the last linear map keeps its sums."""
         weight, bias = self.weights()
         index = group_index(self.fields, self.share)
-        found = integer_weights(weight, bias, index, inputs[0].scale, self.bits, weight.dtype)
+        found = integer_weights(weight, bias, index, inputs[0].scale, self.bits, self.precision)
         a = inputs[0]
         if self.last:
             return [IntHead(found.weight, found.bias, found.scale, a.scale, a.zero)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Literal, overload
 
+import torch
 from torch import nn
 
+from steerable.nn.exactness import ExactnessWarning
 from steerable.quant.calibrate import check_model, find_ranges, first_batch
 from steerable.quant.fake import FakeQuantModel
 from steerable.quant.integer import QuantizedModel
@@ -26,6 +29,9 @@ def quantize(
 ) -> QuantizedModel | FakeQuantModel:
     """An 8-bit integer network that has the symmetry of the model to the last bit.
 
+    That is meant of the integers: those of turned images are the turned integers. A baked network gives it, too, if it
+    was baked in float32 or float64, where entries of a filter that symmetry makes equal are still told from others.
+
     Activations have one scale and zero point a tensor; weights one scale for all channels of a field; biases and
     requantisation factors are those of the field; batch norms are folded. A lattice symmetry then only reorders
     integers.
@@ -43,7 +49,11 @@ def quantize(
 
     Raises:
         TypeError: naming the first layer without an integer form.
-        ValueError: for images that tell nothing (none, constant, not finite), an unknown mode or share.
+        ValueError: for images that tell nothing (none, constant, not finite), an unknown mode or share, a network that
+            was baked in half precision.
+
+    Warns:
+        ExactnessWarning: ``share="channel"`` for a network with fields, or ``mode="qat"`` for a baked one.
 
     Source: Jacob et al., arXiv 1712.05877; the sharing after Mohamed, Cesa, Cohen and Welling, arXiv 2004.09691.
     """
@@ -62,7 +72,29 @@ def quantize(
         )
     for unit in program.linear_units():
         unit.share, unit.bits = share, weight_bits
+    if share == "channel" or mode == "qat":
+        _warn(model, program, mode, share)
     ranges = find_ranges(program, batches)
     if mode == "qat":
         return FakeQuantModel(program, ranges)
     return QuantizedModel(program.lower(ranges), program.shape)
+
+
+def _warn(model: nn.Module, program: Program, mode: str, share: str) -> None:
+    """Say once what will break the symmetry of fields."""
+    wide = [unit for unit in program.linear_units() if unit.has_fields]
+    if wide and share == "channel":
+        warnings.warn(
+            f"quantize: got share='channel' for {type(model).__name__}, {len(wide)} layers of which have fields; "
+            f"expected 'field' or 'tensor': the orientations of a field get scales of their own, which agree by luck "
+            f"of their last bits only, so that answers to turned images may differ. Say share='field'",
+            ExactnessWarning,
+            stacklevel=3,
+        )
+    if mode == "qat" and any(unit.precision != torch.float64 for unit in wide):
+        warnings.warn(
+            f"quantize: got mode='qat' for {type(model).__name__}, which is baked; expected an equivariant model: the "
+            f"weights of a baked one leave the symmetric filters as they learn. Train the equivariant model",
+            ExactnessWarning,
+            stacklevel=3,
+        )

@@ -89,6 +89,24 @@ def turn(x: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
     return warp(x, angle, flip)
 
 
+def mirror_shift(x: Tensor, flip: Tensor, shift: Tensor) -> Tensor:
+    """Exchange left and right where `flip` says so, then shift by whole pixels with zeros outside: no interpolation.
+
+    Args:
+        x: ``[B, C, S, S]``.
+        flip: bool ``[B]``.
+        shift: int64 ``[B, 2]``, pixels to the right and up.
+    """
+    side, flip, shift = x.shape[-1], flip.to(x.device), shift.to(x.device)
+    x = torch.where(flip[:, None, None, None], x.flip(-1), x)
+    reach = side  # so that any shift up to the side is one of zeros
+    wide = F.pad(x, [reach] * 4)
+    place = torch.arange(side, device=x.device) + reach
+    columns, rows = place - shift[:, :1], place + shift[:, 1:]
+    wide = wide.gather(3, columns[:, None, None, :].expand(-1, x.shape[1], wide.shape[2], -1))
+    return wide.gather(2, rows[:, None, :, None].expand(-1, x.shape[1], -1, side))
+
+
 def principal_colour(x: Tensor) -> Tensor:
     """Return the first principal component of the colours of all pixels ``[B, C, H, W]`` times its variance, ``[C]``.
 
@@ -110,7 +128,8 @@ def augment(x: Tensor, how: str, generator: torch.Generator) -> Tensor:
             "turn_fourier", "rotate_fourier"; "affine" (any angle, flips, shifted by up to 4 pixels of 69 and zoomed by
             1/1.3 to 1.3, in one resampling) or "affine_colour" (and moved along the first principal component of the
             colours of the batch, by a normal number of 0.5 for each image): the augmentation of S. Dieleman,
-            K. W. Willett and J. Dambre, arXiv 1503.07077, section 6.3.
+            K. W. Willett and J. Dambre, arXiv 1503.07077, section 6.3; "mirror_shift" (left and right exchanged, and
+            shifted by whole pixels, up to 1/8 of the side): for pictures that have an up.
         generator: on the CPU, so that a run draws the same on every device.
 
     Raises:
@@ -119,6 +138,10 @@ def augment(x: Tensor, how: str, generator: torch.Generator) -> Tensor:
     if how == "none":
         return x
     n = len(x)
+    if how == "mirror_shift":
+        flip = torch.rand(n, generator=generator) < 0.5
+        reach = x.shape[-1] // 8
+        return mirror_shift(x, flip, torch.randint(-reach, reach + 1, (n, 2), generator=generator))
     if how == "d4":
         return turn_d4(x, torch.randint(8, (n,), generator=generator).to(x.device))
     if how in ("turn", "rotate", "turn_fourier", "rotate_fourier"):
@@ -138,5 +161,5 @@ def augment(x: Tensor, how: str, generator: torch.Generator) -> Tensor:
         return x + amount[:, None, None, None] * principal_colour(x)[:, None, None]
     raise ValueError(
         f"augment: '{how}'; expected one of none, d4, turn, rotate, turn_fourier, "
-        "rotate_fourier, affine or affine_colour."
+        "rotate_fourier, affine, affine_colour or mirror_shift."
     )

@@ -9,6 +9,7 @@ from steerable.data import ImageData, InputError
 from steerable.data.errors import did_you_mean
 from steerable.groups.group import Group
 from steerable.groups.naming import parse_group
+from steerable.run.ask import ask, like
 from steerable.run.config import ModelConfig
 from steerable.run.sides import is_equivariant, nearest_side
 
@@ -53,12 +54,13 @@ def build_model(config: ModelConfig, in_channels: int, num_classes: int) -> nn.M
 
 def not_exact(model: nn.Module, data: ImageData, broken: object) -> str:
     """Say that the size of images breaks the symmetry of a network, and the nearest side that does not."""
-    height, width = data.size
-    side = nearest_side(model, data.channels, max(height, width))
-    mend = f"such as {side} x {side} (data.options.size, or side of the reader images)" if side else "another one"
+    side = nearest_side(model, data.channels, max(data.size), axes=len(data.size))
+    cube = " x ".join([str(side)] * len(data.size))
+    mend = f"such as {cube} (data.options.size, or side of the reader images)" if side else "another one"
     return (
-        f"images of {height} x {width} pixels break the symmetry of the network; expected a size at which it is "
-        f"exact, {mend}. Set it, or model.exact_sizes to false if you accept the error. ({broken} of what it sees.)"
+        f"images of {' x '.join(map(str, data.size))} pixels break the symmetry of the network; expected a size at "
+        f"which it is exact, {mend}. Set it, or model.exact_sizes to false if you accept the error. ({broken} of what "
+        "it sees.)"
     )
 
 
@@ -77,26 +79,31 @@ def try_model(model: nn.Module, data: ImageData, exact_sizes: bool = True) -> No
     from steerable.laws import size_violations
 
     was = model.training
-    parameter = next(model.parameters(), torch.zeros(()))
     try:
         with torch.no_grad():
-            image = data.x[:1].to(parameter)
-            broken = size_violations(model, image) if exact_sizes and is_equivariant(model) else []
+            image = like(model, data.x[:1])
+            sized = exact_sizes and is_equivariant(model) and data.domain != "points"
+            broken = size_violations(model, image) if sized else []
             if broken:
                 raise InputError(f"{data.source}: {not_exact(model, data, broken[0])}")
-            out = model.eval()(image)
+            out = ask(model.eval(), image)
     except InputError:
         raise
     except (ValueError, RuntimeError, TypeError) as e:
         shape = list(data.x.shape[1:])
-        raise InputError(
-            f"{data.source}: the network cannot take images of {shape}; {str(e).splitlines()[0]}"
-        ) from None
+        what = f"point sets of {data.channels} features" if data.domain == "points" else f"images of {shape}"
+        raise InputError(f"{data.source}: the network cannot take {what}; {str(e).splitlines()[0]}") from None
     finally:
         model.train(was)
-    if out.shape != (1, data.outputs):
+    places = data.size if data.regions else ()
+    if out.shape != (1, data.outputs, *places):
         names = data.classes or (data.target.columns if data.target else ())
         what = f"one for each of {list(names)}" if names else f"the value of {data.target}"
+        if data.regions:
+            raise InputError(
+                f"{data.source}: the network returns {list(out.shape[1:])} to an image; expected one logit for each of "
+                f"{list(names)} at every place, {[data.outputs, *places]}. Take a network for segmentation."
+            )
         raise InputError(
             f"{data.source}: the network returns {list(out.shape[1:])} numbers an image; expected {data.outputs}, "
             f"{what}. Set its num_classes."

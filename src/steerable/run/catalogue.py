@@ -83,6 +83,8 @@ def answer_types(record: Mapping[str, Any]) -> dict[str, pa.DataType]:
     if target is not None:
         names = target.get("columns") or [target["name"]]
         return dict.fromkeys([*names, f"{target['name']}_spread"], pa.float64())
+    if record.get("regions"):
+        return {f"share_{c}": pa.float64() for c in record["classes"]}
     each = {f"p_{c}": pa.float64() for c in record["classes"]}
     return {"prediction": pa.string(), **each, "spread": pa.float64()}
 

@@ -8,8 +8,11 @@ from typing import Any, Literal
 
 from steerable.data.errors import InputError
 
-Augment = Literal["none", "d4", "turn", "rotate", "turn_fourier", "rotate_fourier", "affine", "affine_colour"]
-Select = Literal["auto", "val_accuracy", "val_auc", "val_mae", "val_rmse", "val_loss"]
+Augment = Literal[
+    "none", "d4", "turn", "rotate", "turn_fourier", "rotate_fourier", "affine", "affine_colour", "mirror_shift",
+    "upright", "cube", "cube_flips",
+]  # fmt: skip
+Select = Literal["auto", "val_accuracy", "val_auc", "val_mae", "val_rmse", "val_loss", "val_iou"]
 Loss = Literal["auto", "huber", "mae", "mse"]
 
 
@@ -19,7 +22,8 @@ class ModelConfig:
 
     Args:
         name: a name that `steerable models` lists.
-        group: the symmetry: C(n), D(n), SO2 or O2; null for plain networks, else the default of the model.
+        group: the symmetry, such as C8, D4, SO2, O2, or a group of space; null for plain networks, else the default
+            of the model.
         options: further arguments of the model, by name.
         exact_sizes: refuse images of a size at which strided layers break quarter turns and flips.
     """
@@ -37,6 +41,7 @@ class DataConfig:
     Args:
         name: digits, frdeep, cfhtls, lensing, folder, images, galaxies, galaxies_synthetic, or a published set:
             rotated_mnist, mnist, fashion_mnist, cifar10, cifar100, cifar10_subset, stl10, pcam, galaxy10 or deeplense.
+            Volumes: volumes_synthetic, density_maps. Point sets: shapes, qm7, qm9, modelnet40, points.
         root: where the files lie; null takes the environment variable STEERABLE_DATA.
         target: the column of values to predict (a regression); null: the classes.
         scale: none, peak, noise, sqrt or dataset; null: the reader's own.
@@ -65,11 +70,14 @@ class TrainConfig:
         weight_decay: of AdamW.
         augment: none; d4: one of the 8 turns and flips of the pixel grid; turn: any angle; rotate: any angle, and
             flips; turn_fourier, rotate_fourier: the same, but the noise of an image is not smoothed (its border must be
-            empty or noise); affine: rotate with a shift and a zoom in one warp; affine_colour: and a change of colour.
+            empty or noise); affine: rotate with a shift and a zoom in one warp; affine_colour: and a change of colour;
+            mirror_shift: left and right exchanged, and a shift by whole pixels, for pictures that have an up.
+            Volumes: cube, cube_flips: one of the 24 or 48 symmetries of the voxels; upright: any angle about x3; turn
+            and rotate, with _fourier too: any rotation. Point sets: upright, turn and rotate.
         loss: of a regression, on the standardised target: huber (auto), mae or mse; of vectors: mse (auto), mae or
             huber; classes have cross-entropy (auto).
-        select: the validation figure by which the best epoch is kept; auto: val_accuracy, val_mae of a regression, or
-            val_rmse of vectors.
+        select: the validation figure by which the best epoch is kept; auto: val_accuracy, val_mae of a regression,
+            val_rmse of vectors, or val_iou of a segmentation.
         device: cpu, gpu or auto.
         precision: 32-true, bf16-mixed or 64-true.
         validate_every: look at the validation part after every so many epochs; a divisor of epochs. For few training

@@ -14,8 +14,9 @@ from steerable.data import ImageData, Splits
 from steerable.data.errors import InputError
 from steerable.run.heads import find_head
 from steerable.run.outputs import read_json, write_text
-from steerable.run.scores import accuracy, auc, binned, error_figures
+from steerable.run.scores import accuracy, auc, binned, error_figures, mean_iou, place_counts
 from steerable.tasks.floor import LinearFloor, best_floor
+from steerable.tasks.statistics import STATISTICS, place_statistics, some_places
 
 FILE = "floors.json"
 
@@ -27,8 +28,10 @@ class Floors:
     Attributes:
         constant: ``class`` (the most frequent one), or ``median`` and ``mean`` of the values or of each entry.
         low, high: the range of the training values; 0 for classes.
-        linear: logistic or ridge regression on global statistics, blind to position and orientation.
+        linear: logistic or ridge regression on global statistics, blind to position and orientation; for regions on
+            statistics of the surroundings of each place, blind to orientation.
         outputs: classes; 1 for values; the entries of a vector.
+        statistics: which: ``image`` (and volumes), ``cloud`` or ``place``.
     """
 
     constant: dict[str, Any]
@@ -36,20 +39,27 @@ class Floors:
     high: float
     linear: LinearFloor
     outputs: int
+    statistics: str = "image"
 
     @staticmethod
     def fit(data: Splits) -> Floors:
         """Fit both to the training part; the test part is not looked at."""
         train, val = data.train, data.val
-        linear = best_floor((train.x, train.y), (val.x, val.y))
+        if train.regions:
+            linear = best_floor(some_places(train.x, train.y), some_places(val.x, val.y), lambda x: x)
+            common = int(train.y.flatten().bincount().argmax())
+            return Floors({"class": common}, 0.0, 0.0, linear, train.outputs, "place")
+        kind = "cloud" if train.domain == "points" else "image"
+        linear = best_floor((train.x, train.y), (val.x, val.y), STATISTICS[kind])
         if data.target is None:
-            return Floors({"class": int(torch.tensor(train.counts()).argmax())}, 0.0, 0.0, linear, train.outputs)
+            common = int(torch.tensor(train.counts()).argmax())
+            return Floors({"class": common}, 0.0, 0.0, linear, train.outputs, kind)
         y = train.y.double()
         if data.target.columns:
             parts = {"median": y.median(0).values.tolist(), "mean": y.mean(0).tolist()}
-            return Floors(parts, 0.0, 0.0, linear, train.outputs)
+            return Floors(parts, 0.0, 0.0, linear, train.outputs, kind)
         middle = float(torch.quantile(y, 0.5))
-        return Floors({"median": middle, "mean": float(y.mean())}, float(y.min()), float(y.max()), linear, 1)
+        return Floors({"median": middle, "mean": float(y.mean())}, float(y.min()), float(y.max()), linear, 1, kind)
 
     def edges(self, bins: int) -> list[float]:
         """Return the edges of equal bins over the range of the training values."""
@@ -61,6 +71,8 @@ class Floors:
         The constant answers the most frequent class; for values it is the median where absolute errors are averaged,
         and the mean elsewhere. Both floors are blind to orientation: a turned image changes nothing.
         """
+        if data.regions:
+            return self._regions(data)
         found = self.linear(data.x)
         if data.target is None:
             constant = torch.zeros(len(data), self.outputs)
@@ -94,6 +106,21 @@ class Floors:
             rows[name] = {"rmse": rmse, "rmse_turned": rmse, "mae": mae, "moved": 0.0, **more}
         return rows
 
+    def _regions(self, data: ImageData) -> dict[str, dict[str, Any]]:
+        counts = {name: torch.zeros(self.outputs, self.outputs, dtype=torch.int64) for name in ("constant", "linear")}
+        for x, y in zip(data.x.split(1), data.y.split(1), strict=True):  # statistics are many times a volume
+            found = self.linear.answer(place_statistics(x))
+            found = F.pad(found, (0, self.outputs - found.shape[1]), value=-torch.inf)
+            one = torch.zeros_like(found)
+            one[:, int(self.constant["class"])] = 1
+            counts["linear"] += place_counts(found, y.flatten())
+            counts["constant"] += place_counts(one, y.flatten())
+        rows = {}
+        for name, c in counts.items():
+            iou, right = mean_iou(c), float(c.diagonal().sum() / c.sum())
+            rows[name] = {"iou": iou, "iou_turned": iou, "accuracy": right, "changed": 0.0}
+        return rows
+
     @staticmethod
     def _classes(choice: Tensor, order: Tensor, data: ImageData) -> dict[str, float]:
         hit = accuracy(choice, data.y)
@@ -104,6 +131,7 @@ class Floors:
         import json
 
         value = {"constant": self.constant, "range": [self.low, self.high], "outputs": self.outputs}
+        value["statistics"] = self.statistics
         write_text(folder / FILE, json.dumps({**value, "linear": self.linear.to_json()}) + "\n")
 
     @staticmethod
@@ -129,8 +157,9 @@ class Floors:
         """
         try:
             low, high = value["range"]
-            linear = LinearFloor.from_json(value["linear"])
-            return Floors(value["constant"], float(low), float(high), linear, int(value["outputs"]))
+            kind = value.get("statistics", "image")
+            linear = LinearFloor.from_json(value["linear"], STATISTICS[kind])
+            return Floors(value["constant"], float(low), float(high), linear, int(value["outputs"]), kind)
         except (KeyError, TypeError, ValueError) as e:
             raise InputError(
                 f"'{where}' lacks or garbles {e}; expected the floors that `steerable fit` writes. Train again."

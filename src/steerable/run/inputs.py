@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,12 +18,19 @@ class Source(NamedTuple):
     path: Path
 
 
-def find_inputs(words: Sequence[str], lists: Sequence[str] = ()) -> tuple[list[Source], list[Path]]:
+def find_inputs(
+    words: Sequence[str],
+    lists: Sequence[str] = (),
+    listing: Callable[[Path], tuple[list[Path], list[Path]]] = list_images,
+    extensions: tuple[str, ...] = EXTENSIONS,
+) -> tuple[list[Source], list[Path]]:
     """Return the image files of folders, files and lists.
 
     Args:
         words: folders, files, or ``@list.txt``: a text file with one path a line.
         lists: such text files.
+        listing: the files of a folder that are meant, and the others.
+        extensions: of those that are meant, for messages.
 
     Returns:
         The files in the order in which they were given (those of a folder sorted), and files of other kinds that lie in
@@ -40,10 +47,10 @@ def find_inputs(words: Sequence[str], lists: Sequence[str] = ()) -> tuple[list[S
         if word.startswith("@") and not path.exists():
             found += _lines(Path(word[1:]))
         elif path.is_dir():
-            images, rest = list_images(path)
+            images, rest = listing(path)
             if not images:
                 raise InputError(
-                    f"'{path}' holds no image file ({len(rest)} other files); expected {', '.join(EXTENSIONS)}. Mend "
+                    f"'{path}' holds no image file ({len(rest)} other files); expected {', '.join(extensions)}. Mend "
                     "the path."
                 )
             found += [Source(p.relative_to(path).as_posix(), p) for p in images]

@@ -9,8 +9,10 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
+from steerable.data import Clouds
 from steerable.data.errors import InputError
-from steerable.run.augment import augment
+from steerable.run.ask import ask, like
+from steerable.run.augmented import augmented
 from steerable.run.config import TrainConfig
 from steerable.run.objective import Objective
 
@@ -21,7 +23,7 @@ class Learner(L.LightningModule):
     """AdamW, one cycle of the learning rate; the figures of the objective on the validation part after each epoch.
 
     Args:
-        model: ``[B, C, H, W] -> [B, K]``.
+        model: ``[B, C, H, W] -> [B, K]``, or one of volumes or points.
         objective: the loss and the figures.
         train: how to train.
         seed: of the augmentation.
@@ -46,15 +48,17 @@ class Learner(L.LightningModule):
         self._seen: list[tuple[Tensor, Tensor]] = []
         self._loss = torch.zeros(())
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | Clouds) -> Tensor:
         """Return what the network answers."""
-        return self.model(x)
+        # the trainer moves point sets to the device and leaves their precision
+        return ask(self.model, like(self.model, x) if isinstance(x, Clouds) else x)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor | Clouds, Tensor], index: int) -> Tensor:
         """Return the loss of one batch, augmented by draws that depend on the seed and the step alone."""
         x, y = batch
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.global_step)
-        loss = self.objective.loss(self.model(augment(x, self.settings.augment, generator)), y)
+        x, y = augmented(x, y, self.settings.augment, generator)
+        loss = self.objective.loss(self(x), y)
         self._loss = self._loss.to(loss.device) + loss.detach().float()
         return loss
 
@@ -81,10 +85,10 @@ class Learner(L.LightningModule):
             )
         self.log("train_loss", mean)
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+    def validation_step(self, batch: tuple[Tensor | Clouds, Tensor], index: int) -> None:
         """Keep the answers to one batch."""
         x, y = batch
-        self._seen.append((self.model(x).float().cpu(), y.cpu()))
+        self._seen.append((self(x).float().cpu(), y.cpu()))
 
     def on_validation_epoch_end(self) -> None:
         """Log the figures of the whole validation part."""

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from steerable.data import ImageData
+from steerable.data import Clouds, ImageData
 
 
-class Rows(Dataset[tuple[Tensor, Tensor]]):
-    """Images and labels by a tensor of indices: one gather a batch instead of one copy an image."""
+class Rows(Dataset[tuple[Tensor | Clouds, Tensor]]):
+    """Images or point sets and labels by a tensor of indices: one gather a batch instead of one copy an image."""
 
     def __init__(self, data: ImageData) -> None:
         self.data = data
@@ -21,7 +21,7 @@ class Rows(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.data)
 
-    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: Tensor) -> tuple[Tensor | Clouds, Tensor]:
         return self.data.x[index], self.data.y[index]
 
 
@@ -62,6 +62,9 @@ class EpochBatches(Sampler[Tensor]):
 
 def loader(
     data: ImageData, batch_size: int, seed: int | None, weights: Tensor | None = None
-) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Return a loader of ``([B, C, H, W], [B])``; `seed` None keeps the order; see :class:`EpochBatches`."""
+) -> DataLoader[tuple[Tensor | Clouds, Tensor]]:
+    """Return a loader of ``([B, C, H, W], [B])``, or of volumes or point sets; see :class:`EpochBatches`.
+
+    With `seed` None the order stays.
+    """
     return DataLoader(Rows(data), sampler=EpochBatches(len(data), batch_size, seed, weights), batch_size=None)

@@ -1,4 +1,4 @@
-"""What training asks for: classes, values or vectors. The one place where an answer is compared with the truth."""
+"""What training asks for: classes, values, vectors, regions. Here alone an answer is compared with the truth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from steerable.data import ImageData
 from steerable.data.errors import InputError
 from steerable.run.balance import class_weights
 from steerable.run.config import TrainConfig
-from steerable.run.scores import accuracy, auc, error_figures
+from steerable.run.scores import accuracy, auc, error_figures, mean_iou, place_counts
 from steerable.run.units import vector_head
 
 
@@ -68,6 +68,39 @@ class Classes:
         """Return accuracy, AUC and loss."""
         loss = float(F.cross_entropy(out, y))
         return {"val_accuracy": accuracy(out, y), "val_auc": auc(out, y), "val_loss": loss}
+
+
+class Places:
+    """Cross-entropy at every pixel or voxel: logits ``[B, K, (D,) H, W]`` and labels ``[B, (D,) H, W]``.
+
+    Args:
+        count: K.
+        train: how to train.
+    """
+
+    def __init__(self, count: int, train: TrainConfig) -> None:
+        self.count = count
+        self.select = pick("select", train.select, ("val_iou", "val_accuracy", "val_loss"), "regions")
+        pick("loss", train.loss, (), "regions")
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        """Return the cross-entropy, the mean over all places.
+
+        Raises:
+            ValueError: shapes that do not belong together.
+        """
+        if out.shape != (len(y), self.count, *y.shape[1:]) or y.ndim < 3:
+            raise ValueError(
+                f"loss: the network answers {list(out.shape)} to labels {list(y.shape)}; expected one of "
+                f"{self.count} logits at every place, [B, {self.count}, ...]. Take a network for segmentation."
+            )
+        return F.cross_entropy(out, y)
+
+    def figures(self, out: Tensor, y: Tensor) -> dict[str, float]:
+        """Return the mean intersection over union, the share of places that are right, and the loss."""
+        counts = place_counts(out, y)
+        right = float(counts.diagonal().sum() / counts.sum())
+        return {"val_iou": mean_iou(counts), "val_accuracy": right, "val_loss": float(self.loss(out, y))}
 
 
 class Values:
@@ -173,6 +206,13 @@ def objective_of(data: ImageData, train: TrainConfig) -> Objective:
     Raises:
         InputError: a setting of the other kind, or training values that are all the same.
     """
+    if data.regions:
+        if train.balance != "none" or train.calibrate:
+            key = "calibrate" if train.calibrate else "balance"
+            raise InputError(
+                f"train.{key} is {getattr(train, key)}, but {data.source} has regions, not classes; expected it off."
+            )
+        return Places(data.outputs, train)
     if data.target is None:
         return Classes(data.outputs, train, class_weights(data) if train.balance == "loss" else None)
     if train.balance != "none" or train.calibrate:
@@ -196,7 +236,8 @@ def target_record(data: ImageData) -> dict[str, Any]:
     found: dict[str, Any] = {"name": target.name, "unit": target.unit}
     if not target.columns:
         mean, std = standard(data)
-        return {**found, "mean": mean, "std": std}
+        baseline = {"baseline": list(target.baseline)} if target.baseline else {}
+        return {**found, "mean": mean, "std": std, **baseline}
     found |= {"columns": list(target.columns), "head": target.head}
     if target.head:
         return found
@@ -209,12 +250,12 @@ def target_record(data: ImageData) -> dict[str, Any]:
 
 
 def standard(data: ImageData) -> tuple[float, float]:
-    """Return mean and standard deviation of the values.
+    """Return mean and standard deviation of the values, without the baseline of their target.
 
     Raises:
         InputError: fewer than two different values.
     """
-    y = data.y.double()
+    y = data.rest().y.double()
     if torch.unique(y).numel() < 2:
         raise InputError(
             f"{data.source}: all {len(y)} training values of {data.target} are {float(y[0]):g}; expected values that "

@@ -35,7 +35,7 @@ class Preparation(NamedTuple):
 
 
 def pixels(images: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, Columns]:
-    """Return the images themselves and no columns."""
+    """Return the images, volumes or point sets themselves and no columns."""
     return images, {}
 
 
@@ -112,6 +112,7 @@ def _fitted(image: Tensor, scale: float, fwhm: float, light: int) -> tuple[Macro
 
 PREPARATIONS: dict[str, Preparation] = {
     "pixels": Preparation(pixels),
+    "points": Preparation(pixels),
     "fit_residual": Preparation(blind_residual, ("pixel_scale", "psf_fwhm", "lens_light")),
 }
 

@@ -20,6 +20,7 @@ from steerable.data import (
     frdeep,
     image_folder,
     npz_folder,
+    point_folder,
     rotated_digits,
 )
 from steerable.data.errors import did_you_mean
@@ -31,12 +32,16 @@ from steerable.data.known import (
     fashion_mnist,
     galaxy10,
     mnist,
+    modelnet40,
     pcam,
     rotated_mnist,
     stl10,
 )
 from steerable.run.config import DataConfig
 from steerable.tasks.galaxies import galaxies_synthetic, galaxy_zoo
+from steerable.tasks.molecules import qm7, qm9
+from steerable.tasks.shapes import shapes
+from steerable.tasks.volumes import density_maps, volumes_synthetic
 
 LENS_INPUTS = ("residual", "fit_residual", "image")
 AXION_MASS = Target("log10_axion_mass", "log10 eV")
@@ -140,7 +145,16 @@ READERS: dict[str, Callable[..., Splits]] = {
     "pcam": pcam,
     "galaxy10": galaxy10,
     "deeplense": deeplense,
+    "volumes_synthetic": volumes_synthetic,
+    "density_maps": density_maps,
+    "shapes": shapes,
+    "qm7": qm7,
+    "qm9": qm9,
+    "modelnet40": modelnet40,
+    "points": point_folder,
 }
+#: readers whose images have a target of their own, and no classes
+VALUES_ONLY = ("galaxies", "galaxies_synthetic")
 
 
 def load_data(config: DataConfig, raw: bool = False) -> Splits:

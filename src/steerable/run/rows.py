@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from steerable.data.clouds import Clouds
 from steerable.data.errors import InputError
 from steerable.data.image_file import FITS, check_image, count_images, extension, iterate_images
 from steerable.data.reading import RESIZE, Reading
@@ -14,11 +15,12 @@ from steerable.run.inputs import Source
 
 
 class Row(NamedTuple):
-    """One image: its id, and ``[C, H, W]`` or what is wrong with it."""
+    """One image: its id, and ``[C, H, W]`` (a volume, a point set) or what is wrong; whether it was of another size."""
 
     id: str
-    image: Tensor | None
+    image: Tensor | Clouds | None
     error: str | None = None
+    resized: bool = False
 
 
 class Want(NamedTuple):
@@ -26,7 +28,7 @@ class Want(NamedTuple):
 
     Attributes:
         channels: number of channels.
-        size: height and width.
+        size: height and width; depth, height and width; nothing for point sets.
         resize: ``crop``, ``scale`` or None: refuse other sizes.
         run: the name of the run, for messages.
         hdu: of FITS files.
@@ -36,7 +38,7 @@ class Want(NamedTuple):
     """
 
     channels: int
-    size: tuple[int, int]
+    size: tuple[int, ...]
     resize: str | None
     run: str
     hdu: int | None = None
@@ -74,7 +76,8 @@ def read_rows(sources: Iterable[Source], want: Want, chunk: int = 64) -> Iterato
                 for image in part.flip(-2) if turn_over else part:
                     name = f"{source.id}#{done}" if many else source.id
                     try:
-                        yield Row(name, usable(image, f"{source.path}#{done}" if many else str(source.path), want))
+                        found = usable(image, f"{source.path}#{done}" if many else str(source.path), want)
+                        yield Row(name, found, resized=tuple(image.shape[-2:]) != want.size)
                     except InputError as e:
                         yield Row(name, None, str(e))
                     done += 1
@@ -103,6 +106,20 @@ def usable(image: Tensor, name: str, want: Want) -> Tensor:
         )
     check_image(image, name)
     return image if (h, w) == want.size else RESIZE[str(want.resize)](image[None], *want.size)[0]
+
+
+def resized_text(count: int, total: int, want: Want, asked: bool) -> str:
+    """Return the line that says how many images were not of the size of training.
+
+    Args:
+        count: images of another size.
+        total: images.
+        want: what the images have to be like.
+        asked: whether the command line said so; else it is how the run read its own images.
+    """
+    how = "cut or padded" if want.resize == "crop" else "interpolated"
+    why = f"--resize {want.resize}" if asked else f"as the images of '{want.run}' were in training"
+    return f"{count} of {total} images were not {want.size[0]} x {want.size[1]} pixels: {how} to that size ({why})"
 
 
 def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

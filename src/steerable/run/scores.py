@@ -10,16 +10,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from steerable.data import ImageData
+from steerable.data import Clouds, ImageData
+from steerable.run.ask import ask, batch_of, like
+from steerable.run.turned import turn_axes, turned
 
 
-def predict(model: nn.Module, x: Tensor, batch_size: int = 256) -> Tensor:
-    """Return the answers ``[N, K]`` to images ``[N, C, H, W]``, on the CPU, with the model in eval mode."""
-    parameter = next(model.parameters(), torch.zeros(()))
+def predict(model: nn.Module, x: Tensor | Clouds, batch_size: int = 256) -> Tensor:
+    """Return the answers ``[N, K]`` to images ``[N, C, H, W]``, on the CPU, with the model in eval mode.
+
+    Args:
+        model: what answers; a segmentation answers ``[N, K, (D,) H, W]``.
+        x: images, volumes or point sets.
+        batch_size: at most this many together.
+    """
     was = model.training
     model.eval()
     with torch.no_grad():
-        out = torch.cat([model(part.to(parameter)).cpu() for part in x.split(batch_size)])
+        out = torch.cat([ask(model, like(model, part)).cpu() for part in x.split(batch_of(x, batch_size))])
     model.train(was)
     return out
 
@@ -83,7 +90,7 @@ def binned(answer: Tensor, y: Tensor, edges: list[float]) -> list[dict[str, floa
 
 
 def class_scores(model: nn.Module, data: ImageData) -> dict[str, Any]:
-    """Score a classifier on images and on the same images turned by 90 degrees.
+    """Score a classifier on images and on the same images turned (see :mod:`steerable.run.turned`).
 
     Args:
         model: ``[B, C, H, W] -> [B, K]``.
@@ -93,20 +100,63 @@ def class_scores(model: nn.Module, data: ImageData) -> dict[str, Any]:
         accuracy, accuracy_turned, auc, changed (share of predictions that a quarter turn changes), logit_error
         (norm of the change of the logits over their norm), images, confusion.
     """
-    logits, turned = predict(model, data.x), predict(model, torch.rot90(data.x, 1, (-2, -1)))
+    logits, moved = predict(model, data.x), predict(model, turned(data.x))
     return {
         "accuracy": accuracy(logits, data.y),
-        "accuracy_turned": accuracy(turned, data.y),
+        "accuracy_turned": accuracy(moved, data.y),
         "auc": auc(logits, data.y),
-        "changed": float((logits.argmax(1) != turned.argmax(1)).double().mean()),
-        "logit_error": float((logits - turned).norm() / logits.norm().clamp_min(1e-30)),
+        "changed": float((logits.argmax(1) != moved.argmax(1)).double().mean()),
+        "logit_error": float((logits - moved).norm() / logits.norm().clamp_min(1e-30)),
         "images": len(data),
         "confusion": confusion(logits, data.y),
     }
 
 
+def place_counts(out: Tensor, y: Tensor) -> Tensor:
+    """Return how many places of each class got each answer, int64 ``[K, K]``: row = label, column = prediction.
+
+    Args:
+        out: logits ``[N, K, ...]``.
+        y: labels ``[N, ...]``.
+    """
+    k = out.shape[1]
+    return (y * k + out.argmax(1)).flatten().bincount(minlength=k * k).view(k, k)
+
+
+def mean_iou(counts: Tensor) -> float:
+    """Return the intersection over union of :func:`place_counts`, averaged over the classes that occur as labels."""
+    both = counts.diagonal().double()
+    union = counts.sum(0) + counts.sum(1) - both
+    return float((both / union.clamp_min(1))[counts.sum(1) > 0].mean())
+
+
+def region_scores(model: nn.Module, data: ImageData) -> dict[str, Any]:
+    """Score a segmentation on images or volumes, and on the same turned (see :mod:`steerable.run.turned`).
+
+    Args:
+        model: ``[B, C, (D,) H, W] -> [B, K, (D,) H, W]``.
+        data: the test part, with regions.
+
+    Returns:
+        iou and iou_turned (mean intersection over union), accuracy (share of places that are right), changed (share of
+        places whose answer a turn changes), logit_error, images, confusion (of places).
+    """
+    logits, moved = predict(model, data.x), predict(model, turned(data.x))
+    back = turn_axes(moved, data.x.ndim - 2, -1)
+    counts = place_counts(logits, data.y)
+    return {
+        "iou": mean_iou(counts),
+        "iou_turned": mean_iou(place_counts(back, data.y)),
+        "accuracy": float(counts.diagonal().sum() / counts.sum()),
+        "changed": float((logits.argmax(1) != back.argmax(1)).double().mean()),
+        "logit_error": float((logits - back).norm() / logits.norm().clamp_min(1e-30)),
+        "images": len(data),
+        "confusion": counts.tolist(),
+    }
+
+
 def value_scores(model: nn.Module, data: ImageData, edges: list[float]) -> dict[str, Any]:
-    """Score a regression on images and on the same images turned by 90 degrees, in the unit of the target.
+    """Score a regression, in the unit of the target, on images and on the same images turned.
 
     Args:
         model: ``[B, C, H, W] -> [B, 1]``.
@@ -116,11 +166,11 @@ def value_scores(model: nn.Module, data: ImageData, edges: list[float]) -> dict[
     Returns:
         mae, mae_turned, rmse, bias, moved (mean absolute change of the answer under a quarter turn), images, bins.
     """
-    answer, turned = (predict(model, x)[:, 0] for x in (data.x, torch.rot90(data.x, 1, (-2, -1))))
+    answer, moved = (predict(model, x)[:, 0] for x in (data.x, turned(data.x)))
     return {
         **error_figures(answer, data.y),
-        "mae_turned": error_figures(turned, data.y)["mae"],
-        "moved": float((answer - turned).double().abs().mean()),
+        "mae_turned": error_figures(moved, data.y)["mae"],
+        "moved": float((answer - moved).double().abs().mean()),
         "images": len(data),
         "bins": binned(answer, data.y, edges),
     }
@@ -129,7 +179,7 @@ def value_scores(model: nn.Module, data: ImageData, edges: list[float]) -> dict[
 def vector_scores(
     model: nn.Module, data: ImageData, report: Callable[[Tensor, Tensor], dict[str, Any]] | None = None
 ) -> dict[str, Any]:
-    """Score a regression of vectors on images and on the same images turned by 90 degrees.
+    """Score a regression of vectors on images and on the same images turned (see :mod:`steerable.run.turned`).
 
     Args:
         model: ``[B, C, H, W] -> [B, K]``, in the unit of the target.
@@ -140,13 +190,13 @@ def vector_scores(
         mae, rmse, rmse_turned (all over the N K entries), moved (root mean square change of the answer under a quarter
         turn), images, and what the report says.
     """
-    answer, turned = (predict(model, x) for x in (data.x, torch.rot90(data.x, 1, (-2, -1))))
+    answer, moved = (predict(model, x) for x in (data.x, turned(data.x)))
     errors = error_figures(answer, data.y)
     return {
         "rmse": errors["rmse"],
-        "rmse_turned": error_figures(turned, data.y)["rmse"],
+        "rmse_turned": error_figures(moved, data.y)["rmse"],
         "mae": errors["mae"],
-        "moved": float((answer - turned).double().square().mean().sqrt()),
+        "moved": float((answer - moved).double().square().mean().sqrt()),
         "images": len(data),
         **({} if report is None else report(answer.double(), data.y.double())),
     }

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from steerable import __version__
-from steerable.data import Recipe, Splits, Target
+from steerable.data import Recipe, Regions, Splits, Target
 from steerable.data.errors import InputError
 from steerable.nn.constants import ConstantModule
 from steerable.nn.module import EquivariantModule
@@ -60,7 +60,9 @@ def describe(model: nn.Module, config: FitConfig, seed: int, data: Splits) -> di
         "config": config.to_dict(),
         "seed": seed,
         "in_channels": data.train.channels,
+        "domain": data.train.domain,
         "classes": list(data.classes),
+        "regions": data.train.regions,
         "target": None if data.target is None else target_record(data.train),
         "input": data.input,
         "input_settings": dict(data.settings),
@@ -219,20 +221,43 @@ def find_runs(folder: Path) -> list[Path]:
     return runs
 
 
-def meaning(record: dict[str, Any]) -> tuple[str, ...] | Target:
-    """Return what the answers of a run mean: the names of the classes, or the target."""
+def meaning(record: dict[str, Any]) -> tuple[str, ...] | Target | Regions:
+    """Return what the answers of a run mean: the names of the classes, the target, or the regions."""
     target = record["target"]
+    if record.get("regions"):
+        return Regions(tuple(record["classes"]))
     if target is None:
         return tuple(record["classes"])
-    return Target(target["name"], target["unit"], tuple(target.get("columns", ())), target.get("head", ""))
+    columns, baseline = (tuple(target.get(k, ())) for k in ("columns", "baseline"))
+    return Target(target["name"], target["unit"], columns, target.get("head", ""), baseline)
 
 
 def outputs(record: dict[str, Any]) -> int:
     """Return how many numbers the network of a run answers."""
     found = meaning(record)
-    return len(found) if isinstance(found, tuple) else found.size
+    return found.size if isinstance(found, Target) else len(record["classes"])
 
 
 def recipe(record: dict[str, Any]) -> Recipe:
     """Return what was done to the images of a run before its network saw them."""
     return Recipe.from_json(record["preprocessing"])
+
+
+def require_images(record: Mapping[str, Any], run: str | Path, what: str) -> None:
+    """Refuse a run on volumes, on point sets or with regions, where only images with classes or values are handled.
+
+    Args:
+        record: of the run.
+        run: its name.
+        what: what cannot be done with it.
+
+    Raises:
+        InputError: naming what it is a run on.
+    """
+    domain = record.get("domain", "plane")
+    if domain != "plane" or record.get("regions"):
+        kind = "regions" if record.get("regions") else domain
+        raise InputError(
+            f"{what}: '{run}' is a run on {kind}; expected one on images, with classes or values. Load it with "
+            "steerable.run.store.load, and write it with st.bake and torch.export."
+        )

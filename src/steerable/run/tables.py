@@ -24,15 +24,26 @@ VALUES = Columns(
     ("MAE", "turned by 90 deg", "RMSE", "bias", "moved"),
 )
 VECTORS = Columns(("rmse", "rmse_turned", "mae", "moved"), ("RMSE", "turned by 90 deg", "MAE", "moved"))
+REGIONS = Columns(
+    ("iou", "iou_turned", "accuracy", "changed", "logit_error"),
+    ("mean IoU", "turned", "right", "changed", "logit error"),
+)
 NETWORK = ("network", "group", "augmentation", "parameters", "seeds")
 FLOORS = {"constant": "floor: constant", "linear": "floor: linear"}
 
 
 def columns_of(record: dict[str, Any]) -> Columns:
     """Return the columns for the run with this record."""
+    if record.get("regions"):
+        return REGIONS
     if record["target"] is None:
-        return CLASSES
-    return VECTORS if record["target"].get("columns") else VALUES
+        found = CLASSES
+    else:
+        found = VECTORS if record["target"].get("columns") else VALUES
+    if record.get("domain", "plane") == "plane":
+        return found
+    # volumes turn by 120 degrees about a diagonal, point sets by a generic rotation
+    return Columns(found.keys, tuple("turned" if h.startswith("turned") else h for h in found.heads))
 
 
 def mean_and_spread(values: list[float]) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from torch import nn
 
 from steerable.data import Splits
 from steerable.data.errors import InputError
+from steerable.run.ask import batch_of
 from steerable.run.balance import class_weights
 from steerable.run.config import TrainConfig
 from steerable.run.learner import KEY, Learner
@@ -65,7 +66,7 @@ def train_network(
     """Train in place and load the weights of the best epoch on the validation part.
 
     Args:
-        model: ``[B, C, H, W] -> [B, K]``; K = 1 for values, which it learns standardised.
+        model: ``[B, C, H, W] -> [B, K]``; K = 1 for values, which it learns standardised; or one of volumes or points.
         data: train and val are used; test is not looked at.
         train: how to train.
         seed: of the order of the images and of the augmentation; the weights were drawn by the caller.
@@ -83,7 +84,7 @@ def train_network(
     """
     objective = objective_of(data.train, train)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    mode = "max" if objective.select in ("val_accuracy", "val_auc") else "min"
+    mode = "max" if objective.select in ("val_accuracy", "val_auc", "val_iou") else "min"
     best = ModelCheckpoint(
         dirpath=folder, filename=Path(BEST).stem, monitor=objective.select, mode=mode, save_weights_only=True,
         enable_version_counter=False,
@@ -120,8 +121,8 @@ def train_network(
         try:
             trainer.fit(
                 module,
-                loader(data.train, train.batch_size, seed, drawn),
-                loader(data.val, 256, None),
+                loader(data.train.rest(), train.batch_size, seed, drawn),
+                loader(data.val.rest(), batch_of(data.val.x), None),
                 ckpt_path=resume,
                 weights_only=True,
             )

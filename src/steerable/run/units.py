@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,18 +15,24 @@ class InUnits(nn.Module):
     """Mean and spread of the training values, folded into the answer of a network that learned standardised values.
 
     Args:
-        model: ``[B, C, H, W] -> [B, 1]``, standardised.
+        model: ``[B, C, H, W] -> [B, 1]``, standardised; or one on points.
         mean: of the training values.
         std: of the training values.
+        baseline: of a network on points: what each feature of a point adds, see :class:`steerable.data.Target`.
     """
 
-    def __init__(self, model: nn.Module, mean: float, std: float) -> None:
+    def __init__(self, model: nn.Module, mean: float, std: float, baseline: Sequence[float] = ()) -> None:
         super().__init__()
-        self.model, self.mean, self.std = model, mean, std
+        self.model, self.mean, self.std, self.baseline = model, mean, std, tuple(baseline)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``[B, C, H, W] -> [B, 1]``, in the unit of the target."""
-        return self.mean + self.std * self.model(x)
+    def forward(self, x: Tensor, *more: Tensor) -> Tensor:
+        """``[B, C, H, W] -> [B, 1]``, in the unit of the target; on points: features, positions, batch."""
+        out = self.mean + self.std * self.model(x, *more)
+        if not self.baseline:
+            return out
+        known = x.double() @ torch.tensor(self.baseline, dtype=torch.float64, device=x.device)
+        total = known.new_zeros(len(out)).index_add(0, more[-1], known)
+        return out + total[:, None].to(out)
 
     def extra_repr(self) -> str:
         """Return the two numbers."""
@@ -45,9 +51,9 @@ class Tempered(nn.Module):
         super().__init__()
         self.model, self.temperature = model, temperature
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, *x: Tensor) -> Tensor:
         """``[B, C, H, W] -> [B, K]``, logits."""
-        return self.model(x) / self.temperature
+        return self.model(*x) / self.temperature
 
     def extra_repr(self) -> str:
         """Return the temperature."""
@@ -66,9 +72,9 @@ class Headed(nn.Module):
         super().__init__()
         self.model, self.head = model, head
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, *x: Tensor) -> Tensor:
         """``[B, C, H, W] -> [B, K]``, in the unit of the target."""
-        return self.head(self.model(x))
+        return self.head(self.model(*x))
 
     def extra_repr(self) -> str:
         """Return the name of the head."""
@@ -108,4 +114,4 @@ def in_units(model: nn.Module, target: Mapping[str, Any]) -> nn.Module:
     """
     if target.get("columns"):
         return Headed(model, vector_head(target))
-    return InUnits(model, float(target["mean"]), float(target["std"]))
+    return InUnits(model, float(target["mean"]), float(target["std"]), target.get("baseline", ()))

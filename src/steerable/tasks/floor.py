@@ -23,14 +23,14 @@ CLIP = 5.0
 
 
 def image_statistics(images: Tensor) -> Tensor:
-    """Statistics of each channel that a turn by 90 degrees or a flip leaves as they are.
+    """Statistics of each channel that a turn of the grid by 90 degrees or a flip leaves as they are.
 
     Flux, maximum, minimum, logarithm of the mean square and of the mean fourth power, standard deviation, quantiles;
     and of the light above the median: mean radius and rms radius about the centre of the image, distance of the
     centroid from it.
 
     Args:
-        images: ``[N, C, H, W]`` or ``[N, H, W]``.
+        images: ``[N, C, H, W]`` or ``[N, H, W]``; or volumes ``[N, C, D, H, W]``.
 
     Returns:
         ``[N, 16 C]``, float64.
@@ -41,16 +41,15 @@ def image_statistics(images: Tensor) -> Tensor:
 
 
 def _statistics(x: Tensor) -> Tensor:
-    h, w = x.shape[-2:]
     flat = x.flatten(2)
-    rows = (h - 1) / 2 - torch.arange(h, dtype=torch.float64)
-    columns = torch.arange(w, dtype=torch.float64) - (w - 1) / 2
-    x1, x2 = columns.expand(h, w).flatten(), rows[:, None].expand(h, w).flatten()
-    radius = torch.hypot(x1, x2)
+    last = flat.shape[-1] - 1
+    lines = [torch.arange(n, dtype=torch.float64) - (n - 1) / 2 for n in x.shape[2:]]
+    points = torch.stack(torch.meshgrid(*lines, indexing="ij"), -1).flatten(0, -2)
+    radius = points.norm(dim=-1)
     order = flat.sort(-1).values
-    place = torch.tensor(QUANTILES, dtype=torch.float64) * (h * w - 1)
+    place = torch.tensor(QUANTILES, dtype=torch.float64) * last
     low = place.floor().long()
-    quantiles = torch.lerp(order[..., low], order[..., (low + 1).clamp_max(h * w - 1)], place - low)
+    quantiles = torch.lerp(order[..., low], order[..., (low + 1).clamp_max(last)], place - low)
     light = (flat - quantiles[..., QUANTILES.index(0.5), None]).clamp_min(0)
     light = light / light.sum(-1, keepdim=True).clamp_min(1e-300)
     tiny = 1e-12  # an empty channel has no logarithm
@@ -63,7 +62,7 @@ def _statistics(x: Tensor) -> Tensor:
         flat.std(-1, unbiased=False),
         light @ radius,
         (light @ radius.square()).sqrt(),
-        torch.hypot(light @ x1, light @ x2),
+        (light @ points).norm(dim=-1),
     ]
     return torch.cat([torch.stack(numbers, -1), quantiles], -1)
 

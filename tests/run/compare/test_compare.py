@@ -245,6 +245,46 @@ def test_packaged_plans_can_be_read():
         assert isinstance(read_plan(name), Plan)
 
 
+@pytest.fixture(scope="module")
+def lenses(tmp_path_factory):
+    """A folder of a few lenses for each mode of the simulator: the root of the packaged plans on them."""
+    folder = tmp_path_factory.mktemp("lenses")
+    few = ["--train=2", "--validation=1", "--test=1"]
+    assert main(["simulate", "lensing", f"--out={folder / 'physical'}", *few]) == 0
+    published = ["--published=II", "--settings.blind_fit=false"]
+    assert main(["simulate", "lensing", f"--out={folder / 'published'}", *few, *published]) == 0
+    return {"lensing": "physical", "lensing_inputs": "physical", "lensing_as_published": "published"}, folder
+
+
+@pytest.mark.parametrize("name", packaged_plans())
+def test_networks_of_packaged_plans_take_their_images(name, lenses, monkeypatch):
+    of, folder = lenses
+    found = read_plan(name, root=str(folder / of[name]) if name in of else None)
+    few = next(iter(found.by_size.values()), {})
+    found.sizes, found.by_size, found.tuning_size = [1], {1: few}, None
+    monkeypatch.setattr(work.Floors, "fit", lambda data: None)
+    images = work.Images()
+    first = next(found.cells())
+    try:
+        images.read(found.config(first, {}).data)
+    except InputError as e:
+        if name in of or "STEERABLE_DATA" not in str(e):
+            raise
+        pytest.skip(f"the images of the plan are not here: {e}")
+    work.try_networks(found, found.cells(), images)
+
+
+def test_a_packaged_network_that_cannot_take_the_images_is_found(lenses, monkeypatch):
+    """The planted fault of the test above."""
+    of, folder = lenses
+    found = read_plan("lensing_inputs", root=str(folder / of["lensing_inputs"]))
+    found.sizes = [1]
+    found.networks["D4, image"]["model"] = {"name": "wrn10_1", "group": "D4"}  # strides on 64 pixels
+    monkeypatch.setattr(work.Floors, "fit", lambda data: None)
+    with pytest.raises(InputError, match=r"network 'D4, image' .* break the symmetry"):
+        work.try_networks(found, found.cells(), work.Images())
+
+
 def test_the_cost_is_counted_in_multiplications():
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 5, stride=2), torch.nn.Flatten(), torch.nn.Linear(8 * 4 * 5, 7))
     assert multiplications(net, 3, (12, 13)) == 8 * 3 * 25 * 4 * 5 + 8 * 4 * 5 * 7
@@ -286,3 +326,66 @@ def test_what_is_there_is_said_once_and_the_time_that_is_left(plan, tmp_path, ca
     assert main(part) == 0
     said = capsys.readouterr().out
     assert "2 of 2 runs are there already" in said and "classify plain 8 seed" not in said
+
+
+@pytest.fixture
+def galaxies(tmp_path):
+    """A plan of two tiny networks on made-up galaxies, whose target is a vector."""
+    tiny = {"width": 0.03, "part": 37}
+    values = {
+        "out": str(tmp_path / "cmp"),
+        "base": {
+            "data": {"name": "galaxies_synthetic", "options": {"train": 24, "validation": 12, "test": 16, "size": 49}},
+            "train": {"epochs": 1, "batch_size": 8, "device": "cpu"},
+        },
+        "networks": {
+            "D4": {"model": {"name": "dieleman_d4", "group": "D4", "options": tiny}},
+            "plain": {"model": {"name": "dieleman_d4_plain", "options": tiny}},
+        },
+        "sizes": [12],
+        "seeds": [0, 1],
+        "reference": ["plain"],
+    }
+    path = tmp_path / "galaxies.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def test_vectors_are_compared_by_the_rmse_that_evaluate_reports(galaxies, tmp_path, capsys):
+    assert main(["compare", str(galaxies)]) == 0
+    shown = capsys.readouterr().out
+    assert "RMSE" in shown and "12 training images" in shown and "of each class" not in shown
+    rows = {r["network"]: r for r in json.loads((tmp_path / "cmp/rows.json").read_text())["rows"]}
+    mean = {}
+    for name, row in rows.items():
+        seeds = [tmp_path / "cmp/classify" / name / "12" / f"seed{s}" for s in (0, 1)]
+        found = [json.loads((s / "evaluation.json").read_text()) for s in seeds]
+        mean[name] = np.mean([f["rmse"] for f in found])
+        assert list(row["figures"]) == ["rmse", "mae"]
+        assert row["figures"]["rmse"][0] == pytest.approx(mean[name])
+        assert row["floors"]["constant"]["rmse"] > 0
+        assert json.loads((seeds[0] / "run.json").read_text())["config"]["data"]["images"] == 12
+    gain = rows["D4"]["gain"]
+    assert gain[0] == pytest.approx(mean["plain"] - mean["D4"], rel=1e-4)  # a smaller error is a gain
+    assert gain[1] <= gain[0] <= gain[2]
+
+
+def test_roots_are_drawn_after_the_mean():
+    """The root of a mean is not the mean of roots: one image with a large error weighs more."""
+    rng = np.random.default_rng(0)
+    a, b = -rng.exponential(1.0, (2, 3, 400)) * np.array([4.0, 9.0])[:, None, None]
+    gain, low, high = difference(a, b, rooted=True)
+    assert gain == pytest.approx(np.sqrt(-b.mean(1)).mean() - np.sqrt(-a.mean(1)).mean())
+    assert 0.0 < low < 1.0 < high
+
+
+def test_networks_that_see_other_images_have_floors_of_their_own(plan, tmp_path):
+    values = yaml.safe_load(plan.read_text())
+    values["networks"]["cut"] = {"model": {"name": "tiny_plain"}, "data": {"scale": "peak"}}
+    values.update(sizes=[8], by_size={}, seeds=[0], grid={})
+    plan.write_text(yaml.safe_dump(values))
+    assert main(["compare", str(plan)]) == 0
+    table = (tmp_path / "cmp/table.md").read_text()
+    assert "linear model of global statistics, images of cut |" in table
+    assert "linear model of global statistics, images of invariant; plain |" in table
+    assert table.count("\n| constant") == 1

@@ -1,4 +1,4 @@
-"""Published image sets, read from the files that a person has downloaded; nothing is fetched here."""
+"""Published sets of images and of meshes, read from the files that a person has downloaded; nothing is fetched here."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from steerable.data.known.deeplense import deeplense as deeplense
 from steerable.data.known.galaxy10 import galaxy10 as galaxy10
 from steerable.data.known.mnist import fashion_mnist as fashion_mnist
 from steerable.data.known.mnist import mnist as mnist
+from steerable.data.known.modelnet40 import modelnet40 as modelnet40
 from steerable.data.known.pcam import pcam as pcam
 from steerable.data.known.rotated_mnist import rotated_mnist as rotated_mnist
 from steerable.data.known.stl10 import stl10 as stl10

@@ -48,7 +48,21 @@ class Answerer(ABC):
             Probabilities or values ``[S, N, K]``; float64, on the CPU.
         """
         each = self.each(x)
-        return each if self.is_regression else each.softmax(-1)
+        return each if self.is_regression else each.softmax(2)
+
+    def labels(self, x: Tensor) -> Tensor:
+        """Return the class of every place, int64 ``[N, (D,) H, W]``, by the mean probability of the seeds."""
+        return self(x).mean(0).argmax(1)
+
+    def shares(self, labels: Tensor) -> dict[str, list[Any]]:
+        """Return the columns of the catalogue of a segmentation: the share of places of each class.
+
+        Args:
+            labels: ``[N, (D,) H, W]``.
+        """
+        flat = labels.flatten(1)
+        classes = enumerate(self.record["classes"])
+        return {f"share_{c}": (flat == k).double().mean(1).tolist() for k, c in classes}
 
     def columns(self, x: Tensor) -> dict[str, list[Any]]:
         """Return the columns of the catalogue for images ``[N, C, H, W]`` that the recipe was applied to.
@@ -94,4 +108,4 @@ class Answers(torch.nn.Module):
         each = self.answerer.each(x)
         if self.answerer.is_regression or len(each) == 1:
             return each.mean(0).to(x)
-        return each.softmax(-1).mean(0).log().to(x)
+        return each.softmax(2).mean(0).log().to(x)

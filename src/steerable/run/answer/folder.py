@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from steerable.data.errors import InputError
 from steerable.run.answer.answerer import Answerer
+from steerable.run.ask import ask, like
 from steerable.run.store import find_runs, load, recipe
 
 SAME = ("in_channels", "classes", "target", "input", "input_settings", "raw_size", "preprocessing")
@@ -64,5 +65,4 @@ class Folder(Answerer):
     @torch.no_grad()
     def each(self, x: Tensor) -> Tensor:
         """Return what each seed says; see :meth:`Answerer.each`."""
-        found = [m(x.to(next(m.parameters(), torch.zeros(())))).cpu().double() for m in self.models]
-        return torch.stack(found)
+        return torch.stack([ask(m, like(m, x)).cpu().double() for m in self.models])

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from steerable.data import ImageData, Splits
+from steerable.data import ImageData, Splits, Target
 from steerable.data.errors import InputError
 from steerable.data.folder import read_npz_images
 from steerable.run.answer.answerer import Answers
@@ -22,7 +22,8 @@ from steerable.run.floors import Floors
 from steerable.run.heads import find_head
 from steerable.run.outputs import write_json, write_text
 from steerable.run.readers import load_data
-from steerable.run.scores import class_scores, predict, value_scores, vector_scores
+from steerable.run.samples import read_npz_samples
+from steerable.run.scores import class_scores, predict, region_scores, value_scores, vector_scores
 from steerable.run.store import find_runs, load, meaning, recipe
 from steerable.run.tables import (
     FLOORS,
@@ -46,6 +47,12 @@ def check_data(folder: Path, record: dict[str, Any], data: ImageData) -> None:
     Raises:
         InputError: other channels, classes or another target.
     """
+    domain = record.get("domain", "plane")
+    if data.domain != domain or data.regions != bool(record.get("regions")):
+        raise InputError(
+            f"{data.source}: {data.domain} data{' with regions' if data.regions else ''}; the network in '{folder}' "
+            f"expects {domain} data{' with regions' if record.get('regions') else ''}. Give it data of its own kind."
+        )
     if data.channels != record["in_channels"]:
         raise InputError(
             f"{data.source}: images have {data.channels} channels; the network in '{folder}' expects "
@@ -64,22 +71,25 @@ def check_data(folder: Path, record: dict[str, Any], data: ImageData) -> None:
 
 
 def given_images(path: str, folder: Path, record: dict[str, Any]) -> ImageData:
-    """Read an `.npz` file of images for the run in `folder`, as they are before its preparation.
+    """Read an `.npz` file of images, volumes or point sets for the run in `folder`, as before its preparation.
 
     Raises:
         InputError: a file that cannot be read, images of another size, or a run whose images are computed first.
     """
-    if record["input"] != "pixels":
+    if record["input"] not in ("pixels", "points"):
         raise InputError(
             f"--images '{path}': the network in '{folder}' sees '{record['input']}', which is computed from images; "
             "expected a run on pixels. Use `steerable predict`."
         )
     what = meaning(record)
-    data = read_npz_images(path, None if isinstance(what, tuple) else what)
+    if record.get("domain", "plane") == "plane" and not record.get("regions"):
+        data = read_npz_images(path, what if isinstance(what, Target) else None)
+    else:
+        data = read_npz_samples(path, what, record)
     if data.channels == record["in_channels"] and list(data.size) != record["raw_size"]:
+        have, want = (" x ".join(map(str, s)) for s in (data.size, record["raw_size"]))
         raise InputError(
-            f"{data.source}: images of {data.size[0]} x {data.size[1]} pixels; the network in '{folder}' expects "
-            f"{record['raw_size'][0]} x {record['raw_size'][1]}. Cut or pad the images."
+            f"{data.source}: images of {have} pixels; the network in '{folder}' expects {want}. Cut or pad the images."
         )
     check_data(folder, record, data)
     return data
@@ -103,7 +113,9 @@ def score(
         record: of the run.
         prepared: the same images as the floors saw them in training; None: those of `test`.
     """
-    if test.target is None:
+    if test.regions:
+        own = region_scores(model, test)
+    elif test.target is None:
         own = class_scores(model, test)
         if record.get("calibration"):
             own["ece"] = expected_error(predict(model, test.x).double().softmax(1), test.y)

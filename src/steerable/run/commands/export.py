@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from steerable.run.export.compare import BOUNDS, INT8_BOUND, Comparison, compare
 from steerable.run.export.images import find_images
 from steerable.run.export.int8 import calibration
 from steerable.run.outputs import whole_file
+from steerable.run.store import require_images
 
 FORMATS = {"program": ".pt2", "onnx": ".onnx", "int8": ".int8.onnx"}
 
@@ -43,6 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", nargs="+", default=[], help="check (and calibrate int8) on these files or folders "
                         "instead of the images of the run")  # fmt: skip
     parser.add_argument("--root", help="where the data of the run lies now, if not where it lay in training")
+    parser.add_argument("--verbose", action="store_true", help="name every operator of the graph")
     return parser
 
 
@@ -80,8 +83,27 @@ def read_batch(text: str) -> int | None:
     return int(text)
 
 
-def report(kind: str, path: Path, size: int, found: Comparison, written: Any, record: dict[str, Any]) -> str:
-    """Return what was written and how it compares, for people."""
+def operators(counts: dict[str, int], every: bool, width: int = 100, few: int = 5) -> str:
+    """Return which operators a graph holds, in lines of at most `width` characters.
+
+    Args:
+        counts: of each operator.
+        every: name all of them, not only the commonest `few`.
+        width: of a line.
+        few: how many to name.
+    """
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{name} {count}" for name, count in (ranked if every else ranked[:few]))
+    more = "" if every or len(ranked) <= few else ", ... (--verbose names all)"
+    kinds = f"{len(counts)} kind{'s' * (len(counts) != 1)}"
+    text = f"ordinary operators only, {kinds}, {sum(counts.values())} in all: {shown}{more}"
+    return textwrap.fill(text, width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+def report(
+    kind: str, path: Path, size: int, found: Comparison, written: Any, record: dict[str, Any], verbose: bool = False
+) -> str:
+    """Return what was written and how it compares, for people; with `verbose` every operator is named."""
     what = "probabilities" if record["target"] is None else record["target"]["name"]
     lines = [
         f"{path}: {kind}, {size / 1e6:.2f} MB, {len(written.seeds)} network{'s' * (len(written.seeds) > 1)}",
@@ -96,8 +118,7 @@ def report(kind: str, path: Path, size: int, found: Comparison, written: Any, re
     if found.before is not None and found.after is not None:
         figure = "accuracy" if record["target"] is None else "mean absolute error"
         lines.append(f"  {figure}: network {found.before:.4f}, file {found.after:.4f}")
-    operators = ", ".join(f"{name} {count}" for name, count in written.header["operators"].items())
-    return "\n".join([*lines, f"  ordinary operators only: {operators}"])
+    return "\n".join([*lines, operators(written.header["operators"], verbose)])
 
 
 def main(argv: list[str]) -> int:
@@ -111,6 +132,7 @@ def main(argv: list[str]) -> int:
         raise InputError(f"--changed {args.changed:g}; expected a share, 0 to 1.")
     wish = Wish(batch, double, args.recipe == "inside", args.weight_bits)
     eager = Folder.load(args.run, seed=args.seed)
+    require_images(eager.record, args.run, "export")
     eager = eager.double() if double else eager
     images, warning = find_images(eager.record, args.images, args.root, args.run)
     if "int8" in targets:
@@ -125,7 +147,7 @@ def main(argv: list[str]) -> int:
             written, integers = write(kind, eager, images, wish, partial, bound)
             found = compare(eager, written, images, integers)
             require(found, kind, bound, path, images.real)
-            texts.append(report(kind, path, partial.stat().st_size, found, written, eager.record))
+            texts.append(report(kind, path, partial.stat().st_size, found, written, eager.record, args.verbose))
     print(f"checked on {images.source}")
     print("\n".join(texts))
     print(f"answer to images with: steerable predict {next(iter(targets.values()))} IMAGES --out catalogue.parquet")

@@ -9,6 +9,7 @@ import torch
 
 from steerable.data import Recipe, Splits
 from steerable.data.errors import InputError
+from steerable.run.augmented import check_augment
 from steerable.run.balance import balance_record
 from steerable.run.build import build_model, try_model
 from steerable.run.calibrate import calibrate
@@ -27,7 +28,7 @@ from steerable.run.tables import number, summarise
 from steerable.run.training import read_checkpoint, train_network
 
 # the figures of a run: key, and how it is called
-SHOWN = {"accuracy": "accuracy", "auc": "AUC", "mae": "MAE", "rmse": "RMSE", "bias": "bias"}
+SHOWN = {"iou": "mean IoU", "accuracy": "accuracy", "auc": "AUC", "mae": "MAE", "rmse": "RMSE", "bias": "bias"}
 VALIDATION = (*(f"val_{k}" for k in SHOWN), "val_loss", "seconds")
 
 
@@ -55,7 +56,7 @@ def fit_seed(config: FitConfig, data: Splits, seed: int, floors: Floors, resume:
         record["start"] = read_checkpoint(resume)[KEY].get("start")
     elif config.start is not None:
         record["start"] = load_start(model, config, data, head)
-    if data.target is None:
+    if data.target is None and not data.train.regions:
         record["balance"] = balance_record(data.train, config.train.balance)
     with whole_folder(run_folder(config, seed), resume=resume is not None) as folder:
         label = f"{config.model.name} {config.model.group or ''} seed {seed}".replace("  ", " ")
@@ -140,6 +141,12 @@ def main(argv: list[str]) -> int:
     check_free(run_folder(config, config.seeds[0]))
     data = load_data(config.data)
     objective_of(data.train, config.train)  # refuses settings of the other kind before anything is computed
+    check_augment(data.train, config.train.augment)
+    if config.page and (data.train.regions or data.train.domain != "plane"):
+        raise InputError(
+            f"page is {config.page}, but {data.train.source} has {data.train.domain} data"
+            f"{' with regions' if data.train.regions else ''}; expected images with classes. Set page to false."
+        )
     floors = Floors.fit(data)
     records = [fit_seed(config, data, seed, floors) for seed in config.seeds]
     if several:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from steerable.data.errors import InputError
-from steerable.data.image_file import count_images, find_reader
 from steerable.run.answer import Answerer, open_answerer
 from steerable.run.catalogue import Catalogue, answer_types
+from steerable.run.file_kinds import kind_of, together
 from steerable.run.inputs import find_inputs
 from steerable.run.outputs import whole_file
 from steerable.run.prepare import Function, preparation
-from steerable.run.rows import RESIZE, Row, Want, batches, read_rows
+from steerable.run.rows import RESIZE, Row, Want, batches, resized_text
 from steerable.run.stages import Stages
 from steerable.run.store import versions
 
@@ -38,7 +40,8 @@ def make_parser() -> argparse.ArgumentParser:
         "with their mean.",
     )
     parser.add_argument("run", help="a folder of `steerable fit`, a file of `steerable export`, or hf://USER/NAME")
-    parser.add_argument("images", nargs="*", help="folders, image files (FITS, npy, npz, PNG, JPEG), or @list.txt")
+    parser.add_argument("images", nargs="*", help="folders, files, or @list.txt: images (FITS, npy, npz, PNG, JPEG), "
+                        "volumes (MRC, npy, npz) or point sets (XYZ, PLY, OFF, CSV, npz)")  # fmt: skip
     parser.add_argument("--list", action="append", default=[], help="a text file with one path a line, as @list.txt")
     parser.add_argument("--out", required=True, help="the catalogue, FILE.parquet")
     parser.add_argument("--overwrite", action="store_true", help="replace a catalogue of that name")
@@ -47,6 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
                         "or pad about the centre, or interpolate")  # fmt: skip
     parser.add_argument("--hdu", type=int, help="the HDU of FITS files; default: the first one with an image")
     parser.add_argument("--batch-size", type=int, default=64, help="images at a time")
+    parser.add_argument("--labels", help="of a segmentation: a folder for the labels, ID.npy for each row")
     parser.add_argument("--device", choices=("cpu", "gpu", "auto"), default="auto", help="where the network runs")
     for name, what in OPTIONS.items():
         flag = f"--{name.replace('_', '-')}"
@@ -55,7 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def answer(
-    rows: list[Row], answerer: Answerer, prepare: Function, options: dict[str, Any]
+    rows: list[Row], answerer: Answerer, prepare: Function, options: dict[str, Any], labels: Path | None = None
 ) -> tuple[list[dict[str, Any]], dict[str, list[Any]] | None]:
     """Return the rows of the catalogue for a batch, and the columns that the preparation added.
 
@@ -64,15 +68,24 @@ def answer(
         answerer: the networks.
         prepare: from images to what the recipe of the run is applied to.
         options: of the preparation.
+        labels: the folder for the labels of regions; None: they are counted only.
     """
     good = [row for row in rows if row.image is not None]
     found: dict[str, dict[str, Any]] = {}
     extra: dict[str, list[Any]] | None = None
     if good:
-        images = torch.stack([row.image for row in good if row.image is not None])
+        images = together([row.image for row in good if row.image is not None])
         inputs, more = prepare(images, options)
         extra = {k: v.tolist() if isinstance(v, Tensor) else list(v) for k, v in more.items()}
-        columns = {**answerer.columns(answerer.recipe(inputs)), **extra}
+        seen = answerer.recipe(inputs)
+        if answerer.record.get("regions"):
+            found_labels = answerer.labels(seen)
+            columns = {**answerer.shares(found_labels), **extra}
+            for row, label in zip(good, found_labels, strict=True):
+                if labels is not None:
+                    np.save(labels / f"{row.id.replace('/', '_')}.npy", label.to(torch.uint8).numpy())
+        else:
+            columns = {**answerer.columns(seen), **extra}
         for name, values in columns.items():
             if len(values) != len(good):
                 raise ValueError(
@@ -100,6 +113,23 @@ def finite(row: dict[str, Any], name: str, extra: Mapping[str, Any]) -> dict[str
     return {**{k: row[k] for k in extra}, "error": text}
 
 
+def labels_folder(name: str | None, record: Mapping[str, Any]) -> Path | None:
+    """Return the folder for labels, made where there is none.
+
+    Raises:
+        InputError: a network that finds no regions, or a folder that holds something.
+    """
+    if name is None:
+        return None
+    folder = Path(name)
+    if not record.get("regions"):
+        raise InputError(f"--labels '{name}': the network answers no regions; expected a segmentation. Drop --labels.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"--labels '{name}' exists and is not empty; expected a new folder. Say another one.")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def refuse(errors: Iterable[str | None]) -> None:
     """Raise the first of `errors` that is one.
 
@@ -121,10 +151,12 @@ def main(argv: list[str]) -> int:
     answerer = open_answerer(args.run, args.device)
     record = answerer.record
     prepare, options = preparation(record, {k: getattr(args, k) for k in OPTIONS})
-    sources, others = find_inputs(args.images, args.list)
+    kind = kind_of(record)
+    labels = labels_folder(args.labels, record)
+    sources, others = find_inputs(args.images, args.list, kind.listing, kind.extensions)
     if not args.skip_bad:
         for source in sources:  # what can be told from the name is told before the first image
-            find_reader(source.path)
+            kind.check(source.path)
     want = Want.of(record, args.resize, args.run, args.hdu)
     metadata = {
         "run": str(args.run),
@@ -146,12 +178,12 @@ def main(argv: list[str]) -> int:
     tally: Counter[str] = Counter()
     first = ""
     with whole_file(out, args.overwrite) as path, Stages() as stages:
-        total, done = sum(count_images(s.path) for s in sources), 0
+        total, done, resized = sum(kind.count(s.path) for s in sources), 0, 0
         with Catalogue(path, metadata, answer_types(record), args.skip_bad) as catalogue:
-            for rows in batches(read_rows(sources, want, args.batch_size), args.batch_size):
+            for rows in batches(kind.rows(sources, want, record, args.batch_size), args.batch_size):
                 if not args.skip_bad:
                     refuse(row.error for row in rows)
-                answers, extra = answer(rows, answerer, prepare, options)
+                answers, extra = answer(rows, answerer, prepare, options, labels)
                 errors = [row["error"] for row in answers]
                 first = first or next(filter(None, errors), "")
                 if not args.skip_bad:
@@ -159,9 +191,12 @@ def main(argv: list[str]) -> int:
                 tally.update("bad" if row["error"] else str(row.get("prediction", "answers")) for row in answers)
                 catalogue.add(answers, extra)
                 done += len(rows)
+                resized += sum(row.resized for row in rows)
                 stages("predict", done, max(total, done))
         if tally["bad"] == done:
             raise InputError(f"none of {done} images can be used; expected at least one. The first: {first}")
+    if resized:
+        print(resized_text(resized, done, want, args.resize is not None), file=sys.stderr)
     bad = tally.pop("bad", 0)
     report = ", ".join(f"{name} {count}" for name, count in sorted(tally.items()))
     print(f"written to {out}: {done} rows: {report}" + (f"; {bad} could not be used (column error)" if bad else ""))

@@ -39,13 +39,25 @@ def _one(plan: Plan, rows: list[Row]) -> str:
         size = [f"{r.parameters:,}", f"{r.cost / 1e6:.1f}", f"{r.seconds:.0f}", str(len(r.seeds))]
         lines.append([r.network, *size, *figures, gain, chosen])
     for name, title in (("constant", "constant"), ("linear", "linear model of global statistics")):
-        floor = rows[0].floors[name]
-        lines.append([title, "-", "-", "-", "-", *(number(floor[k]) for k in keys), "-", "-"])
+        for networks, floor in floors_of(rows, name, keys):
+            of = f", images of {'; '.join(networks)}" if len(networks) < len(rows) else ""
+            lines.append([title + of, "-", "-", "-", "-", *(number(v) for v in floor), "-", "-"])
     return markdown(heads, lines)
 
 
+def floors_of(rows: list[Row], name: str, keys: list[str]) -> list[tuple[list[str], tuple[float, ...]]]:
+    """Return each different floor of this name and whose it is: networks may see images prepared in different ways."""
+    found: dict[tuple[float, ...], list[str]] = {}
+    for r in rows:
+        found.setdefault(tuple(float(r.floors[name][k]) for k in keys), []).append(r.network)
+    return [(networks, values) for values, networks in found.items()]
+
+
 def figure(plan: Plan, rows: list[Row], path: Path) -> None:
-    """Draw one panel a task: the first figure against the number of training images, one line a network."""
+    """Draw one panel a task: the first figure against the number of training images, one line a network.
+
+    A plan of one size has no lines: there each network has a row of the panel.
+    """
     import matplotlib
 
     matplotlib.use("Agg", force=False)
@@ -56,40 +68,60 @@ def figure(plan: Plan, rows: list[Row], path: Path) -> None:
     colours = plt.get_cmap("tab10").colors + plt.get_cmap("Dark2").colors
     for axis, task in zip(axes[0], tasks, strict=True):
         own = [r for r in rows if r.task == task]
-        key = next(iter(own[0].figures))
-        for k, network in enumerate(plan.networks):
-            line = sorted((r for r in own if r.network == network), key=lambda r: r.size or 10**9)
-            if not line:
-                continue
-            x = [r.size or 1 for r in line]
-            y, spread = zip(*(r.figures[key] for r in line), strict=True)
-            style = "--" if network in plan.reference else "-"
-            axis.errorbar(
-                x, y, spread, marker="o", ms=4, capsize=2, ls=style, color=colours[k % len(colours)], label=network
-            )
-        floors = {s: next(r.floors for r in own if r.size == s) for s in plan.sizes if any(r.size == s for r in own)}
-        for name, ls in (("linear", "-."), ("constant", ":")):
-            axis.plot(
-                [s or 1 for s in floors],
-                [f[name][key] for f in floors.values()],
-                ls=ls,
-                marker=".",
-                color="0.5",
-                label=name,
-            )
-        axis.set(xscale="log", xlabel="training images" + (" of each class" if key == "accuracy" else ""),
-                 ylabel=f"{NAMES[key]}, test part", title=task)  # fmt: skip
-        axis.set_xticks([s or 1 for s in floors], [str(s or "all") for s in floors], minor=False)
-        axis.minorticks_off()
+        (_curves if len(plan.sizes) > 1 else _dots)(axis, plan, own, colours)
+        axis.set(title=task)
         axis.grid(alpha=0.3)
-    axes[0][-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    if len(plan.sizes) > 1:
+        axes[0][-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     fig.savefig(path, dpi=130)
     plt.close(fig)
 
 
+def _dots(axis: Any, plan: Plan, rows: list[Row], colours: Any) -> None:
+    """One row a network, with the floors of its images in grey."""
+    key = next(iter(rows[0].figures))
+    for k, r in enumerate(rows):
+        mean, spread = r.figures[key]
+        colour = colours[list(plan.networks).index(r.network) % len(colours)]
+        axis.errorbar([mean], [k], xerr=[spread], marker="o", ms=5, capsize=2, ls="", color=colour)
+        for name, marker in (("linear", "|"), ("constant", "x")):
+            label = name if k == 0 else None
+            axis.plot([r.floors[name][key]], [k], marker=marker, ls="", color="0.5", label=label)
+    axis.set_yticks(range(len(rows)), [r.network for r in rows])
+    axis.invert_yaxis()
+    size = rows[0].size or "all"
+    axis.set(
+        xlabel=f"{NAMES[key]}, test part; {size} training images" + (" of each class" if key == "accuracy" else "")
+    )
+    axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0.0, -0.12), ncols=2)
+
+
+def _curves(axis: Any, plan: Plan, rows: list[Row], colours: Any) -> None:
+    """One line a network, and the floors."""
+    key = next(iter(rows[0].figures))
+    for k, network in enumerate(plan.networks):
+        line = sorted((r for r in rows if r.network == network), key=lambda r: r.size or 10**9)
+        if not line:
+            continue
+        y, spread = zip(*(r.figures[key] for r in line), strict=True)
+        style = {"marker": "o", "ms": 4, "capsize": 2, "ls": "--" if network in plan.reference else "-"}
+        x = [r.size or 1 for r in line]
+        axis.errorbar(x, y, spread, color=colours[k % len(colours)], label=network, **style)
+    sizes = [s for s in plan.sizes if any(r.size == s for r in rows)]
+    for name, ls in (("linear", "-."), ("constant", ":")):
+        at = [floors_of([r for r in rows if r.size == s], name, [key]) for s in sizes]
+        points = [(s or 1, values[0]) for s, each in zip(sizes, at, strict=True) for _, values in each]
+        ls = ls if all(len(each) == 1 for each in at) else ""  # several at one size are points
+        axis.plot(*zip(*points, strict=True), ls=ls, marker=".", color="0.5", label=name)
+    axis.set(xscale="log", xlabel="training images" + (" of each class" if key == "accuracy" else ""),
+             ylabel=f"{NAMES[key]}, test part")  # fmt: skip
+    axis.set_xticks([s or 1 for s in sizes], [str(s or "all") for s in sizes], minor=False)
+    axis.minorticks_off()
+
+
 def as_json(rows: list[Row]) -> list[dict[str, Any]]:
     """Return the rows as plain values."""
-    skipped = {"right"}
+    skipped = {"right", "rooted"}
     return [{k: v for k, v in vars(r).items() if k not in skipped} for r in rows]
 
 

@@ -14,6 +14,7 @@ from steerable.data.errors import InputError, did_you_mean
 from steerable.run.config import FitConfig
 from steerable.run.outputs import finite
 from steerable.run.parse import known_keys
+from steerable.run.readers import VALUES_ONLY
 
 SECTIONS = ("model", "data", "train")
 Overrides = Mapping[str, Any]
@@ -151,7 +152,8 @@ class Plan:
                 place = place.setdefault(step, {})
             place[path[-1]] = value
         if cell.size:
-            merged["data"]["images" if merged["data"].get("target") else "per_class"] = cell.size
+            values = merged["data"].get("target") or merged["data"].get("name") in VALUES_ONLY
+            merged["data"]["images" if values else "per_class"] = cell.size
         return FitConfig.from_dict({"out": str(cell.folder(Path(self.out))), "seeds": [cell.seed], **merged})
 
     def to_json(self) -> str:

@@ -25,12 +25,15 @@ class Row:
     Attributes:
         task, network, size: as in the plan.
         seeds: those that are done.
-        figures: mean and spread over seeds of accuracy and AUC, or of MAE and RMSE, on the test part.
+        figures: mean and spread over seeds of accuracy and AUC, of MAE and RMSE, or, for vectors, of RMSE and MAE, on
+            the test part.
         validation: mean over seeds of the figure that the reference is chosen by; larger is better.
         floors: of the first seed.
         parameters, cost, seconds: of the network; cost in multiply-adds an image, seconds of training a seed.
         chosen: dotted keys that validation chose.
+        right: merit of each seed on each test image, see :func:`difference`.
         gain: difference to the reference (positive is better) with a 95 % interval; None for the reference itself.
+        rooted: the figure is the root of the mean of `right`, not its mean.
     """
 
     task: str
@@ -46,6 +49,7 @@ class Row:
     chosen: dict[str, Any]
     right: np.ndarray
     gain: tuple[float, float, float] | None = None
+    rooted: bool = False
 
 
 def gather(plan: Plan, images: Images) -> list[Row]:
@@ -59,7 +63,7 @@ def gather(plan: Plan, images: Images) -> list[Row]:
         rivals = [r for r in rows if (r.task, r.size) == (row.task, row.size) and r.network in plan.reference]
         best = max(rivals, key=lambda r: r.validation, default=None)
         if best is not None and best is not row:
-            row.gain = difference(row.right, best.right)
+            row.gain = difference(row.right, best.right, rooted=row.rooted)
     order = {
         (t, s, n): i
         for i, (t, s, n) in enumerate((t, s, n) for t in plan.tasks for s in plan.sizes for n in plan.networks)
@@ -67,7 +71,9 @@ def gather(plan: Plan, images: Images) -> list[Row]:
     return sorted(rows, key=lambda r: order[r.task, r.size, r.network])
 
 
-def difference(ours: np.ndarray, theirs: np.ndarray, draws: int = DRAWS) -> tuple[float, float, float]:
+def difference(
+    ours: np.ndarray, theirs: np.ndarray, draws: int = DRAWS, rooted: bool = False
+) -> tuple[float, float, float]:
     """Return the mean of ``ours - theirs`` and a 95 % interval.
 
     The interval is for new seeds and new test images. Images are drawn again in pairs (bootstrap). Three seeds drawn
@@ -77,19 +83,26 @@ def difference(ours: np.ndarray, theirs: np.ndarray, draws: int = DRAWS) -> tupl
 
     Args:
         ours, theirs: merit of each seed on each test image, ``[seeds, images]``: 1 for a right class, minus the
-            absolute error of a value.
+            absolute error of a value, or minus the mean squared error of a vector.
         draws: of the bootstrap.
+        rooted: compare minus the root of the mean error (RMSE) in place of the mean merit.
     """
     rng = np.random.default_rng(0)
-    gap = ours.mean(0) - theirs.mean(0)
-    found = np.array([gap[rng.integers(len(gap), size=len(gap))].mean() for _ in range(draws)])
+
+    def figure(merit: np.ndarray) -> np.ndarray:
+        mean = merit.mean(1)
+        return -np.sqrt(-mean) if rooted else mean
+
+    count = ours.shape[1]
+    drawn = (rng.integers(count, size=count) for _ in range(draws))
+    found = np.array([figure(ours[:, k]).mean() - figure(theirs[:, k]).mean() for k in drawn])
     freedom = len(ours) + len(theirs) - 2
     if freedom:
-        seeds = [x.mean(1) for x in (ours, theirs)]
+        seeds = [figure(x) for x in (ours, theirs)]
         pooled = sum(float(((s - s.mean()) ** 2).sum()) for s in seeds) / freedom
         found += rng.standard_t(freedom, draws) * (pooled * (1 / len(ours) + 1 / len(theirs))) ** 0.5
     low, high = np.quantile(found, (0.025, 0.975))
-    return float(gap.mean()), float(low), float(high)
+    return float(figure(ours).mean() - figure(theirs).mean()), float(low), float(high)
 
 
 def _row(plan: Plan, cells: list[Any], images: Images) -> Row:
@@ -103,6 +116,9 @@ def _row(plan: Plan, cells: list[Any], images: Images) -> Row:
     if data.target is None:
         keys, right = ("accuracy", "auc"), (answers.argmax(-1) == truth).astype(float)
         validation = [r["validation"]["val_accuracy"] for r in records]
+    elif data.target.columns:
+        keys, right = ("rmse", "mae"), -np.square(answers.astype(float) - truth).mean(-1)
+        validation = [-r["validation"]["val_rmse"] for r in records]
     else:
         keys, right = ("mae", "rmse"), -np.abs(answers[..., 0] - truth)
         validation = [-r["validation"]["val_mae"] for r in records]
@@ -120,4 +136,5 @@ def _row(plan: Plan, cells: list[Any], images: Images) -> Row:
         float(np.mean([r["validation"]["seconds"] for r in records])),
         read_json(chosen, "chosen settings")["keys"] if chosen.is_file() else {},
         right,
+        rooted=bool(data.target and data.target.columns),
     )

@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steerable.data import ImageData
+from steerable.data import ImageData, Target
 from steerable.data.errors import InputError
 from steerable.data.folder import read_npz_images
 from steerable.run.config import FitConfig
 from steerable.run.inputs import find_inputs
 from steerable.run.prepare import preparation
 from steerable.run.readers import load_data
-from steerable.run.rows import Want, read_rows
+from steerable.run.rows import Want, read_rows, resized_text
 from steerable.run.store import meaning
 
 CHECKED, CALIBRATED = 1000, 256  # at most
@@ -80,7 +80,7 @@ def of_words(words: list[str], record: dict[str, Any], run: str) -> Images:
     if len(words) == 1 and Path(words[0]).suffix == ".npz":
         what = meaning(record)
         try:
-            data = read_npz_images(words[0], None if isinstance(what, tuple) else what)
+            data = read_npz_images(words[0], what if isinstance(what, Target) else None)
         except InputError:
             data = None  # images alone
         if data is not None and list(data.classes) == list(record["classes"]) and record["input"] == "pixels":
@@ -91,14 +91,18 @@ def of_words(words: list[str], record: dict[str, Any], run: str) -> Images:
     sources, _ = find_inputs(words)
     want = Want.of(record, None, run)
     found: list[Tensor] = []
+    resized = 0
     for row in read_rows(sources, want):
         if row.image is None:
             raise InputError(f"{row.error}")
         found.append(row.image)
+        resized += row.resized
         if len(found) == CHECKED:
             break
     x, _ = prepare(torch.stack(found), options)
-    return Images(x, None, x[spread_out(x, CALIBRATED)], f"{len(x)} images of {', '.join(words[:3])}")
+    source = f"{len(x)} images of {', '.join(words[:3])}"
+    source += f"; {resized_text(resized, len(x), want, False)}" if resized else ""
+    return Images(x, None, x[spread_out(x, CALIBRATED)], source)
 
 
 def check_shape(x: Tensor, record: dict[str, Any], source: str) -> None:

@@ -10,7 +10,7 @@ import torch
 from huggingface_hub import ModelCard, PyTorchModelHubMixin, hf_hub_download
 from torch import Tensor, nn
 
-from steerable.data import Recipe, Target
+from steerable.data import Recipe, Regions, Target
 from steerable.data.errors import InputError
 from steerable.run.floors import FILE as FLOORS
 from steerable.run.hub.card import card_text
@@ -27,6 +27,7 @@ from steerable.run.store import (
     meaning,
     portable,
     recipe,
+    require_images,
     save,
 )
 
@@ -51,6 +52,7 @@ class Pretrained(nn.Module, PyTorchModelHubMixin, library_name="steerable", tags
 
     def __init__(self, record: dict[str, Any], network: nn.Module | None = None) -> None:
         super().__init__()
+        require_images(record, record["config"]["out"], "hub")
         self.record = record
         self.network = build(record) if network is None else network
         self.license: str | None = None
@@ -61,7 +63,7 @@ class Pretrained(nn.Module, PyTorchModelHubMixin, library_name="steerable", tags
         )
 
     @property
-    def meaning(self) -> tuple[str, ...] | Target:
+    def meaning(self) -> tuple[str, ...] | Target | Regions:
         """What the answers are: the names of the classes, or the target."""
         return meaning(self.record)
 

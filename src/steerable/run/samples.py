@@ -1,0 +1,39 @@
+"""Volumes, regions and point sets with their truth out of an `.npz` file, for scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from steerable.data import Clouds, ImageData, Regions, Target
+from steerable.data.files import as_images, as_labels, as_values, load_npz
+from steerable.data.point_file import PointReading, read_points
+from steerable.data.volume_file import as_volumes
+
+
+def read_npz_samples(path: str, what: tuple[str, ...] | Target | Regions, record: Mapping[str, Any]) -> ImageData:
+    """Read what a run was trained on, from one file.
+
+    Args:
+        path: with `x` (volumes or images) or `positions` and `ptr` (point sets, with `elements` or `features`); and the
+            truth: `y` with labels, or the values under the name of the target.
+        what: the answers of the run mean.
+        record: of the run.
+
+    Raises:
+        InputError: arrays that are missing or have other shapes.
+    """
+    key = what.name if isinstance(what, Target) else "y"
+    domain = record.get("domain", "plane")
+    if domain == "points":
+        truth = load_npz(path, ("positions", key))[key]
+        reading = PointReading.from_json(record["input_settings"])
+        sets = read_points(path)
+        x = Clouds.of([reading(one, f"{path}#{k}") for k, one in enumerate(sets)], path)
+    else:
+        z = load_npz(path, ("x", key))
+        truth = z[key]
+        x = as_volumes(z["x"], path) if domain == "volume" else as_images(z["x"], path)
+    if isinstance(what, Target):
+        return ImageData(x, as_values(truth, path), what, path)
+    return ImageData(x, as_labels(truth, path), what, path)

@@ -1,0 +1,169 @@
+"""fit, evaluate and predict of volumes, regions and point sets, from end to end."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+import torch
+from pyarrow import parquet
+from tests.run import space
+
+from steerable.run.cli import main
+from steerable.run.store import load
+
+real = pytest.mark.skipif("STEERABLE_DATA" not in os.environ, reason="STEERABLE_DATA is not set")
+SMALL = {
+    "volumes": ["--data.name=volumes_synthetic", "--data.options.train=24", "--data.options.validation=8",
+                "--data.options.test=16", "--data.options.size=9"],
+    "shapes": ["--data.name=shapes", "--data.options.train=44", "--data.options.validation=22",
+               "--data.options.test=22", "--data.options.points=24"],
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def spatial(networks, monkeypatch):
+    """The networks of this module beside those of the others."""
+    for name, build in space.NETWORKS.items():
+        monkeypatch.setitem(networks, name, build)
+
+
+def fit(out, network, *words, epochs=2):
+    args = [f"--model.name={network}", f"--train.epochs={epochs}", "--train.batch_size=8", "--train.device=cpu"]
+    return main(["fit", *args, f"--out={out}", *words])
+
+
+def scores(out):
+    assert main(["evaluate", str(out)]) == 0
+    return json.loads((out / "evaluation.json").read_text())
+
+
+@pytest.mark.parametrize("augment", ["none", "cube_flips", "turn", "rotate_fourier"])
+def test_volumes(tmp_path, augment):
+    out = tmp_path / "out"
+    assert fit(out, "tiny_volume", *SMALL["volumes"], f"--train.augment={augment}") == 0
+    record = json.loads((out / "run.json").read_text())
+    assert (record["domain"], record["regions"], record["raw_size"]) == ("volume", False, [9, 9, 9])
+    if augment != "none":
+        return
+    found = scores(out)
+    assert found["images"] == 16 and found["logit_error"] > 0.01  # a plain network is not turned with the volume
+    assert found["floors"]["constant"]["accuracy"] == pytest.approx(1 / 8)
+    assert "turned" in (out / "row.md").read_text() and "90 deg" not in (out / "row.md").read_text()
+    folder = tmp_path / "files"
+    folder.mkdir()
+    x = np.random.default_rng(0).standard_normal((3, 9, 9, 9)).astype(np.float32)
+    np.save(folder / "a.npy", x[0])
+    np.savez(folder / "b.npz", x=x[1:])
+    (folder / "notes.txt").write_text("no volume")
+    table = tmp_path / "answers.parquet"
+    assert main(["predict", str(out), str(folder), f"--out={table}"]) == 0
+    rows = parquet.read_table(table).to_pylist()
+    assert [r["id"] for r in rows] == ["a.npy", "b.npz#0", "b.npz#1"]
+    model, _ = load(out)
+    with torch.no_grad():
+        p = model(torch.from_numpy(x)[:, None]).double().softmax(1)
+    assert rows[2]["p_torus"] == pytest.approx(float(p[2, record["classes"].index("torus")]), abs=1e-6)
+    np.save(folder / "a.npy", x[0, :7])
+    assert main(["predict", str(out), str(folder), f"--out={table}", "--overwrite"]) == 2
+    assert main(["predict", str(out), str(folder), f"--out={table}", "--overwrite", "--resize=crop"]) == 0
+    assert main(["predict", str(out), str(folder), f"--out={table}", "--overwrite", "--skip-bad"]) == 0
+    assert "expected 9 x 9 x 9" in parquet.read_table(table).to_pylist()[0]["error"]
+
+
+def test_regions(tmp_path):
+    out = tmp_path / "out"
+    words = [*SMALL["volumes"], "--data.options.task=segment", "--data.options.noise=0.1", "--train.lr=0.02"]
+    assert fit(out, "tiny_voxels", *words, "--train.augment=cube", epochs=6) == 0
+    record = json.loads((out / "run.json").read_text())
+    assert record["regions"] and record["classes"] == ["background", "ball", "box", "torus"]
+    assert record["validation"]["val_iou"] > record["validation"]["floors"]["constant"]["iou"]
+    found = scores(out)
+    assert 0 < found["iou"] <= 1 and np.sum(found["confusion"]) == 16 * 9**3
+    assert {"iou", "accuracy"} <= found["floors"]["linear"].keys()
+    folder, labels = tmp_path / "files", tmp_path / "labels"
+    folder.mkdir()
+    x = np.random.default_rng(0).standard_normal((2, 9, 9, 9)).astype(np.float32)
+    np.savez(folder / "some.npz", x=x)
+    table = tmp_path / "answers.parquet"
+    assert main(["predict", str(out), str(folder), f"--out={table}", f"--labels={labels}"]) == 0
+    row = parquet.read_table(table).to_pylist()[1]
+    label = np.load(labels / "some.npz#1.npy")
+    assert label.shape == (9, 9, 9) and row["share_background"] == pytest.approx((label == 0).mean())
+    assert sum(v for k, v in row.items() if k.startswith("share_")) == pytest.approx(1)
+    y = np.zeros((2, 9, 9, 9), np.int64)
+    np.savez(tmp_path / "truth.npz", x=x, y=y)
+    assert main(["evaluate", str(out), f"--images={tmp_path / 'truth.npz'}"]) == 0
+    assert main(["export", str(out), f"--out={tmp_path / 'a.pt2'}"]) == 2
+
+
+@pytest.mark.parametrize("augment", ["none", "upright", "turn", "rotate"])
+def test_points(tmp_path, augment):
+    out = tmp_path / "out"
+    assert fit(out, "tiny_points", *SMALL["shapes"], f"--train.augment={augment}") == 0
+    record = json.loads((out / "run.json").read_text())
+    assert (record["domain"], record["input"], record["in_channels"]) == ("points", "points", 1)
+    if augment != "none":
+        return
+    found = scores(out)
+    assert found["logit_error"] > 1e-3 and found["images"] == 22
+    folder = tmp_path / "files"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    p = rng.standard_normal((20, 3))
+    np.savez(folder / "a.npz", positions=p)
+    (folder / "b.csv").write_text("x,y,z\n" + "\n".join(",".join(map(str, row)) for row in 5 * p + 1))
+    table = tmp_path / "answers.parquet"
+    assert main(["predict", str(out), str(folder), f"--out={table}"]) == 0
+    a, b = parquet.read_table(table).to_pylist()
+    assert a["p_torus"] == pytest.approx(b["p_torus"], abs=1e-5)  # brought to one place and size
+    (folder / "c.csv").write_text("x,y,z\n1,2,nan\n")
+    assert main(["predict", str(out), str(folder), f"--out={table}", "--overwrite"]) == 2
+
+
+def test_an_invariant_network_on_points_holds_still(tmp_path):
+    out = tmp_path / "out"
+    assert fit(out, "tiny_invariant_points", *SMALL["shapes"]) == 0
+    assert scores(out)["logit_error"] < 1e-5
+
+
+@real
+def test_energies_have_their_baseline_put_back(tmp_path):
+    out = tmp_path / "out"
+    assert fit(out, "tiny_invariant_points", "--data.name=qm7", "--data.images=200", "--train.precision=64-true") == 0
+    record = json.loads((out / "run.json").read_text())
+    target = record["target"]
+    assert len(target["baseline"]) == 5 and target["std"] < 60 < 150  # the spread of what is left, not of the energies
+    found = scores(out)
+    assert found["mae"] < 0.3 * found["floors"]["constant"]["mae"]
+    (tmp_path / "methane.xyz").write_text(
+        "5\nmethane\nC 0 0 0\nH 0.63 0.63 0.63\nH -0.63 -0.63 0.63\nH -0.63 0.63 -0.63\nH 0.63 -0.63 -0.63\n"
+    )
+    table = tmp_path / "answers.parquet"
+    assert main(["predict", str(out), str(tmp_path / "methane.xyz"), f"--out={table}"]) == 0
+    energy = parquet.read_table(table).to_pylist()[0]["heat_of_formation"]
+    assert -700 < energy < -250  # CH4: about -420 kcal/mol
+    (tmp_path / "iron.xyz").write_text("1\n\nFe 0 0 0\n")
+    assert main(["predict", str(out), str(tmp_path / "iron.xyz"), f"--out={table}", "--overwrite"]) == 2
+
+
+def test_settings_of_another_kind_are_refused(tmp_path, capsys):
+    for network, words, text in [
+        ("tiny_volume", [*SMALL["volumes"], "--train.augment=d4"], "expected one of none, cube"),
+        ("tiny_points", [*SMALL["shapes"], "--train.augment=cube"], "expected one of none, upright"),
+        ("tiny_volume", [*SMALL["shapes"]], "cannot take point sets"),
+        ("tiny_points", [*SMALL["volumes"]], "cannot take images"),
+        ("tiny_volume", [*SMALL["volumes"], "--data.options.task=segment"], "one logit for each"),
+        ("tiny_voxels", [*SMALL["volumes"]], "returns"),
+        ("tiny_points", [*SMALL["shapes"], "--data.images=3"], "Set data.per_class"),
+        ("tiny_voxels", [*SMALL["volumes"], "--data.options.task=segment", "--data.per_class=2"], "Set data.images"),
+        ("tiny_voxels", [*SMALL["volumes"], "--data.options.task=segment", "--train.balance=loss"], "expected it off"),
+        ("tiny_points", [*SMALL["shapes"], "--page=true"], "expected images with classes"),
+        ("tiny_points", [*SMALL["shapes"], "--train.select=val_iou"], "val_iou"),
+    ]:
+        assert fit(tmp_path / "out", network, *words) == 2, words
+        error = capsys.readouterr().err
+        assert text in error and error.count("\n") == 1, (words, error)
+    assert not list(tmp_path.iterdir())
