@@ -277,3 +277,14 @@ def test_a_planted_fault_is_caught():
     g = Wrong(3)
     a, b = elements(g, 20, 0), elements(g, 20, 1)
     assert (g.plane(g.compose(a, b)) - g.plane(a) @ g.plane(b)).abs().max() > 0.1
+
+
+def test_left_and_right():
+    """The reflection that is left of D(4) in pictures with an up; D(1) is the other one."""
+    from steerable.groups import left_right, parse_group
+
+    g = left_right()
+    assert parse_group("D1v") == g != D(1)
+    assert g.plane(torch.tensor(1)).tolist() == [[-1.0, 0.0], [0.0, 1.0]]
+    assert D(4).contains(g) and D(8).contains(g) and not D(3).contains(g)
+    assert str(D(4).regular.restrict(g).group) == "D1v"

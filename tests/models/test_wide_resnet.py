@@ -13,16 +13,16 @@ from steerable.models.wide_resnet import WideResNet
 from steerable.models.wide_resnet_plan import count_weights, make_plan
 
 PRESETS = {
-    "wrn28_10_d8d4d1": (28, 10, "D8 D4 D1", "params", 1),
+    "wrn28_10_d8d4d1": (28, 10, "D8 D4 D1v", "params", 1),
     "wrn28_10_d8d4d4": (28, 10, "D8 D4 D4", "params", 1),
-    "wrn28_10_d1d1d1": (28, 10, "D1 D1 D1", "params", 1),
+    "wrn28_10_d1d1d1": (28, 10, "D1v D1v D1v", "params", 1),
     "wrn28_10_c8c4c1": (28, 10, "C8 C4 C1", "params", 1),
-    "wrn28_7_d8d4d1": (28, 7, "D8 D4 D1", "params", 1),
-    "wrn28_10_d8d4d1_star": (28, 10, "D8 D4 D1", "channels", 1),
-    "wrn16_8_stl_d8d4d1": (16, 8, "D8 D4 D1", "params", 2),
-    "wrn16_8_stl_d1d1d1": (16, 8, "D1 D1 D1", "params", 2),
-    "wrn16_8_stl_d8d4d1_star": (16, 8, "D8 D4 D1", "channels", 2),
-    "wrn16_8_stl_d1d1d1_star": (16, 8, "D1 D1 D1", "channels", 2),
+    "wrn28_7_d8d4d1": (28, 7, "D8 D4 D1v", "params", 1),
+    "wrn28_10_d8d4d1_star": (28, 10, "D8 D4 D1v", "channels", 1),
+    "wrn16_8_stl_d8d4d1": (16, 8, "D8 D4 D1v", "params", 2),
+    "wrn16_8_stl_d1d1d1": (16, 8, "D1v D1v D1v", "params", 2),
+    "wrn16_8_stl_d8d4d1_star": (16, 8, "D8 D4 D1v", "channels", 2),
+    "wrn16_8_stl_d1d1d1_star": (16, 8, "D1v D1v D1v", "channels", 2),
     "wrn10_4_lens": (10, 4, "D8 D8 D8", "params", 1),
 }
 

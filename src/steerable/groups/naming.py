@@ -8,6 +8,7 @@ import numpy as np
 
 from steerable.groups.cyclic import C
 from steerable.groups.dihedral import D
+from steerable.groups.left_right import left_right
 from steerable.groups.finite import FiniteGroupBase
 from steerable.groups.group import Group
 from steerable.groups.mackey import spectral_induced
@@ -44,6 +45,8 @@ def parse_group(name: str) -> Group:
         return SO3()
     if text in ("O3", "O(3)"):
         return O3()
+    if text == "D1v":
+        return left_right()
     known = point_group(text)
     if known is not None:
         return known

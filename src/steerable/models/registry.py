@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
 
 def _wrn(depth: int, widen: int, groups: str | None = None, side: int = 33, plain: bool = False, **fixed: Any) -> Entry:
-    """A row for a wide ResNet; ``groups`` such as ``"D8 D4 D1"`` are those of its stages."""
+    """A row for a wide ResNet; ``groups`` such as ``"D8 D4 D1v"`` are those of its stages."""
     fixed = {"depth": depth, "widen": widen, **fixed}
     if plain:
         return Entry("plain_wide_resnet", "PlainWideResNet", fixed, f"plain wide ResNet {depth}-{widen}", side)
@@ -65,20 +65,20 @@ _TABLE: dict[str, Entry] = {
     "wrn16_8_plain": _wrn(16, 8, plain=True),
     "wrn28_7_plain": _wrn(28, 7, plain=True),
     "wrn28_10_plain": _wrn(28, 10, plain=True),
-    # published: CIFAR (28-7 is the small one), STL-10 with a first stride of 2, and the lensing project of 2023
-    "wrn28_10_d8d4d1": _wrn(28, 10, "D8 D4 D1", init="delta"),
+    # published (the reflection that is left exchanges left and right): CIFAR (28-7 is the small one), STL-10 with a first stride of 2, and the lensing project of 2023
+    "wrn28_10_d8d4d1": _wrn(28, 10, "D8 D4 D1v", init="delta"),
     "wrn28_10_d8d4d4": _wrn(28, 10, "D8 D4 D4", init="delta"),
-    "wrn28_10_d1d1d1": _wrn(28, 10, "D1 D1 D1", init="delta"),
+    "wrn28_10_d1d1d1": _wrn(28, 10, "D1v D1v D1v", init="delta"),
     "wrn28_10_c8c4c1": _wrn(28, 10, "C8 C4 C1", init="delta"),
-    "wrn28_10_d8d4d1_star": _wrn(28, 10, "D8 D4 D1", init="delta", match="channels"),
-    "wrn28_7_d8d4d1": _wrn(28, 7, "D8 D4 D1", init="delta"),
-    "wrn16_8_stl_d8d4d1": _wrn(16, 8, "D8 D4 D1", 97, init="delta", dropout=0.3, initial_stride=2),
-    "wrn16_8_stl_d1d1d1": _wrn(16, 8, "D1 D1 D1", 97, init="delta", dropout=0.3, initial_stride=2),
+    "wrn28_10_d8d4d1_star": _wrn(28, 10, "D8 D4 D1v", init="delta", match="channels"),
+    "wrn28_7_d8d4d1": _wrn(28, 7, "D8 D4 D1v", init="delta"),
+    "wrn16_8_stl_d8d4d1": _wrn(16, 8, "D8 D4 D1v", 97, init="delta", dropout=0.3, initial_stride=2),
+    "wrn16_8_stl_d1d1d1": _wrn(16, 8, "D1v D1v D1v", 97, init="delta", dropout=0.3, initial_stride=2),
     "wrn16_8_stl_d8d4d1_star": _wrn(
-        16, 8, "D8 D4 D1", 97, init="delta", dropout=0.3, initial_stride=2, match="channels"
+        16, 8, "D8 D4 D1v", 97, init="delta", dropout=0.3, initial_stride=2, match="channels"
     ),
     "wrn16_8_stl_d1d1d1_star": _wrn(
-        16, 8, "D1 D1 D1", 97, init="delta", dropout=0.3, initial_stride=2, match="channels"
+        16, 8, "D1v D1v D1v", 97, init="delta", dropout=0.3, initial_stride=2, match="channels"
     ),
     "wrn16_8_stl_plain": _wrn(16, 8, side=97, plain=True, dropout=0.3, initial_stride=2),
     "wrn10_4_lens": _wrn(10, 4, "D8 D8 D8", 65, dropout=0.3, fit="resample"),

@@ -15,7 +15,7 @@ from steerable.models.wide_resnet_plan import BlockPlan, make_plan
 
 
 class WideResNet(nn.Module):
-    """Wide ResNet on regular fields, ``D8 D4 D1`` style: a group for each of three stages.
+    """Wide ResNet on regular fields, ``D8 D4 D1v`` style: a group for each of three stages.
 
     Pre-activation blocks as in Zagoruyko and Komodakis, arXiv 1605.07146; equivariant after Weiler and Cesa, arXiv
     1911.08251, section 3: 5x5 lift, stages of ``(depth - 4) / 6`` blocks with strides 1, 2, 2, restriction between
@@ -52,7 +52,7 @@ class WideResNet(nn.Module):
         in_channels: int = 3,
         num_classes: int = 10,
         group: str | Group | None = None,
-        groups: str | Sequence[str | Group] = ("D4", "D4", "D1"),
+        groups: str | Sequence[str | Group] = ("D4", "D4", "D1v"),
         depth: int = 16,
         widen: int = 4,
         match: str = "params",
