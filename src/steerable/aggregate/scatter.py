@@ -43,11 +43,11 @@ def point_conv(
         return padded_sums(values, x, target, source, count) @ _flat(filter)
     if order == "gather":
         moved = values[:, :, None] * x.index_select(0, source)[:, None, :]  # [E, F, C_in]
-        sums = x.new_zeros(count, functions * c_in).index_add(0, target, moved.flatten(1))
+        sums = moved.new_zeros(count, functions * c_in).index_add(0, target, moved.flatten(1))
         return sums @ _flat(filter)
     projected = (x @ filter.permute(1, 2, 0).reshape(c_in, functions * c_out)).view(-1, functions, c_out)
     moved = torch.bmm(values[:, None, :], projected.index_select(0, source))[:, 0]  # [E, C_out]
-    return x.new_zeros(count, c_out).index_add(0, target, moved)
+    return moved.new_zeros(count, c_out).index_add(0, target, moved)
 
 
 def _flat(filter: Tensor) -> Tensor:
@@ -107,4 +107,4 @@ def matrix_conv(matrices: Tensor, x: Tensor, target: Tensor, source: Tensor, cou
         ``[N, C_out]``.
     """
     moved = torch.bmm(matrices, x.index_select(0, source)[:, :, None])[:, :, 0]
-    return x.new_zeros(count, matrices.shape[1]).index_add(0, target, moved)
+    return moved.new_zeros(count, matrices.shape[1]).index_add(0, target, moved)
