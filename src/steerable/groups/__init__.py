@@ -16,10 +16,10 @@ from steerable.groups.fourier import sampling_matrix as sampling_matrix
 from steerable.groups.group import Group as Group
 from steerable.groups.harmonics import harmonic_representation as harmonic_representation
 from steerable.groups.hom import hom_basis as hom_basis
+from steerable.groups.left_right import left_right as left_right
 from steerable.groups.mackey import mackey_lift as mackey_lift
 from steerable.groups.mackey import mackey_matrix as mackey_matrix
 from steerable.groups.mackey import spectral_induced as spectral_induced
-from steerable.groups.left_right import left_right as left_right
 from steerable.groups.naming import parse_group as parse_group
 from steerable.groups.o2 import O2 as O2
 from steerable.groups.o3 import O3 as O3

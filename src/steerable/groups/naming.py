@@ -8,9 +8,9 @@ import numpy as np
 
 from steerable.groups.cyclic import C
 from steerable.groups.dihedral import D
-from steerable.groups.left_right import left_right
 from steerable.groups.finite import FiniteGroupBase
 from steerable.groups.group import Group
+from steerable.groups.left_right import left_right
 from steerable.groups.mackey import spectral_induced
 from steerable.groups.o2 import O2
 from steerable.groups.o3 import O3

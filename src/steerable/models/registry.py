@@ -65,7 +65,8 @@ _TABLE: dict[str, Entry] = {
     "wrn16_8_plain": _wrn(16, 8, plain=True),
     "wrn28_7_plain": _wrn(28, 7, plain=True),
     "wrn28_10_plain": _wrn(28, 10, plain=True),
-    # published (the reflection that is left exchanges left and right): CIFAR (28-7 is the small one), STL-10 with a first stride of 2, and the lensing project of 2023
+    # published: CIFAR (28-7 is the small one), STL-10 with a first stride of 2, and the lensing project of 2023; the
+    # reflection that is left at the end exchanges left and right
     "wrn28_10_d8d4d1": _wrn(28, 10, "D8 D4 D1v", init="delta"),
     "wrn28_10_d8d4d4": _wrn(28, 10, "D8 D4 D4", init="delta"),
     "wrn28_10_d1d1d1": _wrn(28, 10, "D1v D1v D1v", init="delta"),
