@@ -10,6 +10,7 @@ from steerable import fields as fields
 from steerable import groups as groups
 from steerable import kernels as kernels
 from steerable import nn as nn
+from steerable.domains import Homogeneous as Homogeneous
 from steerable.domains import Points as Points
 from steerable.fields import FieldType as FieldType
 from steerable.groups import O2 as O2

@@ -96,6 +96,32 @@ def test_round_trips(name):
         assert float((again * (module.kernel - again)).sum().abs() / again.square().sum()) < 1e-12
 
 
+def test_the_weights_are_those_of_the_published_formula():
+    """Poulenard et al.: the sum over Clebsch-Gordan coefficients on both sides, here for orthonormal functions."""
+    group, low, high, degree = SO3(), 1, 2, 2
+    steerable = snn.PointConv(
+        1 * group.spectral_regular(low), 1 * group.spectral_regular(high), 1.2, 3, bandlimit=(0, degree), bias=False
+    ).double()
+    kernel = torch.randn(kernel_shape(steerable), dtype=torch.float64)
+    with torch.no_grad():
+        steerable.weight.copy_(snn.group_to_steerable(steerable, kernel))
+    found = steerable.filter().detach()  # [(l n m), (j b a), F], functions: one shell of degree 0, then 0, 1, 2
+    rows = {l: sum((2 * k + 1) ** 2 for k in range(l)) for l in range(4)}
+    for l in range(high + 1):
+        for j in range(low + 1):
+            for degree in range(3):
+                start = 1 + degree**2
+                functions = slice(start, start + 2 * degree + 1)
+                block = found[rows[l] : rows[l + 1], rows[j] : rows[j + 1], functions]
+                phi = kernel[0, 0, rows[j] : rows[j + 1], functions].view(2 * j + 1, 2 * j + 1, -1)  # [b, a, M]
+                cg = st.groups.clebsch_gordan(group.irrep(j), group.irrep(degree), group.irrep(l))
+                expected = torch.zeros_like(block)
+                if len(cg):
+                    weight = torch.einsum("naM,baM->nb", cg[0], phi)
+                    expected = torch.einsum("nb,maM->nmbaM", weight, cg[0]).reshape(block.shape) / (2 * l + 1) ** 0.5
+                assert float((block - expected).abs().max()) < 1e-12
+
+
 def test_where_the_band_is_complete_all_kernels_return():
     """L_out = L_in + degree of the kernel: as many weights as kernels, and a round trip of both."""
     steerable = snn.PointConv(
@@ -143,7 +169,7 @@ def test_gradients_copies_and_baking():
     for other in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
         assert relative_error(other(x, g).detach(), y.detach()) == 0
     module.reset_parameters()
-    assert float(module.bias.abs().max()) == 0 and relative_error(module(x, g).detach(), y.detach()) > 0.1
+    assert float(module.bias.detach().abs().max()) == 0 and relative_error(module(x, g).detach(), y.detach()) > 0.1
 
 
 # ---- layers on grids, and over the group alone ---------------------------------------------------------------------
@@ -242,6 +268,22 @@ def test_separable_kernels_are_products_and_cheaper():
     assert float(values[1] / values[0]) < 1e-12  # rank one: k1(z) k2(T)
     weights = sum(p.numel() for p in module.parameters())
     assert weights < 0.1 * sum(p.numel() for p in module.full().parameters())
+
+
+@pytest.mark.parametrize("reduce", ["sum", "mean"])
+@pytest.mark.parametrize("first", ["group", "space"])
+def test_fresh_separable_layers_have_the_variance_of_full_ones(first, reduce):
+    rep = SO3().spectral_regular(1)
+    generator = torch.Generator().manual_seed(0)
+    points = Points(torch.rand(120, 3, generator=generator, dtype=torch.float64) * 2.4)
+    g = points.neighbours(1.2)
+    torch.manual_seed(0)
+    options = {"kernel_size": 3, "reduce": reduce}
+    full = snn.PointConv(16 * rep, 16 * rep, 1.2, **options).double()
+    module = snn.SeparableGroupConv(16 * rep, 16 * rep, 1.2, first, **options).double()
+    x = features(module, points)
+    ratio = float(module(x, g).detach().var() / full(x, g).detach().var())
+    assert 0.3 < ratio < 3
 
 
 @pytest.mark.parametrize("first", ["group", "space"])

@@ -21,6 +21,7 @@ from steerable.aggregate.stencil import Expansion
 from steerable.fields.type import FieldType
 from steerable.groups import Group, Inclusion, Representation, sampling_matrix
 from steerable.kernels.bank import filter_bank
+from steerable.kernels.filters import Filters
 from steerable.nn.steerable_map import SteerableMap
 
 
@@ -97,12 +98,18 @@ def expansion_of(layer: SteerableMap, like: Tensor) -> Expansion:
         raise ValueError(
             f"{type(layer).__name__} has groups={layer.groups}; expected a layer with groups=1 as group convolution"
         )
-    bank = filter_bank(layer.in_type, layer.out_type, layer.filters, layer.kernel_size, over="functions")
-    index, inverse = (None if i is None else torch.from_numpy(i).to(like.device) for i in (bank.index, bank.inverse))
+    return function_expansion(layer.in_type, layer.out_type, layer.filters, layer.kernel_size, like)
+
+
+def function_expansion(
+    in_type: FieldType, out_type: FieldType, filters: Filters, kernel_size: int, like: Tensor
+) -> Expansion:
+    """Weights to filter ``[C_out, C_in, F]`` of any layer between two types, in the dtype of ``like``."""
+    bank = filter_bank(in_type, out_type, filters, kernel_size, over="functions")
+    index = None if bank.index is None else torch.from_numpy(bank.index).to(like.device)
+    inverse = torch.from_numpy(bank.inverse).to(like.device)
     banks = [torch.from_numpy(s.bank.copy()).to(like) for s in bank.segments]
-    shape = (layer.out_type.size, layer.in_type.size, layer.filters.count)
-    if inverse is None:
-        raise ValueError(f"{type(layer).__name__}: the bank of {layer.in_type!r} to {layer.out_type!r} has no inverse")
+    shape = (out_type.size, in_type.size, filters.count)
     return Expansion(banks, [s.count for s in bank.segments], index, inverse, bank.holes, shape)
 
 

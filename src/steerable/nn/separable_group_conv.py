@@ -13,10 +13,10 @@ from steerable.aggregate.stencil import expand_filter
 from steerable.domains.points import Neighbourhood
 from steerable.fields.type import FieldType
 from steerable.groups import Representation, sampling_matrix
-from steerable.kernels.filters import Filters
+from steerable.kernels.filters import Filters, stencil_points
 from steerable.nn.group_steerable import (
     at_identity,
-    expansion_of,
+    function_expansion,
     group_to_steerable,
     project_kernel,
     signal,
@@ -73,7 +73,7 @@ class SeparableGroupConv(EquivariantModule):
         self.first, self._options = first, {"cutoff": cutoff, "bias": bias, **options}
         like = self._like()  # checks the options, and says what they mean
         self.dimension, self._kernel_size = like.dimension, like.kernel_size
-        self.filters = like.filters
+        self.filters, self._neighbours = like.filters, like.neighbours if like.reduce == "sum" else 1.0
         self._functions: tuple[float, float | None, Reduce] = like.spacing, cutoff if like.smooth else None, like.reduce
         between = m_out * source if first == "group" else m_in * target
         before, after = (in_type, between) if first == "group" else (between, out_type)
@@ -91,11 +91,13 @@ class SeparableGroupConv(EquivariantModule):
         return PointConv(1 * source, 1 * target, **{**self._options, "bias": False})
 
     def reset_parameters(self) -> None:
-        """Draw the weights again: the step in space with the variance of :class:`PointConv`; bias zero."""
+        """Draw the weights again: the step in space keeps the variance, for points all over the window; bias zero."""
         self.over_group.reset_parameters()
+        values = self.filters.functions(stencil_points(self._kernel_size, self.dimension))
+        energy = torch.from_numpy((values**2).mean(1)).to(self._delta)
+        variance = self._neighbours * (self._delta.square() @ energy).sum((0, 2)).mean()
         with torch.no_grad():
-            scale = self._like().filter().square().sum() / self._delta.square().sum()
-            self.over_space.normal_(0, float(scale) ** 0.5)
+            self.over_space.normal_(0, float(variance) ** -0.5)
             if self.bias is not None:
                 self.bias.zero_()
 
@@ -157,9 +159,8 @@ class SeparableGroupConv(EquivariantModule):
 
 @lru_cache(maxsize=64)
 def _delta(source: Representation, target: Representation, filters: Filters, kernel_size: int) -> np.ndarray:
-    one = PointConv(1 * source, 1 * target, 1.0, kernel_size, filters.dimension, filters=filters, bias=False).double()
-    expansion = expansion_of(one, one.weight)
-    identity, peak = at_identity(one.out_type), at_identity(one.in_type)
+    identity, peak = at_identity(1 * target), at_identity(1 * source)
+    expansion = function_expansion(1 * source, 1 * target, filters, kernel_size, identity)
     found = []
     for row in torch.eye(filters.count, dtype=torch.float64):
         kernel = peak[None, None, :, None] * row
