@@ -2,8 +2,9 @@
 One kernel, many domains
 ========================
 
-A kernel belongs to a group and two field types, not to a grid. Here the same weights act on pixels, on the points of the
-pixels, on scattered points, on voxels and on their points. Only the sum differs: over a window, or over neighbours.
+A kernel belongs to a group and two field types, not to a grid. Here the same weights act on pixels, on the points of
+the pixels, on scattered points; then others on voxels and their points. Only the sum differs: over a window, or over
+neighbours.
 """
 
 import math
@@ -59,8 +60,8 @@ assert difference < 1e-12
 # %%
 # Points that lie anywhere
 # ------------------------
-# The same layer takes the scene at points that lie on no grid; each stands for some area, which keeps the sum an integral.
-# The cloud may turn by any angle: positions turn, and the arrows turn with them, to rounding.
+# The same layer takes the scene at points that lie on no grid; each stands for some area, which keeps the sum an
+# integral. The cloud may turn by any angle: positions turn, and the arrows turn with them, to rounding.
 
 
 def arrows(points, targets=None):
@@ -102,8 +103,8 @@ plt.show()
 # %%
 # Scattered points are samples
 # ----------------------------
-# Equivariance is exact for every cloud. That its *numbers* are those of the pixels is a matter of sampling: the arrows at
-# 225 pixels, from ever more random points, against the integral.
+# Equivariance is exact for every cloud. That its *numbers* are those of the pixels is a matter of sampling: the arrows
+# at 225 pixels, from ever more random points, against the integral.
 
 inner = st.Points(place[(place.abs() < 8).all(1)])
 fine = PixelGrid(200, 200).points().view(-1, 2) / 8
@@ -126,8 +127,8 @@ assert misses[-1] < misses[0] / 5
 # %%
 # One dimension up
 # ----------------
-# ``Conv3d`` is ``Conv2d`` with another dimension, and ``PointConv`` the same class: the group says where it acts. A screw
-# in voxels, on the points of the voxels, and on loose points.
+# ``Conv3d`` is ``Conv2d`` with another dimension, and ``PointConv`` the same class: the group says where it acts. A
+# screw in voxels, on the points of the voxels, and on loose points.
 
 O3 = st.O3()
 scalar, vector = 1 * O3.trivial, O3.type("1x1o")
@@ -140,7 +141,7 @@ def screw(p):
     """Density ``[N]`` of a tube that winds about the third axis, at points ``[N, 3]``."""
     t = torch.linspace(-4.2, 4.2, 60)
     centres = torch.stack([3.6 * t.cos(), 3.6 * t.sin(), 1.1 * t], 1)
-    return torch.exp(-torch.cdist(p, centres).amin(1) ** 2 / 2)
+    return torch.exp(-(torch.cdist(p, centres).amin(1) ** 2) / 2)
 
 
 grid = VoxelGrid(13, 13, 13)

@@ -26,7 +26,9 @@ def solids(count, turn, seed):
     y = torch.arange(count) % len(SOLIDS)
     scale = 1 + 0.2 * (torch.rand(count, 3, generator=generator, dtype=torch.float64) - 0.5)
     centre = 0.2 * (torch.rand(count, 3, generator=generator, dtype=torch.float64) - 0.5)
-    x = [occupied(list(SOLIDS)[k], voxels, turn, turn @ c, s, 2 / SIDE) for k, c, s in zip(y, centre, scale, strict=True)]
+    x = [
+        occupied(list(SOLIDS)[k], voxels, turn, turn @ c, s, 2 / SIDE) for k, c, s in zip(y, centre, scale, strict=True)
+    ]
     x = torch.stack(x).float()[:, None]
     return x + 0.1 * torch.randn(x.shape, generator=generator), y
 
@@ -90,9 +92,12 @@ for name, color in (("volume_cnn", "C0"), ("volume_cnn_plain", "C1")):
     count = sum(p.numel() for p in nets[name].parameters())
     axis.plot(angles, score[name], "o-", ms=4, color=color, label=f"{name}, {count} parameters")
     right = sum(score[name]) / len(angles)
-    print(f"{name:17} upright {score[name][0]:.2f}, mean over angles {right:.2f}, quarter turn moves logits {change[name]:.0e}")
+    print(f"{name:17} upright {score[name][0]:.2f}, mean over angles {right:.2f}", end=", ")
+    print(f"a quarter turn moves the logits by {change[name]:.0e}")
 axis.axhline(1 / 8, color="0.6", ls="--", lw=1, label="chance")
-axis.set(xlabel="angle of the solids about an oblique axis", ylabel="share right", xticks=range(0, 181, 45), ylim=(0, 1.03))
+axis.set(
+    xlabel="angle of the solids about an oblique axis", ylabel="share right", xticks=range(0, 181, 45), ylim=(0, 1.03)
+)
 axis.legend(frameon=False, loc=(0.02, 0.18), fontsize=8)
 plt.show()
 assert change["volume_cnn"] < 1e-4 < change["volume_cnn_plain"]
