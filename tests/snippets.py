@@ -7,6 +7,8 @@ import io
 import re
 from pathlib import Path
 
+import torch
+
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[-+]\d+)?|(?<![\w.])-?\d+e[-+]\d+")
 
 
@@ -28,12 +30,15 @@ def assert_same_text(shown: str, printed: str) -> None:
 def run_page(page: Path) -> int:
     """Run every block of a page; the number of outputs that were compared."""
     names: dict[str, object] = {"__name__": "page"}
-    compared = 0
-    for code, shown in blocks(page):
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out):
-            exec(compile(code, str(page), "exec"), names)
-        if shown is not None:
-            assert_same_text(shown, out.getvalue())
-            compared += 1
+    compared, dtype = 0, torch.get_default_dtype()
+    try:
+        for code, shown in blocks(page):
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                exec(compile(code, str(page), "exec"), names)
+            if shown is not None:
+                assert_same_text(shown, out.getvalue())
+                compared += 1
+    finally:
+        torch.set_default_dtype(dtype)
     return compared
