@@ -14,13 +14,13 @@ GROUPS = (
     "baked",
     "activations",
     "pointwise_maps",
+    "sampling",
     "memory",
     "exactness",
     "lensing",
     "rotations",
     "mobile",
     "space",
-    "space_maps",
 )
 
 

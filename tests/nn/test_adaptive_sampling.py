@@ -340,11 +340,11 @@ def test_sampled_networks() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: st.nn.FourierAct(4 * SPHERE, grid="thomson"), "no grid 'thomson'"),
+        (lambda: st.nn.FourierAct(4 * SPHERE, grid="thomson"), "kind is one of .* got 'thomson'"),
         (lambda: st.nn.FourierAct(4 * SPHERE, samples=8), "8 samples cannot hold the 9"),
         (
             lambda: st.nn.FourierAct(4 * SPHERE, samples=10, grid="quadrature"),
-            "takes 15 samples at least, got samples=10",
+            "has 15 samples, got samples=10",
         ),
         (lambda: st.nn.FourierAct(4 * SO3.irrep(2), grid="adaptive"), r"2 independent vectors \(irrep 1\), got 0"),
         (lambda: st.nn.FourierAct(1 * SPHERE, grid="adaptive"), "got 1 in"),

@@ -61,14 +61,18 @@ def test_another_kernel_is_seen():
     assert relative_error(found, expected) < 1e-12
 
 
-@pytest.mark.parametrize("order", ["gather", "project"])
-def test_both_orders_of_the_contraction(order):
+@pytest.mark.parametrize("lonely", [False, True])
+@pytest.mark.parametrize("order", ["gather", "project", "padded"])
+def test_all_orders_of_the_contraction(order, lonely):
     from steerable.aggregate.scatter import point_conv
 
     torch.manual_seed(0)
     t = TYPES["O3 irreps"]
     layer = snn.PointConv(t, t, cutoff=1.5).double()
-    cloud = Points(torch.rand(30, 3, dtype=torch.float64) * 3)
+    positions = torch.rand(30, 3, dtype=torch.float64) * 3
+    if lonely:  # one point has all neighbours, some have none
+        positions = torch.cat([positions[:12] * 0.2, positions[12:] + 10 * torch.arange(18)[:, None]])
+    cloud = Points(positions)
     g, x = cloud.neighbours(1.5), torch.randn(30, t.size, dtype=torch.float64)
     y = point_conv(layer.values(g), x, layer.filter(), g.target, g.source, g.num_targets, order)
     by_hand = torch.zeros_like(y)

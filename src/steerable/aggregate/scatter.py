@@ -7,7 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Order = Literal["gather", "project"]
+from steerable.aggregate.paths import runs_eagerly
+
+Order = Literal["gather", "project", "padded"]
 
 
 def point_conv(
@@ -25,7 +27,9 @@ def point_conv(
         target: point i of each pair, ``[E]``.
         source: point j of each pair, ``[E]``.
         count: number N of points i.
-        order: ``"gather"`` or ``"project"`` first; by default whichever moves fewer numbers for each pair.
+        order: ``"gather"`` or ``"project"`` first, or ``"padded"``: neighbours gathered by batched matrix products,
+            which never holds ``E F C`` numbers. By default padded where sizes may be looked at, else whichever of the
+            other two moves fewer numbers for each pair (compilers and transforms).
 
     Returns:
         ``[N, C_out]``.
@@ -33,13 +37,60 @@ def point_conv(
     c_out, c_in, functions = filter.shape
     if order is None:
         order = "gather" if c_in <= c_out else "project"
+        if not torch.compiler.is_compiling() and runs_eagerly(values, x) and len(target):
+            order = "padded"
+    if order == "padded":
+        return padded_sums(values, x, target, source, count) @ _flat(filter)
     if order == "gather":
         moved = values[:, :, None] * x.index_select(0, source)[:, None, :]  # [E, F, C_in]
         sums = x.new_zeros(count, functions * c_in).index_add(0, target, moved.flatten(1))
-        return sums @ filter.permute(2, 1, 0).reshape(functions * c_in, c_out)
+        return sums @ _flat(filter)
     projected = (x @ filter.permute(1, 2, 0).reshape(c_in, functions * c_out)).view(-1, functions, c_out)
     moved = torch.bmm(values[:, None, :], projected.index_select(0, source))[:, 0]  # [E, C_out]
     return x.new_zeros(count, c_out).index_add(0, target, moved)
+
+
+def _flat(filter: Tensor) -> Tensor:
+    """``[C_out, C_in, F]`` as one matrix ``[F C_in, C_out]``."""
+    return filter.permute(2, 1, 0).flatten(0, 1)
+
+
+def padded_sums(values: Tensor, x: Tensor, target: Tensor, source: Tensor, count: int) -> Tensor:
+    """``S_i = sum_(j -> i) Y(x_ij) (x) x_j``, ``[N, F C_in]``, by one batched product for points of like degrees.
+
+    Points are gathered by the number of their neighbours, up to a factor of two in padding: arguments as in
+    :func:`point_conv`. Looks at the pairs, so it is for eager mode.
+    """
+    degree = torch.bincount(target, minlength=count)
+    most = int(degree.max())
+    slot = torch.arange(len(target), device=target.device)
+    order = torch.arange(count, device=target.device)
+    if not bool((target[1:] >= target[:-1]).all()):
+        by_target = torch.argsort(target, stable=True)
+        values, source, target = values[by_target], source[by_target], target[by_target]
+    slot = slot - (degree.cumsum(0) - degree)[target]
+    if count * most <= 2 * len(target):
+        classes = [(order, torch.ones_like(target, dtype=torch.bool), most)]
+    else:
+        size = torch.ceil(torch.log2(degree.clamp_min(1).double())).long()
+        found = [int(k) for k in size[degree > 0].unique()]
+        classes = [((size == k) & (degree > 0), (size == k)[target], min(1 << k, most)) for k in found]
+        classes = [(members.nonzero()[:, 0], pairs, width) for members, pairs, width in classes]
+    functions, channels = values.shape[1], x.shape[1]
+    sums = []
+    for members, pairs, width in classes:
+        whole = len(classes) == 1
+        t, s, v = (target, source, values) if whole else (target[pairs], source[pairs], values[pairs])
+        rank = order if whole else torch.zeros_like(order).index_copy(0, members, order[: len(members)])
+        place = rank[t] * width + (slot if whole else slot[pairs])
+        rows = len(members) * width
+        padded = v.new_zeros(rows, functions).index_copy(0, place, v).view(len(members), width, functions)
+        sender = torch.zeros(rows, dtype=torch.int64, device=s.device).index_copy(0, place, s)
+        near = x.index_select(0, sender).view(len(members), width, channels)
+        sums.append(torch.bmm(padded.transpose(1, 2), near).flatten(1))
+    if len(classes) == 1:
+        return sums[0]
+    return x.new_zeros(count, functions * channels).index_copy(0, torch.cat([c[0] for c in classes]), torch.cat(sums))
 
 
 def matrix_conv(matrices: Tensor, x: Tensor, target: Tensor, source: Tensor, count: int) -> Tensor:

@@ -13,6 +13,7 @@ from steerable.groups.constructions import adapted_vectors
 from steerable.groups.group import Group
 from steerable.groups.mackey import evaluate, mackey_maps
 from steerable.groups.representation import Representation
+from steerable.groups.sampling import sample_points
 from steerable.groups.subgroup import Inclusion, as_inclusion
 
 GridKind = Literal["spread", "quadrature", "random"]
@@ -64,23 +65,7 @@ def sampling_grid(group: Group, samples: int, kind: GridKind = "spread", seed: i
     Raises:
         ValueError: for an unknown kind, or fewer samples than the smallest rule has.
     """
-    if kind == "quadrature":
-        frequency = -1
-        while len(group.haar(frequency + 1)[0]) <= samples:
-            frequency += 1
-            if group.is_finite:
-                break
-        if frequency < 0:
-            least = len(group.haar(0)[0])
-            raise ValueError(f"{group.name}: the smallest quadrature has {least} elements, got samples={samples}")
-        return group.haar(frequency)
-    if kind not in ("spread", "random"):
-        raise ValueError(f"sampling_grid: kind is 'spread', 'quadrature' or 'random', got {kind!r}")
-    if kind == "random" and not group.is_finite:
-        elements = group.sample(samples, torch.Generator().manual_seed(seed))
-    else:
-        elements = group.grid(samples)
-    return elements, torch.full((len(elements),), 1 / len(elements), dtype=torch.float64, device="cpu")
+    return sample_points(group, None, kind, samples, 0, seed)
 
 
 @lru_cache(maxsize=256)

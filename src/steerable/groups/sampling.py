@@ -93,7 +93,7 @@ def is_sphere(group: Group, domain: Inclusion | None) -> bool:
 
 
 def sample_points(
-    group: Group, domain: Inclusion | None, grid: str, samples: int | None, band: int
+    group: Group, domain: Inclusion | None, grid: str, samples: int | None, band: int, seed: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Elements ``[N, ...]`` at which functions are sampled, and their weights ``[N]``, float64, of sum 1.
 
@@ -104,12 +104,13 @@ def sample_points(
             integrates most; by default one that is exact for squares, degree ``3 band``) or ``"random"``.
         samples: N.
         band: largest frequency of the fields.
+        seed: of random samples.
 
     Raises:
         ValueError: for another grid, a missing number, or a rule of so few samples that it cannot hold the band.
     """
     if grid not in GRIDS:
-        raise ValueError(f"no grid {grid!r} of samples; expected one of {', '.join(GRIDS)}, or 'adaptive'")
+        raise ValueError(f"grid of samples: the kind is one of {', '.join(GRIDS)} (or 'adaptive'), got {grid!r}")
     sphere = is_sphere(group, domain)
     if group.is_finite:
         elements = group.elements
@@ -118,7 +119,7 @@ def sample_points(
     elif not samples or samples < 1:
         raise ValueError(f"{group.name} is infinite: the grid {grid!r} needs the number of samples, got {samples!r}")
     elif grid == "random":
-        elements = group.sample(samples, torch.Generator().manual_seed(0))
+        elements = group.sample(samples, torch.Generator().manual_seed(seed))
     else:
         elements = _on_sphere(group, *_sphere_spiral(samples)) if sphere else group.grid(samples)
     return elements, torch.full((len(elements),), 1.0 / len(elements), dtype=torch.float64, device="cpu")
@@ -134,7 +135,7 @@ def _rule(group: Group, sphere: bool, samples: int | None, band: int) -> tuple[T
     found = rule(degree)
     if len(found[0]) > samples:
         raise ValueError(
-            f"a quadrature of {group.name} for fields of band {band} takes {len(found[0])} samples at least, got "
+            f"the smallest quadrature of {group.name} for fields of band {band} has {len(found[0])} samples, got "
             f"samples={samples}; give more, or grid='spread'"
         )
     while len((finer := rule(degree + 1))[0]) <= samples:

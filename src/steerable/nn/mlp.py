@@ -8,6 +8,7 @@ from torch import nn
 
 from steerable.fields.type import FieldType
 from steerable.groups.group import Group
+from steerable.groups.representation import Representation
 from steerable.groups.sampling import reading_vector
 from steerable.nn.fourier_act import FourierAct
 from steerable.nn.gate import Gate
@@ -33,8 +34,10 @@ def hidden_type(group: Group, channels: int, max_frequency: int = 2) -> FieldTyp
     """A type of about as many channels that suits hidden layers of :func:`mlp`.
 
     Finite groups whose order fits: regular fields, on which functions of single channels are legal. Else every field
-    holds each irrep once: up to ``max_frequency`` for continuous groups, as many as there is room for in finite ones.
-    So a field is a function on the group, and products of a field with itself mix all its irreps.
+    holds each irrep twice (once where it occurs once in the functions on the group): up to ``max_frequency`` for
+    continuous groups, as many irreps as there is room for in finite ones. So a field is a function on the group, and
+    products of a field with itself mix all its irreps; two copies give the antisymmetric products too, such as the
+    vector product.
 
     Args:
         group: any group.
@@ -49,13 +52,14 @@ def hidden_type(group: Group, channels: int, max_frequency: int = 2) -> FieldTyp
     if group.order is not None and (group.order <= channels or group.order <= 4):
         return max(1, channels // group.order) * group.regular
     reps = group.irreps(None if group.is_finite else max_frequency)
-    if group.is_finite:
-        chosen, size = [reps[0]], 1
-        for rep in reps[1:]:  # as many different irreps as there is room for
-            if size + rep.size <= channels or len(chosen) == 1:
-                chosen, size = [*chosen, rep], size + rep.size
-        reps = tuple(chosen)
-    field = reps[0].direct_sum(*reps[1:])
+    parts: list[Representation] = []
+    for copy in (1, 2):
+        for rep in reps:
+            room = not group.is_finite or len(parts) < 2 or sum(p.size for p in parts) + rep.size <= channels
+            if room and copy * group.irrep_info(rep.irreps[0]).type <= rep.size:
+                parts.append(rep)
+    parts.sort(key=reps.index)  # equal irreps side by side
+    field = parts[0].direct_sum(*parts[1:])
     return max(1, round(channels / field.size)) * field
 
 

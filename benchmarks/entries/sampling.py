@@ -54,7 +54,7 @@ def _versus(name: str, title: str, make: Callable[[Any], nn.Module], goal: float
     }
     return [
         Timed(
-            f"space_maps/{name}_{twin}",
+            f"sampling/{name}_{twin}",
             f"{title} / {words}, {BATCH}x{35 * FIELDS}x{SIDE}x{SIDE}, fwd+bwd",
             goal=goal if twin == "relu" else None,
             setup=lambda: None,
@@ -109,13 +109,13 @@ ENTRIES: tuple[Entry, ...] = (
         None,
     ),
     Value(
-        "space_maps/adaptive_error",
+        "sampling/adaptive_error",
         "FourierAct SO(3) l<=2, N=70, adaptive: equivariance error, float64",
         goal=1e-10,
         compute=_adaptive_error,
     ),
     Timed(
-        "space_maps/icosahedral_fwd",
+        "sampling/icosahedral_fwd",
         f"Linear between icosahedral regular fields, Fourier basis / dense, {ROWS} rows, forward",
         goal=0.12,
         setup=lambda: None,
@@ -123,7 +123,7 @@ ENTRIES: tuple[Entry, ...] = (
         reference=_dense(False),
     ),
     Timed(
-        "space_maps/icosahedral_fwd_bwd",
+        "sampling/icosahedral_fwd_bwd",
         f"Linear between icosahedral regular fields, Fourier basis / dense, {ROWS} rows, fwd+bwd",
         goal=None,
         setup=lambda: None,
