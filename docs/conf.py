@@ -42,6 +42,15 @@ autosummary_imported_members = True
 python_use_unqualified_type_names = True
 toc_object_entries = False
 
+
+def fresh(gallery_conf: object, file: str) -> None:
+    """Every script begins with the defaults of torch: all run in one process."""
+    import torch
+
+    torch.set_default_dtype(torch.float32)
+    torch.set_grad_enabled(True)
+
+
 sphinx_gallery_conf = {
     "examples_dirs": [str(ROOT / "examples")],
     "gallery_dirs": ["gallery"],
@@ -57,6 +66,7 @@ sphinx_gallery_conf = {
     "default_thumb_file": str(ROOT / "docs" / "pictures" / "kernel.png"),
     "min_reported_time": 1000,
     "reference_url": {},
+    "reset_modules": ("matplotlib", fresh),
 }
 suppress_warnings = ["config.cache"]
 

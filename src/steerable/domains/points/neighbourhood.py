@@ -79,7 +79,7 @@ class Neighbourhood:
         """Move all tensors to a device; a dtype applies to those that hold real numbers.
 
         Args:
-            *args, **kwargs: as of :meth:`torch.Tensor.to`, with a device, a dtype or both.
+            args, kwargs: as of :meth:`torch.Tensor.to`, with a device, a dtype or both.
         """
         place = self.offset.to(*args, **kwargs).device
 
