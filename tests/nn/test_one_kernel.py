@@ -80,3 +80,56 @@ def test_all_orders_of_the_contraction(order, lonely):
     for e, (i, j) in enumerate(zip(g.target, g.source, strict=True)):
         by_hand[i] += torch.einsum("ocf,f,c->o", filter, values[e], x[j])
     assert relative_error(y, by_hand) < 1e-12
+
+
+FRAMES = [
+    (SO3(), "2x0 + 1x1 + 2x2", "1x0 + 2x1 + 1x3", 1),
+    (SO3(), "1x3 + 1x1", "2x2", 3),
+    (O3(), "1x0e + 1x0o + 1x1o + 1x1e", "2x1o + 1x2e + 1x2o", 1),
+]
+
+
+@pytest.mark.parametrize("reduce", ["sum", "mean"])
+@pytest.mark.parametrize(("group", "source", "target", "low"), FRAMES)
+def test_frames_of_pairs_and_scalar_functions_are_one_kernel(group, source, target, low, reduce):
+    """In the frame of a pair only equal orders meet; values, forces and weights have the same gradients."""
+    torch.manual_seed(0)
+    a, b = group.type(source), group.type(target)
+    tops = (0, low, 4, 2)
+    plain = snn.PointConv(a, b, 1.6, bandlimit=tops, reduce=reduce, backend="functions").double()
+    frame = snn.PointConv(a, b, 1.6, bandlimit=tops, reduce=reduce, backend="frame").double()
+    frame.load_state_dict(plain.state_dict())
+    positions = torch.rand(9, 3, dtype=torch.float64) * 1.5
+    positions[3] = positions[2] + torch.tensor([0.0, 0.0, 0.7])  # straight up and straight down
+    positions[4] = positions[5]  # no direction at all
+    x = torch.randn(9, a.size, dtype=torch.float64)
+    cloud = Points(positions)
+    found = []
+    for layer in (plain, frame):
+        place = positions.clone().requires_grad_()
+        y = layer(x, cloud.at(place).neighbours(1.6, loop=True))
+        apart = layer(x, cloud.at(place[[0, 1, 2, 3, 5, 6, 7, 8, 8]]).neighbours(1.6))
+        loss = (y.sin().sum()) + 0 * apart.sum()
+        grads = torch.autograd.grad(loss, [place, layer.weight])
+        found.append((y, grads[0][[0, 1, 2, 3, 6, 7, 8]], grads[1]))
+    for one, other in zip(*found, strict=True):
+        assert relative_error(other, one) < 1e-10
+
+
+def test_forces_through_live_frames():
+    """A frame that is detached gives wrong forces: the gradient goes through it, twice."""
+    torch.manual_seed(0)
+    t = SO3().type("1x0 + 1x1 + 1x2")
+    layer = snn.PointConv(t, t, 2.0, backend="frame").double()
+    x, cloud = torch.randn(4, t.size, dtype=torch.float64), Points(torch.rand(4, 3, dtype=torch.float64))
+    energy = lambda p: layer(x, cloud.at(p).neighbours(2.0)).square().sum()  # noqa: E731
+    place = cloud.positions.clone().requires_grad_()
+    assert torch.autograd.gradcheck(energy, (place,))
+    assert torch.autograd.gradgradcheck(energy, (place,))
+
+
+def test_frames_need_irreps():
+    with pytest.raises(ValueError, match="irreps of SO3 and O3"):
+        snn.PointConv(ALL["O"].type("1 regular"), ALL["O"].type("1 regular"), 1.0, backend="frame")
+    with pytest.raises(ValueError, match="'auto', 'functions' or 'frame'"):
+        snn.PointConv(SO3().type("1x0"), SO3().type("1x0"), 1.0, backend="fast")

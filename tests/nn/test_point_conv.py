@@ -57,7 +57,7 @@ def test_a_periodic_cell_turns_along():
 @pytest.mark.parametrize("fault", ["type", "norm"])
 def test_planted_faults(fault):
     t = st.SO3().type("2x0 + 2x1")
-    module, points = layer(t, 3), cloud(3)
+    module, points = layer(t, 3, backend="functions"), cloud(3)
     x = torch.randn(len(points), t.size, dtype=torch.float64)
     if fault == "type":  # a vector that is declared to be three scalars
         with pytest.raises(AssertionError, match="not equivariant"):

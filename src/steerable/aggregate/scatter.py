@@ -69,7 +69,8 @@ def padded_sums(values: Tensor, x: Tensor, target: Tensor, source: Tensor, count
         by_target = torch.argsort(target, stable=True)
         values, source, target = values[by_target], source[by_target], target[by_target]
     slot = slot - (degree.cumsum(0) - degree)[target]
-    if count * most <= 2 * len(target):
+    whole = count * most <= 2 * len(target)
+    if whole:
         classes = [(order, torch.ones_like(target, dtype=torch.bool), most)]
     else:
         size = torch.ceil(torch.log2(degree.clamp_min(1).double())).long()
@@ -79,7 +80,6 @@ def padded_sums(values: Tensor, x: Tensor, target: Tensor, source: Tensor, count
     functions, channels = values.shape[1], x.shape[1]
     sums = []
     for members, pairs, width in classes:
-        whole = len(classes) == 1
         t, s, v = (target, source, values) if whole else (target[pairs], source[pairs], values[pairs])
         rank = order if whole else torch.zeros_like(order).index_copy(0, members, order[: len(members)])
         place = rank[t] * width + (slot if whole else slot[pairs])
@@ -88,7 +88,7 @@ def padded_sums(values: Tensor, x: Tensor, target: Tensor, source: Tensor, count
         sender = torch.zeros(rows, dtype=torch.int64, device=s.device).index_copy(0, place, s)
         near = x.index_select(0, sender).view(len(members), width, channels)
         sums.append(torch.bmm(padded.transpose(1, 2), near).flatten(1))
-    if len(classes) == 1:
+    if whole:
         return sums[0]
     return x.new_zeros(count, functions * channels).index_copy(0, torch.cat([c[0] for c in classes]), torch.cat(sums))
 

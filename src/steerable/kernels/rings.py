@@ -50,16 +50,29 @@ class GaussianRings(Filters):
 
     def values(self, points: Tensor) -> Tensor:
         """Shell by shell, degree by degree; at the origin only degree 0 is not zero. Its gradient there is zero."""
-        tops = frequencies(self.bandlimit, self.radii)
+        shells = self.shells(points).split(1, -1)
+        angular = harmonics(points, max(self.tops))
+        columns = [
+            shell * angular[:, : harmonics_of_degree(top, self.dimension)[1]]
+            for shell, top in zip(shells, self.tops, strict=True)
+        ]
+        return torch.cat(columns, -1)
+
+    def shells(self, points: Tensor) -> Tensor:
+        """The radial functions ``[N, S]`` at points ``[N, n]``."""
         origin = (points == 0).all(-1, keepdim=True)
         squares = points.square().sum(-1, keepdim=True)
         radius = torch.where(origin, squares, torch.where(origin, 1.0, squares).sqrt())
-        angular = harmonics(points, max(tops))
-        columns = []
-        for centre, width, top in zip(self.radii, self.widths, tops, strict=True):
-            shell = torch.exp(-((radius - centre) ** 2) / (2 * width**2))
-            columns.append(shell * angular[:, : harmonics_of_degree(top, self.dimension)[1]])
-        return torch.cat(columns, -1)
+        found = [
+            torch.exp(-((radius - centre) ** 2) / (2 * width**2))
+            for centre, width in zip(self.radii, self.widths, strict=True)
+        ]
+        return torch.cat(found, -1)
+
+    @property
+    def tops(self) -> tuple[int, ...]:
+        """Largest degree on each shell."""
+        return frequencies(self.bandlimit, self.radii)
 
     def check(self, group: Group) -> None:
         """Rotations and reflections mix the harmonics of one degree among themselves: any group of the space will do.
@@ -72,7 +85,7 @@ class GaussianRings(Filters):
     def pieces(self, group: Group) -> list[Piece]:
         """One piece for each shell and degree."""
         result, offset = [], 0
-        for top in frequencies(self.bandlimit, self.radii):
+        for top in self.tops:
             for degree in range(top + 1):
                 start, stop = harmonics_of_degree(degree, self.dimension)
                 rep = harmonic_representation(group, degree, self.dimension)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from steerable.aggregate.paths import runs_eagerly
 from steerable.aggregate.scatter import point_conv
+from steerable.aggregate.so2 import FramePlan, frame_conv, frame_plan
 from steerable.domains.points import Neighbourhood
 from steerable.fields.type import FieldType
 from steerable.kernels.bandlimit import Bandlimit
@@ -21,6 +24,9 @@ from steerable.nn.module import require_space, require_type
 from steerable.nn.steerable_map import SteerableMap
 
 Reduce = Literal["sum", "mean"]
+#: thin products, changes of frame and copies against one wide product, measured
+FRAME_OVERHEAD = 2.5
+Backend = Literal["auto", "functions", "frame"]
 
 
 class PointConv(SteerableMap):
@@ -44,6 +50,9 @@ class PointConv(SteerableMap):
             when a point crosses the cut-off.
         neighbours: how many a point has; scales the initial weights of a sum.
         init: ``"he"`` or ``"delta"``.
+        backend: ``"functions"`` multiplies by the scalar functions of every offset; ``"frame"`` turns every pair so
+            that its offset lies on the third axis, where few products are left (irreps of SO3 and O3); ``"auto"``
+            takes what needs fewer products. Both compute the same; compilers always see the first.
 
     Raises:
         ValueError: for an even kernel, a group that does not act on the space, types that do not meet, a cut-off that
@@ -68,6 +77,7 @@ class PointConv(SteerableMap):
         smooth: bool = True,
         neighbours: float = 16.0,
         init: str = "he",
+        backend: Backend = "auto",
     ) -> None:
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(f"PointConv: kernel_size is {kernel_size}; expected an odd number, as on a grid")
@@ -89,6 +99,16 @@ class PointConv(SteerableMap):
         super().__init__(in_type, out_type, filters, kernel_size, self.dimension, 1, bias)
         self._shape = (out_type.size, in_type.size, filters.count)
         self.reduce, self.smooth, self.neighbours, self._init = reduce, smooth, neighbours, init
+        if backend not in ("auto", "functions", "frame"):
+            raise ValueError(f"PointConv: backend is {backend!r}; expected 'auto', 'functions' or 'frame'")
+        rings = self.dimension == 3 and isinstance(filters, GaussianRings)
+        self._plan = frame_plan(self.bank, filters.tops) if rings and backend != "functions" else None
+        if backend == "frame" and self._plan is None:
+            raise ValueError(
+                f"PointConv: backend 'frame' is for irreps of SO3 and O3 in space and shells of harmonics, got "
+                f"{in_type!r} -> {out_type!r}; use 'auto'"
+            )
+        self.backend = backend
         self.reset_parameters()
 
     @property
@@ -111,13 +131,43 @@ class PointConv(SteerableMap):
         """
         self.check_input(x, 0)
         check_neighbourhood(self, x, g, self.dimension)
-        y = point_conv(self.values(g), x, self.filter(), g.target, g.source, g.num_targets)
+        y = self._contract(x, g)
         bias = self.expanded_bias()
         return y if bias is None else y + bias
 
     def values(self, g: Neighbourhood) -> Tensor:
         """The scalar functions ``[E, F]`` of every pair, with its weight; differentiable in the positions."""
         return pair_values(g, self.filters, self.spacing, self.cutoff if self.smooth else None, self.reduce)
+
+    def _contract(self, x: Tensor, g: Neighbourhood) -> Tensor:
+        plan = self._plan
+        if (
+            plan is None
+            or torch.compiler.is_compiling()
+            or not runs_eagerly(x, g.offset)
+            or not g.num_edges
+            or (self.backend == "auto" and not frame_pays(plan, self._shape, g.num_edges, g.num_targets))
+        ):
+            plan = None
+        if plan is None:
+            return point_conv(self.values(g), x, self.filter(), g.target, g.source, g.num_targets)
+        here = (g.offset == 0).all(1)
+        if bool(here.any()):  # points that coincide have no direction
+            apart = replace(g, **{k: v[~here] for k, v in _of_pairs(g).items()})
+            same = replace(g, **{k: v[here] for k, v in _of_pairs(g).items()})
+            factor = self._factor(g)
+            values = self.filters.values(same.offset) * (1.0 if factor is None else factor[here][:, None])
+            rest = point_conv(values, x, self.filter(), same.target, same.source, g.num_targets)
+            return rest + self._in_frames(x, apart, plan, None if factor is None else factor[~here])
+        return self._in_frames(x, g, plan, self._factor(g))
+
+    def _factor(self, g: Neighbourhood) -> Tensor | None:
+        return pair_factor(g, self.cutoff if self.smooth else None, self.reduce)
+
+    def _in_frames(self, x: Tensor, g: Neighbourhood, plan: FramePlan, factor: Tensor | None) -> Tensor:
+        radial = self.filters.shells(g.offset / self.spacing)  # type: ignore[attr-defined]
+        radial = radial if factor is None else radial * factor[:, None]
+        return frame_conv(g.offset, radial, x, self.filter(), g.target, g.source, g.num_targets, plan)
 
     def extra_repr(self) -> str:
         """Types and reach."""
@@ -153,6 +203,12 @@ class PlainPointConv(nn.Module):
 def pair_values(g: Neighbourhood, filters: Filters, spacing: float, cutoff: float | None, reduce: Reduce) -> Tensor:
     """Scalar functions ``[E, F]`` at the offsets of all pairs, times weight, envelope and one over the count."""
     values = filters.values(g.offset / spacing)
+    factor = pair_factor(g, cutoff, reduce)
+    return values if factor is None else values * factor[:, None]
+
+
+def pair_factor(g: Neighbourhood, cutoff: float | None, reduce: Reduce) -> Tensor | None:
+    """Weight of each pair ``[E]``: its own, the envelope, and one over the count for a mean; ``None`` for one."""
     factor = g.weight
     if cutoff is not None:
         smooth = envelope(g.distance, cutoff)
@@ -162,7 +218,19 @@ def pair_values(g: Neighbourhood, filters: Filters, spacing: float, cutoff: floa
         total = ones.new_zeros(g.num_targets).index_add(0, g.target, ones)
         share = 1 / total.clamp_min(torch.finfo(total.dtype).tiny).index_select(0, g.target)
         factor = share if factor is None else factor * share
-    return values if factor is None else values * factor[:, None]
+    return factor
+
+
+def frame_pays(plan: FramePlan, shape: tuple[int, ...], pairs: int, points: int) -> bool:
+    """Whether frames of the pairs need fewer products than scalar functions, with their overhead measured in."""
+    c_out, c_in, functions = shape
+    plain = pairs * functions * c_in + points * functions * c_in * c_out
+    return pairs * plan.products * FRAME_OVERHEAD < plain
+
+
+def _of_pairs(g: Neighbourhood) -> dict[str, Tensor]:
+    found = {"target": g.target, "source": g.source, "offset": g.offset}
+    return found if g.weight is None else {**found, "weight": g.weight}
 
 
 def check_neighbourhood(layer: nn.Module, x: Tensor, g: Neighbourhood, dimension: int) -> None:

@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from steerable.data.errors import InputError
+from steerable.models import example_domain
 from steerable.run.answer.answerer import Answers
 from steerable.run.answer.opening import is_exported, open_file
 from steerable.run.build import build_model, read_group
+from steerable.run.check_space import check_space
 from steerable.run.config import ModelConfig
 from steerable.run.scenes import random_scenes
 from steerable.run.store import load, require_images
@@ -80,6 +82,9 @@ def main(argv: list[str]) -> int:
     model, channels, side = find_model(args)
     side = args.size or side
     under = read_group(args.under, "--under")
+    domain = "images" if is_exported(args.model) or Path(args.model).is_dir() else example_domain(args.model)
+    if domain != "images":
+        return 0 if check_space(model, domain, channels, side, under) else 1
     from steerable.laws import check, error_against_angle
 
     x = random_scenes(4, channels, side)
