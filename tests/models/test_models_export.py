@@ -38,6 +38,8 @@ def chosen():
     """Every name; of each architecture the first is tried by default and the others are slow."""
     seen = set()
     for name, entry in _TABLE.items():
+        if entry.domain != "images":  # volumes: below
+            continue
         slow = name in HEAVY or (entry.module, entry.builder) in seen
         marks = [pytest.mark.slow] if slow else []
         seen.add((entry.module, entry.builder))
@@ -80,3 +82,15 @@ def test_program_and_onnx_are_eager(name):
     assert difference(each[:, 0], expected) < 1e-5
     assert difference(answer, expected.softmax(-1)) < 1e-5
     assert difference(answer, exact.softmax(-1).float()) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["volume_cnn", "volume_cnn_plain", "volume_unet"])
+def test_networks_of_volumes_export(name):
+    """The program of a network of volumes is the network; `steerable export` itself is for images so far."""
+    torch.manual_seed(0)
+    model = st.create_model(name, num_classes=2, widths=(2, 3), kernel_size=3).eval()
+    x = torch.randn(2, 1, 9, 9, 9)
+    with torch.no_grad():
+        program = torch.export.export(model, (x,)).module()
+        assert difference(program(x), model(x)) < 1e-5
+        assert difference(st.bake(model)(x), model(x)) < 1e-5

@@ -197,7 +197,7 @@ class _ConvTranspose(_Windowed):
     def transposed_filter(self) -> Tensor:
         """``[C_in, C_out / groups, *kernel]``, mirrored at its centre: position k reaches offset -k."""
         w = self.filter().unflatten(0, (self.groups, -1)).transpose(1, 2).flatten(0, 1)
-        return w.flip(*range(-self.spatial, 0))
+        return w.flip((-2, -1) if self.spatial == 2 else (-3, -2, -1))  # the compiler of torch 2.13 misreads *range
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[B, in_type.size, *sides]`` to ``[B, out_type.size, *sides']``."""
