@@ -30,6 +30,7 @@ _COUNT = (
 #: (tool, layer, type) -> reason; the type may be ``*``
 EXCEPTIONS: dict[tuple[str, str, str], str] = {
     ("compile training", "BatchNorm plain", "C1"): _COUNT,
+    ("bfloat16", "AvgPool3d", "*"): "torch has no avg_pool3d of bfloat16 on processors, for torch.nn.AvgPool3d neither",
     ("onnx", "AdaptiveMaxPool2d", "*"): "the converter has no adaptive maximum, for torch.nn.AdaptiveMaxPool2d neither",
 }
 

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from steerable.data.errors import InputError
-from steerable.models import example_domain
 from steerable.run.answer.answerer import Answers
 from steerable.run.answer.opening import is_exported, open_file
 from steerable.run.build import build_model, read_group
@@ -82,6 +81,8 @@ def main(argv: list[str]) -> int:
     model, channels, side = find_model(args)
     side = args.size or side
     under = read_group(args.under, "--under")
+    from steerable.models import example_domain
+
     domain = "images" if is_exported(args.model) or Path(args.model).is_dir() else example_domain(args.model)
     if domain != "images":
         return 0 if check_space(model, domain, channels, side, under) else 1
