@@ -12,8 +12,8 @@ from steerable.groups import Group
 REGULAR = 24
 
 
-def hidden_type(group: Group, width: int, degree: int = 2) -> FieldType:
-    """Fields of a hidden layer.
+def hidden_fields(group: Group, width: int, degree: int = 2) -> FieldType:
+    """Fields of a hidden layer by its width; :func:`steerable.nn.hidden_type` proposes one by its channels.
 
     Args:
         group: any group.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from steerable.groups import Group
-from steerable.models.hidden import hidden_type
+from steerable.models.hidden import hidden_fields
 from steerable.models.plain_cnn import count_parameters, match_width
 from steerable.models.volume import VolumeCNN, VolumeUNet, read
 
@@ -72,7 +72,7 @@ class PlainVolumeCNN(nn.Module):
             head = [nn.Linear(current, hidden), nn.BatchNorm1d(hidden), nn.ELU(), nn.Linear(hidden, num_classes)]
             return nn.Sequential(*layers, nn.AdaptiveAvgPool3d(1), nn.Flatten(), *head)
 
-        channels = [hidden_type(read(group), w, degree).size for w in widths]
+        channels = [hidden_fields(read(group), w, degree).size for w in widths]
         self.net = build(matched(twin, channels, match, build))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ class PlainVolumeUNet(nn.Module):
         def build(channels: list[int]) -> _Net:
             return _Net(in_channels, num_classes, channels, kernel_size)
 
-        channels = [hidden_type(read(group), w, degree).size for w in widths]
+        channels = [hidden_fields(read(group), w, degree).size for w in widths]
         self.net = build(matched(twin, channels, match, build))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import steerable.nn as snn
 from steerable.domains.points import Neighbourhood, Points
 from steerable.fields.type import FieldType
 from steerable.groups import Group
-from steerable.models.hidden import activated, hidden_type, invariants
+from steerable.models.hidden import activated, hidden_fields, invariants
 from steerable.models.volume import read
 
 
@@ -41,7 +41,7 @@ class PointCNN(nn.Module):
         num_classes: number of logits, or of values.
         group: SO3, O3, O, C4, ...: any group that acts on the space, by name or value.
         cutoff: radius of the neighbourhoods, in the units of the positions.
-        widths: fields of each layer, see :func:`steerable.models.hidden.hidden_type`.
+        widths: fields of each layer, see :func:`steerable.models.hidden.hidden_fields`.
         kernel_size: odd; (k + 1) / 2 shells.
         degree: largest degree of the irreps of continuous groups.
         hidden: width of the dense layer on the invariants.
@@ -74,7 +74,7 @@ class PointCNN(nn.Module):
         current: FieldType = in_channels * group.trivial
         self.blocks = nn.ModuleList()
         for width in widths:
-            wide = hidden_type(group, width, degree)
+            wide = hidden_fields(group, width, degree)
             self.blocks.append(
                 PointBlock(
                     current, wide, cutoff=cutoff, kernel_size=kernel_size, neighbours=neighbours,
@@ -137,7 +137,7 @@ class PlainPointCNN(nn.Module):
         def build(channels: list[int]) -> PointCNN:
             return PointCNN(in_channels, num_classes, "C1", cutoff, channels, *options)
 
-        channels = [hidden_type(group, w, degree).size for w in widths]
+        channels = [hidden_fields(group, w, degree).size for w in widths]
         self.net = build(matched(twin, channels, match, build))
 
     def forward(self, x: Tensor, positions: Tensor, batch: Tensor | None = None) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import steerable.nn as snn
 from steerable.fields.type import FieldType
 from steerable.groups import Group, parse_group
-from steerable.models.hidden import activated, hidden_type, invariants
+from steerable.models.hidden import activated, hidden_fields, invariants
 
 
 def block(current: FieldType, wide: FieldType, kernel_size: int) -> snn.Sequential:
@@ -36,7 +36,7 @@ class VolumeCNN(nn.Module):
         in_channels: plain channels of the volume.
         num_classes: number of logits.
         group: a group of space (SO3, O3, O, I, ...) or of the plane (about the third axis), by name or value.
-        widths: fields of each convolution, see :func:`steerable.models.hidden.hidden_type`.
+        widths: fields of each convolution, see :func:`steerable.models.hidden.hidden_fields`.
         kernel_size: side of all kernels.
         pool_after: convolutions (from 1) that are followed by a halving of the sides.
         degree: largest degree of the irreps of continuous groups.
@@ -61,7 +61,7 @@ class VolumeCNN(nn.Module):
         current: FieldType = in_channels * group.trivial
         layers: list[nn.Module] = []
         for i, width in enumerate(widths, 1):
-            wide = hidden_type(group, width, degree)
+            wide = hidden_fields(group, width, degree)
             layers.append(block(current, wide, kernel_size))
             if i in pool_after:
                 layers.append(snn.BlurPool3d(wide))
@@ -103,7 +103,7 @@ class VolumeUNet(nn.Module):
         super().__init__()
         group = read(group)
         current: FieldType = in_channels * group.trivial
-        types = [hidden_type(group, w, degree) for w in widths]
+        types = [hidden_fields(group, w, degree) for w in widths]
         self.down = nn.ModuleList()
         self.shrink = nn.ModuleList(snn.BlurPool3d(t) for t in types[:-1])
         for wide in types:
