@@ -140,13 +140,9 @@ _TABLE: dict[str, Entry] = {
     ),
     "warped_cnn": Entry("warped_cnn", "WarpedCNN", {}, "convolutions in log-polar coordinates; classes or a pose", 64),
     "warped_cnn_plain": Entry("warped_plain", "PlainTwin", {"of": "warped_cnn"}, "plain twin of warped_cnn", 64),
-    "volume_cnn": Entry(
-        "volume", "VolumeCNN", {}, "volumes: convolutions of space, any group of it", 17, "volumes"
-    ),
+    "volume_cnn": Entry("volume", "VolumeCNN", {}, "volumes: convolutions of space, any group of it", 17, "volumes"),
     "volume_cnn_plain": Entry("plain_volume", "PlainVolumeCNN", {}, "plain twin of volume_cnn", 17, "volumes"),
-    "volume_unet": Entry(
-        "volume", "VolumeUNet", {}, "volumes: one class a voxel, any group of space", 17, "volumes"
-    ),
+    "volume_unet": Entry("volume", "VolumeUNet", {}, "volumes: one class a voxel, any group of space", 17, "volumes"),
     "volume_unet_plain": Entry("plain_volume", "PlainVolumeUNet", {}, "plain twin of volume_unet", 17, "volumes"),
     "point_cnn": Entry("points", "PointCNN", {}, "point clouds, molecules: for any group of the space", 0, "points"),
     "point_cnn_plain": Entry("points", "PlainPointCNN", {}, "point_cnn without symmetry", 0, "points"),
