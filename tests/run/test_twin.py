@@ -67,3 +67,19 @@ def test_refuses():
             parse_fit(argv)
         assert word in str(e.value)
         assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("group", "domain", "how"),
+    [
+        ("O", "volumes", "cube"),
+        ("Oh", "volumes", "cube_flips"),
+        ("SO3", "volumes", "turn_fourier"),
+        ("O3", "volumes", "rotate_fourier"),
+        ("SO3", "points", "turn"),
+        ("O3", "points", "rotate"),
+        ("C4", "volumes", "upright"),
+    ],
+)
+def test_augmentation_of_space_leaves_the_noise_alone(group, domain, how):
+    assert augmentation(group, domain) == how

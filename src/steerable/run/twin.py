@@ -16,23 +16,28 @@ TWINS = ("plain", "augmented")
 OWN = {"steerable_cnn": "C8", "volume_cnn": "SO3", "volume_unet": "SO3", "point_cnn": "SO3"}
 
 
-def augmentation(group: str, space: bool = False) -> Augment:
+def augmentation(group: str, domain: str = "images") -> Augment:
     """Return what shows a plain network the symmetry of `group`: any angle, and flips where the group has them.
 
-    A group of space gets any rotation, and reflections where it has some; on volumes and points a group of the plane
-    gets turns about the third axis. Turns of the pixel grid need no interpolation, so D4 and its subgroups with flips
-    get exactly these.
+    Nothing is interpolated where that can be had: turns of the grid for D4 and its subgroups with flips, and for the
+    groups of the cube on volumes. Volumes are turned by Fourier shears otherwise: trilinear turns smooth the noise, so
+    that a plain network learns from other volumes than it is tested on. A group of the plane turns volumes and points
+    about the third axis.
 
     Args:
         group: its name.
-        space: whether the data is volumes or points.
+        domain: images, volumes or points.
     """
     found = read_group(group)
     name = group if found is None else found.name
     if found is not None and found.dimension == 3:
-        mirrors = torch.linalg.det(found.action(found.generators)) < 0
-        return "rotate" if bool(mirrors.any()) else "turn"
-    if space:
+        mirrors = bool((torch.linalg.det(found.action(found.generators)) < 0).any())
+        if domain == "volumes":
+            if name in ("O", "Oh"):
+                return "cube_flips" if mirrors else "cube"
+            return "rotate_fourier" if mirrors else "turn_fourier"
+        return "rotate" if mirrors else "turn"
+    if domain != "images":
         return "upright"
     if name in ("D(4)", "D4", "D(2)", "D2"):
         return "d4"
@@ -65,10 +70,10 @@ def plain_twin(config: FitConfig, how: str) -> FitConfig:
             f"--twin {how}: model.options.widths {options['widths']} are those of '{model.name}'; expected the "
             f"default. Say --model.name {name} with widths of its own."
         )
-    space = example_domain(model.name) != "images"
+    shown = augmentation(group, example_domain(model.name)) if how == "augmented" else "none"
     return dataclasses.replace(
         config,
         out=f"{config.out}_{how}",
         model=dataclasses.replace(model, name=name, group=None, options=options),
-        train=dataclasses.replace(config.train, augment=augmentation(group, space) if how == "augmented" else "none"),
+        train=dataclasses.replace(config.train, augment=shown),
     )
