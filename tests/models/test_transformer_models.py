@@ -14,6 +14,7 @@ from tests.warps import image, pixels, scene
 import steerable as st
 from steerable import laws
 from steerable.domains import Warp
+from steerable.models import transformer, warped_cnn, warped_plain
 
 NAMES = (
     "etn", "etn_direct", "etn_plain", "etn_projective", "etn_projective_direct", "etn_projective_plain", "warped_cnn",
@@ -125,10 +126,10 @@ def test_bad_arguments_are_named():
         (lambda: st.create_model("etn", sequence="rotation"), "expected a list of names"),
         (lambda: st.create_model("warped_cnn", head="angle"), "head='angle'"),
         (lambda: st.create_model("warped_cnn", head="pose", num_classes=3), "one or two outputs"),
-        (lambda: st.models.warped_plain.PlainTwin(of="lens_cnn"), "of='lens_cnn'"),
-        (lambda: st.models.warped_cnn.RingHead(4, 3, 2)(torch.zeros(1, 4, 8, 8)), "multiple of its 3 rings"),
-        (lambda: st.models.transformer.TransformerNet(predictor="none"), "'equivariant' or 'direct'"),
-        (lambda: st.models.warped_cnn.WarpedFeatures(Warp.scale(), 1, (4, 4), (3,)), "as many"),
+        (lambda: warped_plain.PlainTwin(of="lens_cnn"), "of='lens_cnn'"),
+        (lambda: warped_cnn.RingHead(4, 3, 2)(torch.zeros(1, 4, 8, 8)), "multiple of its 3 rings"),
+        (lambda: transformer.TransformerNet(predictor="none"), "'equivariant' or 'direct'"),
+        (lambda: warped_cnn.WarpedFeatures(Warp.scale(), 1, (4, 4), (3,)), "as many"),
     ):
         with pytest.raises(ValueError, match=text):
             build()
