@@ -21,6 +21,7 @@ GROUPS = (
     "rotations",
     "mobile",
     "space",
+    "points",
 )
 
 

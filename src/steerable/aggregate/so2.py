@@ -57,16 +57,24 @@ class FramePlan:
     Attributes:
         inputs: the irreps of the input.
         outputs: those of the output.
-        axis: ``(column, shell, value)`` of the scalar functions that do not vanish on e3.
+        columns: of the scalar functions that do not vanish on e3.
+        shell: the shell of each.
+        value: its angular part there, float64.
         shells: number of shells.
         orders: places ``(outputs, inputs)`` for each order m that both sides have.
+        places: those of the outputs, one order after the other.
+        back: where each channel of the output stands in gathered order.
     """
 
     inputs: Side
     outputs: Side
-    axis: tuple[tuple[int, int, float], ...]
+    columns: Tensor
+    shell: Tensor
+    value: Tensor
     shells: int
     orders: tuple[tuple[Tensor, Tensor], ...]
+    places: Tensor
+    back: Tensor
 
     @property
     def products(self) -> int:
@@ -99,7 +107,18 @@ def frame_plan(bank: FilterBank, tops: tuple[int, ...]) -> FramePlan | None:
         start += (top + 1) ** 2
     both = range(min(max(inputs.degrees), max(outputs.degrees)) + 1)
     orders = tuple((outputs.of_order(m), inputs.of_order(m)) for m in both)
-    return FramePlan(inputs, outputs, tuple(axis), len(tops), orders)
+    columns, shell, value = zip(*axis, strict=True)
+    return FramePlan(
+        inputs,
+        outputs,
+        torch.tensor(columns),
+        torch.tensor(shell),
+        torch.tensor(value, dtype=torch.float64),
+        len(tops),
+        orders,
+        torch.cat([rows for rows, _ in orders]),
+        torch.argsort(outputs.channels),
+    )
 
 
 def frame_conv(
@@ -131,26 +150,21 @@ def frame_conv(
     turns = {l: d.to(x) for l, d in enumerate(wigner_d(frames(offsets), range(1, top + 1)), 1)}
     device = x.device
     gathered_in, gathered_out = plan.inputs.channels.to(device), plan.outputs.channels.to(device)
-    columns = torch.tensor([c for c, _, _ in plan.axis], device=device)
-    shells = torch.tensor([s for _, s, _ in plan.axis], device=device)
-    values = torch.tensor([v for _, _, v in plan.axis], device=device, dtype=filter.dtype)
-    on_axis = filter.new_zeros(*filter.shape[:2], plan.shells).index_add(
-        2, shells, filter.index_select(2, columns) * values
-    )
+    there = filter.index_select(2, plan.columns.to(device)) * plan.value.to(filter)
+    on_axis = filter.new_zeros(*filter.shape[:2], plan.shells).index_add(2, plan.shell.to(device), there)
     on_axis = on_axis.index_select(0, gathered_out).index_select(1, gathered_in)  # [C_out, C_in, S]
 
     fields = plan.inputs.split(x.index_select(1, gathered_in).index_select(0, source))
     local = torch.cat([_turned(f, turns.get((f.shape[2] - 1) // 2)).flatten(1) for f in fields], 1)
-    parts, places = [], []
+    parts = []
     for rows, columns in plan.orders:
         block = on_axis.index_select(0, rows.to(device)).index_select(1, columns.to(device))  # [n_out, n_in, S]
         weighted = local.index_select(1, columns.to(device))[:, :, None] * radial[:, None, :]
         parts.append(weighted.flatten(1) @ block.flatten(1).T)
-        places.append(rows)
-    out = local.new_zeros(len(local), filter.shape[0]).index_copy(1, torch.cat(places).to(device), torch.cat(parts, 1))
+    out = local.new_zeros(len(local), filter.shape[0]).index_copy(1, plan.places.to(device), torch.cat(parts, 1))
     back = [_turned(f, _transposed(turns.get((f.shape[2] - 1) // 2))) for f in plan.outputs.split(out)]
     summed = out.new_zeros(count, filter.shape[0]).index_add(0, target, torch.cat([b.flatten(1) for b in back], 1))
-    return summed.index_select(1, torch.argsort(gathered_out))
+    return summed.index_select(1, plan.back.to(device))
 
 
 def frames(offsets: Tensor) -> Tensor:

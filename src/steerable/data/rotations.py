@@ -5,6 +5,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from steerable.data.errors import InputError
+
+#: how the objects of a data set may be turned: any rotation, about the third axis, not at all
+POSES = ("any", "upright", "none")
+
+
+def check_poses(**poses: str) -> None:
+    """Refuse options of a reader, by name, that are no pose.
+
+    Raises:
+        InputError: naming the option and what there is.
+    """
+    for name, value in poses.items():
+        if value not in POSES:
+            raise InputError(f"data.options.{name} is '{value}'; expected one of {', '.join(POSES)}.")
+
 
 def random_rotations(
     count: int, dimension: int, generator: torch.Generator, flips: bool = False, upright: bool = False

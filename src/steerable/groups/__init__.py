@@ -12,7 +12,6 @@ from steerable.groups.fourier import fourier_pair as fourier_pair
 from steerable.groups.fourier import fourier_transform as fourier_transform
 from steerable.groups.fourier import inverse_fourier_transform as inverse_fourier_transform
 from steerable.groups.fourier import sampling_grid as sampling_grid
-from steerable.groups.fourier import sampling_matrix as sampling_matrix
 from steerable.groups.group import Group as Group
 from steerable.groups.harmonics import harmonic_representation as harmonic_representation
 from steerable.groups.hom import hom_basis as hom_basis
@@ -42,6 +41,7 @@ from steerable.groups.product import product as product
 from steerable.groups.representation import Representation as Representation
 from steerable.groups.sampling import default_samples as default_samples
 from steerable.groups.sampling import sample_points as sample_points
+from steerable.groups.sampling import sampling_matrix as sampling_matrix
 from steerable.groups.sampling import sampling_pair as sampling_pair
 from steerable.groups.so2 import SO2 as SO2
 from steerable.groups.so3 import SO3 as SO3

@@ -15,33 +15,49 @@ from torch import Tensor
 
 from steerable.groups.constructions import adapted_vectors
 from steerable.groups.group import Group
-from steerable.groups.mackey import mackey_maps
+from steerable.groups.mackey import evaluate, mackey_maps
 from steerable.groups.o2 import O2
 from steerable.groups.o3 import O3, join
 from steerable.groups.representation import Representation
 from steerable.groups.so2 import SO2
 from steerable.groups.so3 import SO3
-from steerable.groups.subgroup import Inclusion
+from steerable.groups.subgroup import Inclusion, as_inclusion
 
 #: the ways to place samples
 GRIDS = ("spread", "quadrature", "random")
 
 
-@lru_cache(maxsize=1024)
-def fixed_vectors(group: Group, id: str, domain: Inclusion | None = None) -> np.ndarray:
-    """Vectors ``[d, n]`` of an irrep that a subgroup holds fixed, one from every orbit of the commutant, orthonormal.
-
-    Matrix coefficients against these vectors are independent functions on ``G/H``; they are all there are.
+def sampling_matrix(rep: Representation, elements: Tensor, subgroup: Group | Inclusion | None = None) -> Tensor:
+    """Matrix ``[n, d]`` that evaluates band-limited functions on the group at some elements.
 
     Args:
-        group: G.
-        id: the irrep.
-        domain: the inclusion of H; ``None`` for the trivial subgroup, for functions on G itself.
+        rep: a regular, spectral regular or other representation whose irreps occur at most d/c times each; its
+            coefficients are those of functions on the group, ``f(g) = sum_m F_m(g) c_m`` with ``F`` orthonormal under
+            the Haar measure.
+        elements: ``[n, ...]`` group elements.
+        subgroup: H, for functions on ``G/H`` as ``group.spectral_quotient(H, L)`` holds them: they do not change when
+            an element of H is multiplied from the right. On the sphere, SO3 over SO2, they are the spherical harmonics.
+
+    Returns:
+        float64. ``f -> A f`` satisfies ``A(elements) rho(h) = A(h^-1 elements)``. For the regular representation and
+        all elements ``A`` is the identity times ``sqrt(order)``.
+
+    Raises:
+        ValueError: if an irrep occurs more often than functions have it.
     """
-    if domain is None:
-        return adapted_vectors(group, id)
-    maps = mackey_maps(group, id, domain, domain.small.trivial)[:, 0]
-    return maps.T / np.sqrt(maps.shape[1])
+    group = rep.group
+    inclusion = None if subgroup is None else as_inclusion(group, subgroup)
+    if inclusion is None:
+        return evaluate(rep, elements, lambda id: _rows(group, id), f"{group.name}.spectral_regular(L)")[:, 0]
+    trivial = inclusion.small.trivial
+    where = f"{group.name}.spectral_quotient({inclusion.name}, L)"
+    return evaluate(rep, elements, lambda id: mackey_maps(group, id, inclusion, trivial), where)[:, 0]
+
+
+def _rows(group: Group, id: str) -> np.ndarray:
+    """``[d/c, 1, d]``: the vectors against which matrix coefficients are functions on the group."""
+    vectors = adapted_vectors(group, id)
+    return np.sqrt(len(vectors)) * vectors.T[:, None]
 
 
 @lru_cache(maxsize=512)
@@ -56,19 +72,7 @@ def reading_vector(rep: Representation, domain: Inclusion | None = None) -> np.n
     """
     if rep.is_permutation and rep.group.is_finite and not rep.is_trivial:
         return np.eye(rep.size)[0]
-    group, seen, parts = rep.group, dict[str, int](), []
-    for id in rep.irreps:
-        vectors = fixed_vectors(group, id, domain)
-        copy = seen.get(id, 0)
-        if copy >= vectors.shape[1]:
-            where = group.name if domain is None else f"{group.name}/{domain.small.name}"
-            raise ValueError(
-                f"{rep!r} holds irrep {id} more than {vectors.shape[1]} times: these are no functions on {where}. "
-                f"Use 'm * {group.name}.spectral_regular(L)', or several fields in place of one"
-            )
-        seen[id] = copy + 1
-        parts.append(np.sqrt(len(vectors)) * vectors[:, copy])
-    return rep.basis @ np.concatenate(parts)
+    return sampling_matrix(rep, rep.group.identity[None], domain)[0].numpy()
 
 
 @lru_cache(maxsize=512)
@@ -155,13 +159,24 @@ def sampling_pair(
         ValueError: if there are too few samples for the coefficients, or the field is no function.
     """
     sample = rep(elements) @ torch.from_numpy(reading_vector(rep, domain).copy())
+    return sample, sampling_inverse(rep, sample, weights, default_samples(rep, domain))
+
+
+def sampling_inverse(rep: Representation, sample: Tensor, weights: Tensor, enough: int | None) -> Tensor:
+    """``A+ [d, N]`` of samples ``A [N, d]``: least squares with weights ``[N]``, exactly the integral where it is one.
+
+    Raises:
+        ValueError: if there are too few samples for the coefficients; ``enough`` of them would do.
+    """
     if len(sample) < rep.size or torch.linalg.matrix_rank(sample) < rep.size:
         raise ValueError(
-            f"{len(sample)} samples cannot hold the {rep.size} coefficients of {rep!r}; use samples="
-            f"{default_samples(rep, domain)} or more"
+            f"{len(sample)} samples cannot hold the {rep.size} coefficients of {rep!r}; use samples={enough} or more, "
+            f"better twice as many"
         )
     weighted = sample.T * weights
-    return sample, torch.linalg.solve(weighted @ sample, weighted)
+    gram = weighted @ sample
+    exact = bool((gram - torch.eye(rep.size, dtype=gram.dtype)).abs().max() < 1e-10)
+    return weighted if exact else torch.linalg.solve(gram, weighted)
 
 
 def default_samples(rep: Representation, domain: Inclusion | None = None) -> int | None:

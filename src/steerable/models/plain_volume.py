@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from steerable.groups import Group
 from steerable.models.hidden import hidden_fields
 from steerable.models.plain_cnn import count_parameters, match_width
+from steerable.models.unet import UNet
 from steerable.models.volume import VolumeCNN, VolumeUNet, read
 
 
@@ -80,35 +80,6 @@ class PlainVolumeCNN(nn.Module):
         return self.net(x)
 
 
-class _Net(nn.Module):
-    """A plain U-Net of given channels."""
-
-    def __init__(self, in_channels: int, num_classes: int, channels: list[int], kernel_size: int) -> None:
-        super().__init__()
-        self.down, current = nn.ModuleList(), in_channels
-        for width in channels:
-            self.down.append(_block(current, width, kernel_size))
-            current = width
-        self.up = nn.ModuleList()
-        for width in channels[-2::-1]:
-            self.up.append(_block(current + width, width, kernel_size))
-            current = width
-        self.shrink, self.read = _shrink(), nn.Conv3d(current, num_classes, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        kept = []
-        for level, layer in enumerate(self.down):
-            x = layer(x)
-            if level + 1 < len(self.down):
-                kept.append(x)
-                x = self.shrink(x)
-        for layer in self.up:
-            skip = kept.pop()
-            x = nn.functional.interpolate(x, size=skip.shape[2:], mode="trilinear", align_corners=True)
-            x = layer(torch.cat([x, skip], 1))
-        return self.read(x)
-
-
 class PlainVolumeUNet(nn.Module):
     """The layers of :class:`VolumeUNet` without symmetry; arguments as there.
 
@@ -129,8 +100,13 @@ class PlainVolumeUNet(nn.Module):
         super().__init__()
         twin = VolumeUNet(in_channels, num_classes, group, widths, kernel_size, degree)
 
-        def build(channels: list[int]) -> _Net:
-            return _Net(in_channels, num_classes, channels, kernel_size)
+        def build(channels: list[int]) -> UNet:
+            return UNet(
+                [_block(a, b, kernel_size) for a, b in zip([in_channels, *channels[:-1]], channels, strict=True)],
+                [_shrink() for _ in channels[:-1]],
+                [_block(a + b, b, kernel_size) for a, b in zip(channels[:0:-1], channels[-2::-1], strict=True)],
+                nn.Conv3d(channels[0], num_classes, 1),
+            )
 
         channels = [hidden_fields(read(group), w, degree).size for w in widths]
         self.net = build(matched(twin, channels, match, build))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 import steerable.nn as snn
 from steerable.fields.type import FieldType
 from steerable.groups import Group, parse_group
 from steerable.models.hidden import activated, hidden_fields, invariants
+from steerable.models.unet import UNet
 
 
 def block(current: FieldType, wide: FieldType, kernel_size: int) -> snn.Sequential:
@@ -76,7 +76,7 @@ class VolumeCNN(nn.Module):
         return self.head(self.features(x))
 
 
-class VolumeUNet(nn.Module):
+class VolumeUNet(UNet):
     """A U-Net of space: one logit for each class at every voxel, which turn with the volume.
 
     Args:
@@ -100,33 +100,13 @@ class VolumeUNet(nn.Module):
         kernel_size: int = 5,
         degree: int = 2,
     ) -> None:
-        super().__init__()
         group = read(group)
-        current: FieldType = in_channels * group.trivial
         types = [hidden_fields(group, w, degree) for w in widths]
-        self.down = nn.ModuleList()
-        self.shrink = nn.ModuleList(snn.BlurPool3d(t) for t in types[:-1])
-        for wide in types:
-            self.down.append(block(current, wide, kernel_size))
-            current = wide
-        self.up = nn.ModuleList()
-        self.lower = types[1:][::-1]
-        for wide in types[-2::-1]:
-            self.up.append(block(current + wide, wide, kernel_size))
-            current = wide
-        pool = invariants(current)
-        self.read = snn.Sequential(pool, snn.Conv3d(pool.out_type, num_classes * group.trivial, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``[B, in_channels, D, H, W]`` to logits ``[B, num_classes, D, H, W]``."""
-        kept = []
-        for level, layer in enumerate(self.down):
-            x = layer(x)
-            if level < len(self.shrink):
-                kept.append(x)
-                x = self.shrink[level](x)
-        for layer in self.up:
-            skip = kept.pop()
-            x = nn.functional.interpolate(x, size=skip.shape[2:], mode="trilinear", align_corners=True)
-            x = layer(torch.cat([x, skip], 1))
-        return self.read(x)
+        steps = zip([in_channels * group.trivial, *types[:-1]], types, strict=True)
+        pool = invariants(types[0])
+        super().__init__(
+            [block(a, b, kernel_size) for a, b in steps],
+            [snn.BlurPool3d(t) for t in types[:-1]],
+            [block(low + t, t, kernel_size) for low, t in zip(types[:0:-1], types[-2::-1], strict=True)],
+            snn.Sequential(pool, snn.Conv3d(pool.out_type, num_classes * group.trivial, 1)),
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,20 +43,31 @@ def _images(sources: Iterable[Source], want: Want, record: Mapping[str, Any], ch
     return read_rows(sources, want, chunk)
 
 
-def volume_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any], chunk: int) -> Iterator[Row]:
-    """Yield volumes ``[C, D, H, W]``; a file of many gives ``file#0``, ``file#1``, ..."""
+def _each(
+    sources: Iterable[Source], read: Callable[[Path], Sequence[Any]], make: Callable[[Any, str], Row]
+) -> Iterator[Row]:
+    """Yield a row for each sample; a file of many gives ``file#0``, ``file#1``, ...; what cannot be used says why."""
     for source in sources:
         try:
-            found = read_volumes(source.path)
+            found = read(source.path)
         except InputError as e:
             yield Row(source.id, None, str(e))
             continue
-        for k, volume in enumerate(found):
+        for k, sample in enumerate(found):
             name = source.id if len(found) == 1 else f"{source.id}#{k}"
             try:
-                yield Row(name, usable_volume(volume, name, want), resized=tuple(volume.shape[1:]) != tuple(want.size))
+                yield make(sample, name)
             except InputError as e:
                 yield Row(name, None, str(e))
+
+
+def volume_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any], chunk: int) -> Iterator[Row]:
+    """Yield volumes ``[C, D, H, W]``."""
+
+    def make(volume: Tensor, name: str) -> Row:
+        return Row(name, usable_volume(volume, name, want), resized=tuple(volume.shape[1:]) != tuple(want.size))
+
+    return _each(sources, read_volumes, make)
 
 
 def usable_volume(x: Tensor, name: str, want: Want) -> Tensor:
@@ -86,26 +97,19 @@ def usable_volume(x: Tensor, name: str, want: Want) -> Tensor:
 
 
 def point_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any], chunk: int) -> Iterator[Row]:
-    """Yield point sets, read as those of training were; a file of many gives ``file#0``, ``file#1``, ..."""
+    """Yield point sets, read as those of training were."""
     reading = PointReading.from_json(record["input_settings"])
-    for source in sources:
-        try:
-            found = read_points(source.path)
-        except InputError as e:
-            yield Row(source.id, None, str(e))
-            continue
-        for k, one in enumerate(found):
-            name = source.id if len(found) == 1 else f"{source.id}#{k}"
-            try:
-                cloud = Clouds.of([reading(one, name)], f"'{name}'")
-                if cloud.channels != want.channels:
-                    raise InputError(
-                        f"'{name}' has {cloud.channels} features a point; expected {want.channels}, as the network in "
-                        f"'{want.run}' saw."
-                    )
-                yield Row(name, cloud)
-            except InputError as e:
-                yield Row(name, None, str(e))
+
+    def make(sample: Any, name: str) -> Row:
+        cloud = Clouds.of([reading(sample, name)], f"'{name}'")
+        if cloud.channels != want.channels:
+            raise InputError(
+                f"'{name}' has {cloud.channels} features a point; expected {want.channels}, as the network in "
+                f"'{want.run}' saw."
+            )
+        return Row(name, cloud)
+
+    return _each(sources, read_points, make)
 
 
 def _check(extensions: Iterable[str]) -> Callable[[Path], None]:

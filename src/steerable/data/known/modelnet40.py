@@ -14,12 +14,11 @@ from steerable.data.parts import Splits
 from steerable.data.point_file import PointReading
 from steerable.data.point_folder import clouds
 from steerable.data.point_formats import read_off
-from steerable.data.rotations import random_rotations
+from steerable.data.rotations import check_poses, random_rotations
 from steerable.data.splits import stratified_split
 
 PAGE = "http://modelnet.cs.princeton.edu/ModelNet40.zip"
 PUBLISHED = {"train": 9843, "test": 2468}
-POSES = ("none", "upright", "any")
 
 
 def modelnet40(
@@ -53,9 +52,7 @@ def modelnet40(
     Raises:
         InputError: missing files, with the place where to get them; other numbers of them; an unknown pose.
     """
-    for name, value in (("train_pose", train_pose), ("pose", pose)):
-        if value not in POSES:
-            raise InputError(f"data.options.{name} is '{value}'; expected one of {', '.join(POSES)}.")
+    check_poses(train_pose=train_pose, pose=pose)
     if points < 1 or not 0 < val_fraction < 1:
         raise InputError(
             f"modelnet40: points {points}, val_fraction {val_fraction}; expected at least 1, and between 0 and 1."

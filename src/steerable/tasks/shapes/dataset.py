@@ -7,10 +7,8 @@ from torch import Tensor
 
 from steerable.data import Clouds, ImageData, InputError, Splits
 from steerable.data.point_file import PointReading
-from steerable.data.rotations import random_rotations
+from steerable.data.rotations import check_poses, random_rotations
 from steerable.tasks.shapes.surfaces import SHAPES
-
-POSES = ("any", "upright", "none")
 
 
 def shapes(
@@ -45,9 +43,7 @@ def shapes(
     Raises:
         InputError: numbers or a pose that cannot be.
     """
-    for name, value in (("train_pose", train_pose), ("pose", pose)):
-        if value not in POSES:
-            raise InputError(f"data.options.{name} is '{value}'; expected one of {', '.join(POSES)}.")
+    check_poses(train_pose=train_pose, pose=pose)
     if min(train, validation, test) < len(SHAPES) or points < 8:
         raise InputError(
             f"shapes: {train}, {validation} and {test} sets of {points} points; expected at least {len(SHAPES)} sets, "

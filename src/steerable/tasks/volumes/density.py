@@ -12,11 +12,10 @@ from torch.nn import functional as F
 from steerable.data import ImageData, InputError, Regions, Splits
 from steerable.data.files import data_root
 from steerable.data.mrc import EXTENSIONS, read_mrc
-from steerable.data.rotations import random_rotations
-from steerable.tasks.volumes.synthetic import POSES, grid
+from steerable.data.rotations import check_poses, random_rotations
+from steerable.tasks.volumes.synthetic import TASKS, grid
 
 FOLDER = "density_maps"
-TASKS = ("classify", "segment")
 # shares of the dense voxels of a map up to the end of training, and of validation
 CUTS = (0.5, 0.7)
 
@@ -58,9 +57,9 @@ def density_maps(
     Raises:
         InputError: no maps, an unknown task, pose or map, a slab without a dense voxel.
     """
-    for key, value, known in (("task", task, TASKS), ("train_pose", train_pose, POSES), ("pose", pose, POSES)):
-        if value not in known:
-            raise InputError(f"data.options.{key} is '{value}'; expected one of {', '.join(known)}.")
+    if task not in TASKS:
+        raise InputError(f"data.options.task is '{task}'; expected one of {', '.join(TASKS)}.")
+    check_poses(train_pose=train_pose, pose=pose)
     if min(train, validation, test) < 1 or size < 4 or not noise >= 0:
         raise InputError(
             f"density_maps: {train}, {validation} and {test} crops of side {size}, noise {noise}; expected at least 1 "

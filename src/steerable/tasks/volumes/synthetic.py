@@ -6,11 +6,10 @@ import torch
 from torch import Tensor
 
 from steerable.data import ImageData, InputError, Regions, Splits
-from steerable.data.rotations import random_rotations
+from steerable.data.rotations import check_poses, random_rotations
 from steerable.tasks.volumes.solids import SOLIDS
 
 TASKS = ("classify", "segment")
-POSES = ("any", "upright", "none")
 FOUND = ("ball", "box", "torus")
 
 
@@ -48,9 +47,7 @@ def volumes_synthetic(
     """
     if task not in TASKS:
         raise InputError(f"data.options.task is '{task}'; expected one of {', '.join(TASKS)}.")
-    for name, value in (("train_pose", train_pose), ("pose", pose)):
-        if value not in POSES:
-            raise InputError(f"data.options.{name} is '{value}'; expected one of {', '.join(POSES)}.")
+    check_poses(train_pose=train_pose, pose=pose)
     least = len(SOLIDS) if task == "classify" else 1
     if min(train, validation, test) < least or size < 8 or not (noise >= 0 and 0 <= stretch < 1):
         raise InputError(
