@@ -170,7 +170,7 @@ def sampling_inverse(rep: Representation, sample: Tensor, weights: Tensor, enoug
     """
     if len(sample) < rep.size or torch.linalg.matrix_rank(sample) < rep.size:
         raise ValueError(
-            f"{len(sample)} samples cannot hold the {rep.size} coefficients of {rep!r}; use samples={enough} or more, "
+            f"{len(sample)} samples cannot hold the {rep.size} coefficients of {rep!r}; use at least {enough}, "
             f"better twice as many"
         )
     weighted = sample.T * weights
