@@ -128,6 +128,17 @@ def test_forces_through_live_frames():
     assert torch.autograd.gradgradcheck(energy, (place,))
 
 
+def test_attributes_of_pairs_are_no_hindrance():
+    """A neighbourhood that another layer shares, with attributes, and points that coincide."""
+    from dataclasses import replace
+
+    t = SO3().type("1x0 + 1x1")
+    layer = snn.PointConv(t, t, 1.0, backend="frame").double()
+    g = Points(torch.rand(5, 3, dtype=torch.float64)).neighbours(1.0, loop=True)
+    x = torch.randn(5, t.size, dtype=torch.float64)
+    assert torch.equal(layer(x, replace(g, attributes=torch.ones(g.num_edges, 2))), layer(x, g))
+
+
 def test_frames_need_irreps():
     with pytest.raises(ValueError, match="irreps of SO3 and O3"):
         snn.PointConv(ALL["O"].type("1 regular"), ALL["O"].type("1 regular"), 1.0, backend="frame")

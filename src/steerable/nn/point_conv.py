@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -140,34 +139,28 @@ class PointConv(SteerableMap):
         return pair_values(g, self.filters, self.spacing, self.cutoff if self.smooth else None, self.reduce)
 
     def _contract(self, x: Tensor, g: Neighbourhood) -> Tensor:
+        filter = self.filter()
         plan = self._plan
-        if (
-            plan is None
-            or torch.compiler.is_compiling()
-            or not runs_eagerly(x, g.offset)
-            or not g.num_edges
-            or (self.backend == "auto" and not frame_pays(plan, self._shape, g.num_edges, g.num_targets))
-        ):
-            plan = None
-        if plan is None:
-            return point_conv(self.values(g), x, self.filter(), g.target, g.source, g.num_targets)
-        here = (g.offset == 0).all(1)
-        if bool(here.any()):  # points that coincide have no direction
-            apart = replace(g, **{k: v[~here] for k, v in _of_pairs(g).items()})
-            same = replace(g, **{k: v[here] for k, v in _of_pairs(g).items()})
-            factor = self._factor(g)
-            values = self.filters.values(same.offset) * (1.0 if factor is None else factor[here][:, None])
-            rest = point_conv(values, x, self.filter(), same.target, same.source, g.num_targets)
-            return rest + self._in_frames(x, apart, plan, None if factor is None else factor[~here])
-        return self._in_frames(x, g, plan, self._factor(g))
-
-    def _factor(self, g: Neighbourhood) -> Tensor | None:
-        return pair_factor(g, self.cutoff if self.smooth else None, self.reduce)
-
-    def _in_frames(self, x: Tensor, g: Neighbourhood, plan: FramePlan, factor: Tensor | None) -> Tensor:
+        if plan is None or not self._takes_frames(plan, x, g):
+            return point_conv(self.values(g), x, filter, g.target, g.source, g.num_targets)
+        factor = pair_factor(g, self.cutoff if self.smooth else None, self.reduce)
         radial = self.filters.shells(g.offset / self.spacing)  # type: ignore[attr-defined]
         radial = radial if factor is None else radial * factor[:, None]
-        return frame_conv(g.offset, radial, x, self.filter(), g.target, g.source, g.num_targets, plan)
+        same = (g.offset == 0).all(1)
+        if not bool(same.any()):
+            return frame_conv(g.offset, radial, x, filter, g.target, g.source, g.num_targets, plan)
+        # points that coincide have no direction, only the functions of degree 0: they are left to those
+        axis = torch.eye(3, dtype=g.offset.dtype, device=g.offset.device)[2]
+        offset, radial = torch.where(same[:, None], axis, g.offset), radial * ~same[:, None]
+        values = self.filters.values(g.offset[same])
+        values = values if factor is None else values * factor[same][:, None]
+        y = frame_conv(offset, radial, x, filter, g.target, g.source, g.num_targets, plan)
+        return y + point_conv(values, x, filter, g.target[same], g.source[same], g.num_targets)
+
+    def _takes_frames(self, plan: FramePlan, x: Tensor, g: Neighbourhood) -> bool:
+        if torch.compiler.is_compiling() or not runs_eagerly(x, g.offset) or not g.num_edges:
+            return False
+        return self.backend == "frame" or frame_pays(plan, self._shape, g.num_edges, g.num_targets)
 
     def extra_repr(self) -> str:
         """Types and reach."""
@@ -226,11 +219,6 @@ def frame_pays(plan: FramePlan, shape: tuple[int, ...], pairs: int, points: int)
     c_out, c_in, functions = shape
     plain = pairs * functions * c_in + points * functions * c_in * c_out
     return pairs * plan.products * FRAME_OVERHEAD < plain
-
-
-def _of_pairs(g: Neighbourhood) -> dict[str, Tensor]:
-    found = {"target": g.target, "source": g.source, "offset": g.offset}
-    return found if g.weight is None else {**found, "weight": g.weight}
 
 
 def check_neighbourhood(layer: nn.Module, x: Tensor, g: Neighbourhood, dimension: int) -> None:
