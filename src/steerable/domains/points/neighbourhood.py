@@ -24,6 +24,8 @@ class Neighbourhood:
         num_sources: number of points that send.
         weight: of each edge ``[E]``, such as the share of space of its source; None: 1.
         attributes: whatever else a kernel depends on ``[E, ...]``; None: nothing.
+        transport: of each edge ``[E]``, the angle by which the frame of the source, carried to the target, is turned
+            against the frame there (curved surfaces): coefficients c of the source become ``rho(t) c``. None: 0.
 
     Raises:
         ValueError: shapes that do not belong together. Values are not looked at.
@@ -36,9 +38,10 @@ class Neighbourhood:
     num_sources: int
     weight: Tensor | None = None
     attributes: Tensor | None = None
+    transport: Tensor | None = None
 
     def __post_init__(self) -> None:
-        tensors = (self.target, self.source, self.offset, self.weight, self.attributes)
+        tensors = (self.target, self.source, self.offset, self.weight, self.attributes, self.transport)
         if not all(t is None or isinstance(t, Tensor) for t in tensors) or torch.compiler.is_compiling():
             return  # pytrees are also made of shapes and of names
         edges = self.target.shape
@@ -53,6 +56,10 @@ class Neighbourhood:
             )
         if self.weight is not None and self.weight.shape != edges:
             raise ValueError(f"Neighbourhood: weight is {list(self.weight.shape)}; expected {list(edges)} or None.")
+        if self.transport is not None and self.transport.shape != edges:
+            raise ValueError(
+                f"Neighbourhood: transport is {list(self.transport.shape)}; expected {list(edges)} or None."
+            )
         if self.attributes is not None and self.attributes.shape[:1] != edges:
             raise ValueError(
                 f"Neighbourhood: attributes are {list(self.attributes.shape)}; expected [{edges[0]}, ...] or None."

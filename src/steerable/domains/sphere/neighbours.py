@@ -1,0 +1,58 @@
+"""Which points of a sphere are near which, and how frames are carried from one to the other."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from steerable.domains.points.cloud import Points
+from steerable.domains.points.neighbourhood import Neighbourhood
+
+
+def sphere_neighbours(targets: Tensor, sources: Tensor, weights: Tensor, radius: float) -> Neighbourhood:
+    """Return all pairs at most ``radius`` apart on the unit sphere.
+
+    Args:
+        targets: frames ``[N, 3, 3]``, columns south, east, outward.
+        sources: frames ``[M, 3, 3]``.
+        weights: of the sources ``[M]``.
+        radius: in radians.
+
+    Raises:
+        ValueError: for a radius that is not between 0 and pi, where a point has no logarithm.
+    """
+    if not 0 < radius < math.pi:
+        raise ValueError(f"the radius of a neighbourhood on the sphere is {radius}; expected radians between 0 and pi")
+    chord = 2 * math.sin(min(radius, math.pi) / 2) * (1 + 1e-12)
+    near = Points(sources[..., 2]).cross(Points(targets[..., 2]), chord)
+    there, here = targets[near.target], sources[near.source]
+    offset, transport = logarithm(there, here)
+    return Neighbourhood(
+        near.target, near.source, offset, len(targets), len(sources), weights[near.source], None, transport
+    )
+
+
+def logarithm(targets: Tensor, sources: Tensor) -> tuple[Tensor, Tensor]:
+    """Coordinates of points in the tangent planes of others, and how parallel transport turns their frames.
+
+    Args:
+        targets: frames ``[E, 3, 3]``.
+        sources: frames ``[E, 3, 3]``; none antipodal to its target.
+
+    Returns:
+        ``log [E, 2]`` along the first two axes of the target's frame, with the length of the geodesic; and the angle
+        ``[E]`` t for which the coefficients c of a vector at the source become ``R(t) c`` at the target.
+    """
+    normal, other = targets[..., 2], sources[..., 2]
+    cos = (normal * other).sum(-1)
+    sin = torch.linalg.cross(normal, other).norm(dim=-1)
+    length = torch.atan2(sin, cos)
+    plane = (targets[..., :2] * other[..., None]).sum(-2)  # components of the source along south and east
+    offset = plane * torch.where(sin > 0, length / torch.where(sin > 0, sin, 1.0), 1.0)[..., None]
+    south = sources[..., 0]
+    along = (south * normal).sum(-1) / (1 + cos)
+    carried = south - along[..., None] * (normal + other)
+    x, y = (targets[..., :2] * carried[..., None]).sum(-2).unbind(-1)
+    return offset, torch.atan2(y, x)
