@@ -9,8 +9,14 @@ import torch
 from torch import Tensor
 
 from steerable.domains.domain import Domain
+from steerable.domains.homogeneous import Homogeneous
+from steerable.domains.points.cloud import Points
 from steerable.domains.points.neighbourhood import Neighbourhood
 from steerable.domains.sphere.neighbours import sphere_neighbours
+from steerable.fields.type import FieldType
+from steerable.groups import SO2, SO3
+from steerable.groups.group import Group
+from steerable.groups.sampling import frame_over
 
 
 class Sphere(Domain):
@@ -67,9 +73,9 @@ class Sphere(Domain):
     def neighbours(self, radius: float, targets: Sphere | None = None) -> Neighbourhood:
         """Return all pairs of a target and a sample at most ``radius`` radians apart, a point itself included.
 
-        ``offset [E, 2]`` is the logarithm of the source in the frame of the target, ``transport [E]`` the angle by which
-        parallel transport along the geodesic turns the frame of the source against that of the target, ``weight [E]``
-        the quadrature weight of the source.
+        ``offset [E, 2]`` is the logarithm of the source in the frame of the target, ``transport [E]`` the angle by
+        which parallel transport along the geodesic turns the frame of the source against that of the target,
+        ``weight [E]`` the quadrature weight of the source.
 
         Args:
             radius: in radians, positive and below pi.
@@ -80,6 +86,33 @@ class Sphere(Domain):
         """
         there = (self if targets is None else targets).frames().reshape(-1, 3, 3)
         return sphere_neighbours(there, self.frames().reshape(-1, 3, 3), self.flat_weights(), radius)
+
+    def is_exact(self, group: Group, g: Tensor) -> bool:
+        """Whether one rotation moves samples onto samples."""
+        points = self.points().reshape(-1, 3)
+        found = Points(points).cross(Points(points @ group.action(g, 3).T), 1e-9)
+        return len(found.target.unique()) == len(points)
+
+    def move(self, x: Tensor, group: Group, g: Tensor) -> Tensor:
+        """``f(g^-1 p)`` of scalars ``[B, C, *shape]``, in the harmonic domain up to :attr:`usual_band`."""
+        return self.transform(x, x.shape[1] * SO2().trivial, g)
+
+    def transform(self, x: Tensor, type: FieldType, g: Tensor) -> Tensor:
+        """``[g f](p) = rho(h) f(g^-1 p)`` for one element g of SO3, in the harmonic domain up to :attr:`usual_band`.
+
+        Args:
+            x: ``[B, type.size, *shape]``.
+            type: fields of SO2.
+            g: a unit quaternion ``[4]``.
+        """
+        space = Homogeneous(SO3(), SO2(), self.usual_band - 1)
+        fields = space.fields(type)
+        theta, phi = self.angles().reshape(-1, 2).unbind(-1)
+        matrix = fields.evaluate(frame_over(SO3(), phi, theta)).to(x)  # [N, C, D]
+        weighted = matrix * (self.flat_weights() / (4 * math.pi)).to(x)[:, None, None]
+        found = torch.einsum("ncd,bcn->bd", weighted, x.flatten(2))
+        turned = fields.type.transform(found, g)
+        return torch.einsum("ncd,bd->bcn", matrix, turned).reshape(x.shape)
 
     def flat_weights(self) -> Tensor:
         """Quadrature weights ``[N]``, of sum 4 pi."""
