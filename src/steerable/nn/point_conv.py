@@ -32,7 +32,8 @@ class PointConv(SteerableMap):
     """Convolution of features on points, ``out_i = sum_j kappa(x_j - x_i) f_j``, with a steerable kernel.
 
     The kernel is the one of :class:`Conv2d` and :class:`Conv3d`: equal filters and weights give equal numbers where the
-    points are those of a grid (``spacing=1, smooth=False``). Only the contraction differs.
+    points are those of a grid (``spacing=1, smooth=False``). Only the contraction differs. So basis elements that
+    vanish on the stencil of ``kernel_size`` are left out here too (some of degree 4 and more at size 3).
 
     Args:
         in_type: type of the features ``[M, in_type.size]``.
