@@ -11,7 +11,7 @@ from tests.catalogue import GROUPS, SPATIAL_TYPES
 import steerable as st
 import steerable.nn as snn
 from steerable import laws
-from steerable.domains.points import Points
+from steerable.domains.points import Neighbourhood, Points
 from steerable.groups import O2, SO2, C, D
 from steerable.laws.equivariance import relative_error
 
@@ -110,6 +110,20 @@ def test_a_neighbour_that_leaves_does_so_smoothly():
     alone = module(x, Points(torch.tensor([[0.0, 0, 0], [9.0, 0, 0]], dtype=torch.float64)).neighbours(1.3))
     near = module(x, Points(torch.tensor([[0.0, 0, 0], [1.3 - 1e-4, 0, 0]], dtype=torch.float64)).neighbours(1.3))
     assert (near - alone).abs().max() < 1e-9
+
+
+def test_both_contractions_have_one_second_derivative_where_points_coincide():
+    t = st.SO3().type("2x0 + 1x1")
+    offset = torch.tensor([[0.0, 0, 0], [0, 0.2, 0.5]], dtype=torch.float64)
+    ends = torch.tensor([0, 0]), torch.tensor([0, 1])
+    x = torch.randn(2, t.size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found = []
+    for backend in ("frame", "functions"):
+        module, o = layer(t, 3, backend=backend), offset.clone().requires_grad_()
+        y = module(x, Neighbourhood(*ends, o, 1, 2)).sin().sum()
+        (g,) = torch.autograd.grad(y, o, create_graph=True)
+        found.append(torch.autograd.grad(g.sin().sum(), o)[0])
+    assert relative_error(*found) < 1e-12
 
 
 def test_empty_and_single():

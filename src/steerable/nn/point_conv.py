@@ -32,7 +32,8 @@ class PointConv(SteerableMap):
     """Convolution of features on points, ``out_i = sum_j kappa(x_j - x_i) f_j``, with a steerable kernel.
 
     The kernel is the one of :class:`Conv2d` and :class:`Conv3d`: equal filters and weights give equal numbers where the
-    points are those of a grid (``spacing=1, smooth=False``). Only the contraction differs.
+    points are those of a grid (``spacing=1, smooth=False``). Only the contraction differs. So basis elements that
+    vanish on the stencil of ``kernel_size`` are left out here too (some of degree 4 and more at size 3).
 
     Args:
         in_type: type of the features ``[M, in_type.size]``.
@@ -45,8 +46,8 @@ class PointConv(SteerableMap):
         filters: scalar functions, in units of ``spacing``; the default is ``GaussianRings.for_points(kernel_size)``.
         bandlimit: policy of the default filters, or one degree for each shell.
         reduce: ``sum`` over the neighbours, or their ``mean`` (with weights: the weighted mean).
-        smooth: whether the kernel is multiplied by :func:`steerable.kernels.envelope`, so that the output is smooth
-            when a point crosses the cut-off.
+        smooth: whether the kernel is multiplied by :func:`steerable.kernels.envelope`, so that a sum is smooth when a
+            point crosses the cut-off. A mean is not: it divides by the number of neighbours, which jumps there.
         neighbours: how many a point has; scales the initial weights of a sum.
         init: ``"he"`` or ``"delta"``.
         backend: ``"functions"`` multiplies by the scalar functions of every offset; ``"frame"`` turns every pair so
@@ -152,7 +153,7 @@ class PointConv(SteerableMap):
         # points that coincide have no direction, only the functions of degree 0: they are left to those
         axis = torch.eye(3, dtype=g.offset.dtype, device=g.offset.device)[2]
         offset, radial = torch.where(same[:, None], axis, g.offset), radial * ~same[:, None]
-        values = self.filters.values(g.offset[same])
+        values = self.filters.values(g.offset[same] / self.spacing)
         values = values if factor is None else values * factor[same][:, None]
         y = frame_conv(offset, radial, x, filter, g.target, g.source, g.num_targets, plan)
         return y + point_conv(values, x, filter, g.target[same], g.source[same], g.num_targets)

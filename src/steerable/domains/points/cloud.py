@@ -155,6 +155,11 @@ class Points(Domain):
             )
         return Points(positions, self.batch, self.cell, self.num_graphs, self._weights)
 
+    def reordered(self, order: Tensor) -> Points:
+        """Return the same points in another order, int64 ``[N]``, which keeps each cloud together."""
+        weights = None if self._weights is None else self._weights[order]
+        return Points(self.positions[order], self.batch[order], self.cell, self.num_graphs, weights)
+
     def moved(self, group: Group, g: Tensor) -> Points:
         """Return the points, and the cell, moved by one element: ``g p``."""
         matrix = group.action(g, self.dimension).to(self.positions)
