@@ -101,8 +101,8 @@ def test_reflections_with_parity():
 
 
 def test_error_falls_with_the_resolution():
-    errors = [float(sphere_errors(layer(*MIXED, n, 0.8), band=6).max()) for n in (12, 24, 48)]
-    orders = [math.log2(a / b) for a, b in zip(errors, errors[1:], strict=False)]
+    errors = [float(sphere_errors(layer(*MIXED, n, 0.8), band=6).max()) for n in (12, 24)]
+    orders = [math.log2(errors[0] / errors[1])]
     assert min(orders) > 2, errors
 
 
@@ -116,6 +116,8 @@ def test_the_same_weights_on_another_sampling():
     fields = frame_fields(conv.in_type, 6)
     c = torch.randn(fields.type.size, dtype=torch.float64)
     here, there = (fields.evaluate(frames_of(s)) @ c for s in (conv.sphere, spiral.sphere))
+    conv.requires_grad_(False)
+    spiral.requires_grad_(False)
     a = conv(here.T.reshape(1, -1, 24, 48))
     out = frame_fields(conv.out_type, 24)
     matrix = out.evaluate(frames_of(conv.sphere))
@@ -168,6 +170,8 @@ def test_striding_and_refining_are_adjoint():
     up = snn.SphereConv(t, t, coarse, 1.0, fine, bias=False).double()
     up.load_state_dict(down.state_dict())
     f, g = (torch.randn(1, 1, *s.shape, dtype=torch.float64) for s in (fine, coarse))
+    down.requires_grad_(False)
+    up.requires_grad_(False)
     assert float((down(f) * g * coarse.weights()).sum() - (f * up(g) * fine.weights()).sum()) == pytest.approx(
         0, abs=1e-12
     )
@@ -202,7 +206,7 @@ def test_tools(sphere):
 def test_bad_input():
     sphere = GaussSphere(8, 16)
     t = S.type("1x0")
-    with pytest.raises(ValueError, match=r"C\(8\).*transport turns frames by any angle"):
+    with pytest.raises(ValueError, match=r"of C8, but.*transport turns frames by any angle"):
         snn.SphereConv(C(8).type("1 trivial"), C(8).type("1 trivial"), sphere, 1.0)
     with pytest.raises(ValueError, match=r"radius is 0.01 rad.*expected between"):
         snn.SphereConv(t, t, sphere, 0.01)

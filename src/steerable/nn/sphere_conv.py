@@ -152,6 +152,8 @@ class PlainSphereConv(nn.Module):
 
 def convolved(x: Tensor, contraction: SphereContraction, filter: Tensor, bias: Tensor | None) -> Tensor:
     """The contraction and the bias; under autocast in the dtype of the filter, for transforms need its accuracy."""
+    if x.shape[0] == 0:  # no Fourier transform of nothing
+        return x.new_zeros(0, len(filter), *contraction.targets.shape) + filter.sum() * 0
     with torch.autocast(x.device.type, enabled=False):
         y = contraction(x.to(filter.dtype), filter)
         return y if bias is None else y + bias.view(-1, *(1,) * (y.dim() - 2))
