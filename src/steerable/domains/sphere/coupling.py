@@ -30,7 +30,7 @@ def balance(
         return np.bincount(target, values, t), np.bincount(source, values, s)
 
     area = start
-    left_out = np.bincount(target, minlength=t).min() == 0
+    left_out = min(np.bincount(target, minlength=t).min(), np.bincount(source, minlength=s).min()) == 0
     for _ in range(0 if left_out else 20):
         area = area * (sources / np.maximum(sums(area)[1], 1e-300))[source]
         area = area * (targets / np.maximum(sums(area)[0], 1e-300))[target]

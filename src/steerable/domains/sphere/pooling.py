@@ -55,7 +55,7 @@ class Pooling:
             ValueError: for a map of another length.
         """
         lead = self.fine.check_map(x)
-        flat = x.reshape(*lead, -1)
+        flat = x.flatten(-len(self.fine.shape))
         out = flat.new_zeros(*lead, len(self.index))
         for index, weight in zip(
             self.index.T, self.weight.T.to(flat), strict=True
@@ -70,7 +70,7 @@ class Pooling:
             ValueError: for a map of another length.
         """
         lead = self.coarse.check_map(x)
-        flat = x.reshape(*lead, -1)
+        flat = x.flatten(-len(self.coarse.shape))
         out = flat.new_zeros(*lead, self.fine.num_points)
         for index, share in zip(self.index.T, self.area_shares.T.to(flat), strict=True):
             out = out.index_add(-1, index, flat * share)
@@ -113,6 +113,8 @@ def nearest_pooling(fine: Sphere, coarse: Sphere) -> Pooling:
         target = nearest_points(here, there, min(want, len(large))).reshape(-1)
         source = np.repeat(np.arange(len(small)), len(target) // len(small))
         distance = (here[source] - there[target]).norm(dim=-1).numpy()
+        near = distance < 2 * coarse.spacing
+        target, source, distance = target[near], source[near], distance[near]
         start = small[source] * np.exp(-4 * (distance / coarse.spacing) ** 2)
         area = balance(target, source, start, large, small)
         if area is not None:

@@ -216,7 +216,7 @@ class Sphere(Domain):
         """Shares of areas between this sampling and a coarser one.
 
         Here: each sample belongs to the coarse one that is nearest, if that conserves areas; else to the 3, 6 or 12
-        nearest, with shares that do.
+        nearest, at most two spacings away, with shares that do.
 
         Args:
             coarse: default :meth:`coarser`.
