@@ -11,6 +11,7 @@ from torch import nn
 import steerable.nn as snn
 from steerable.domains.points import Points
 from steerable.domains.sphere import GaussSphere, SpherePoints
+from steerable.domains.sphere.meridian import ring_logarithm
 from steerable.groups import O2, SO2, C
 from steerable.kernels import GaussianRings, Zernike
 from steerable.laws.sphere import frames_of, sphere_errors
@@ -65,16 +66,14 @@ def test_equivariant_under_any_rotation(types, limit):
 
 
 def test_without_transport_it_is_not(monkeypatch):
-    monkeypatch.setattr("steerable.domains.sphere.meridian.logarithm", _no_transport)
+    monkeypatch.setattr("steerable.domains.sphere.meridian.ring_logarithm", _no_transport)
     conv = layer(*MIXED, 16, 6 * math.pi / 16)
     assert float(sphere_errors(conv).max()) > 0.1
 
 
-def _no_transport(targets, sources):
-    from steerable.domains.sphere.neighbours import logarithm
-
-    offset, transport = logarithm(targets, sources)
-    return offset, torch.zeros_like(transport)
+def _no_transport(theta, other, longitude):
+    offset, transport = ring_logarithm(theta, other, longitude)
+    return offset, 0 * transport
 
 
 def test_held_by_north_it_is_equivariant_about_the_poles_only():

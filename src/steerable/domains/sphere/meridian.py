@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.domains.sphere.neighbours import logarithm
 from steerable.domains.sphere.rings import RingSphere
-from steerable.domains.sphere.sphere import Sphere, frames_at
+from steerable.domains.sphere.sphere import Sphere
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +77,32 @@ def meridian_pairs(sphere: RingSphere, targets: RingSphere, radius: float) -> Me
         step = low[pair] + np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count)
         found.append((t[pair] * turns + turn, s[pair], step % steps))
     ring, source, step = (np.concatenate(column) for column in zip(*found, strict=True))
-    phi = there.first[ring // turns] + (ring % turns) * 2 * np.pi / targets.shape[1]
-    target_frames = frames_at(torch.from_numpy(there.colatitude[ring // turns]), torch.from_numpy(phi))
-    source_frames = frames_at(
-        torch.from_numpy(here.colatitude[source]), torch.from_numpy(here.first[source] + step * unit)
-    )
-    offset, transport = logarithm(target_frames, source_frames)
-    return MeridianPairs(ring, source, step, offset, transport, torch.from_numpy(here.weight[source]), turns)
+    longitude = here.first[source] + step * unit - there.first[ring // turns]
+    longitude -= (ring % turns) * 2 * np.pi / targets.shape[1]
+    offset, transport = ring_logarithm(there.colatitude[ring // turns], here.colatitude[source], longitude)
+    weight = torch.from_numpy(here.weight[source])
+    return MeridianPairs(ring, source, step, torch.from_numpy(offset), torch.from_numpy(transport), weight, turns)
+
+
+def ring_logarithm(theta: np.ndarray, other: np.ndarray, longitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What :func:`steerable.domains.sphere.neighbours.logarithm` gives, from colatitudes and the difference of longitudes.
+
+    Args:
+        theta: colatitude of the targets ``[E]``.
+        other: of the sources ``[E]``.
+        longitude: of the source less that of the target ``[E]``.
+
+    Returns:
+        ``[E, 2]`` and ``[E]``.
+    """
+    ct, st, co, so = np.cos(theta), np.sin(theta), np.cos(other), np.sin(other)
+    sin, half = np.sin(longitude), 2 * np.sin(longitude / 2) ** 2  # 1 - cos without cancellation
+    south, east = np.sin(other - theta) - ct * so * half, so * sin
+    up = np.cos(other - theta) - st * so * half
+    sine = np.hypot(south, east)
+    length = np.arctan2(sine, up)
+    scale = np.divide(length, sine, out=np.ones_like(sine), where=sine > 0)
+    lift = (np.sin(theta - other) - st * co * half) / (1 + up)  # of the source's south axis along the target's normal
+    x = np.cos(other - theta) - ct * co * half - lift * south
+    y = co * sin - lift * east
+    return np.stack([south * scale, east * scale], -1), np.arctan2(y, x)
