@@ -35,7 +35,7 @@ class MeridianPairs:
 
 
 def by_rings(sphere: Sphere, targets: Sphere) -> bool:
-    """Whether two samplings have rings of equal numbers of points, so that a kernel depends on differences of longitude.
+    """Whether a kernel between two samplings depends on differences of longitude: rings of equal numbers of points.
 
     One number of longitudes must divide the other.
     """
@@ -85,7 +85,7 @@ def meridian_pairs(sphere: RingSphere, targets: RingSphere, radius: float) -> Me
 
 
 def ring_logarithm(theta: np.ndarray, other: np.ndarray, longitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What :func:`steerable.domains.sphere.neighbours.logarithm` gives, from colatitudes and the difference of longitudes.
+    """:func:`steerable.domains.sphere.neighbours.logarithm` from colatitudes and differences of longitude.
 
     Args:
         theta: colatitude of the targets ``[E]``.
