@@ -88,6 +88,8 @@ from steerable.nn.sequential import Branches as Branches
 from steerable.nn.sequential import Plain as Plain
 from steerable.nn.sequential import Residual as Residual
 from steerable.nn.sequential import Sequential as Sequential
+from steerable.nn.sht import SHT as SHT
+from steerable.nn.sht import InverseSHT as InverseSHT
 from steerable.nn.soft_argmax import SoftArgmax1d as SoftArgmax1d
 from steerable.nn.soft_argmax import SoftArgmax2d as SoftArgmax2d
 from steerable.nn.sphere_conv import SphereConv as SphereConv
