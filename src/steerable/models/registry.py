@@ -183,6 +183,7 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
 
     Raises:
         ValueError: for an unknown name, naming the closest ones.
+            Also for fewer than one channel or class.
         TypeError: for an argument that the builder does not take, naming those it does.
     """
     module, builder, fixed = _entry(name)[:3]
@@ -191,6 +192,9 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
     unknown = [a for a in arguments if a not in known]
     if unknown:
         raise TypeError(f"model {name!r} takes no argument {unknown[0]!r}; it takes {', '.join(known)}")
+    for count in ("in_channels", "num_classes"):
+        if isinstance(arguments.get(count, 1), int) and arguments.get(count, 1) < 1:
+            raise ValueError(f"model {name!r}: {count} is {arguments[count]}; expected 1 or more")
     return build(**fixed, **arguments)
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from steerable.domains.points.neighbourhood import Neighbourhood
-from steerable.domains.sphere.frames import frames_at
 from steerable.domains.sphere.neighbours import CHUNK, check_radius, logarithm
+from steerable.domains.sphere.sphere import frames_at
 
 if TYPE_CHECKING:
     from steerable.domains.sphere.rings import Rings
@@ -39,10 +39,10 @@ def ring_neighbours(targets: Tensor, rings: Rings, radius: float) -> Neighbourho
     ring, column, target, source = ring[order], column[order], target[order], source[order]
     longitude = rings.first[ring] + column * (2 * np.pi / rings.count[ring])
     angles = torch.from_numpy(np.stack([rings.colatitude[ring], longitude], -1))
-    here, kept, parts = frames_at(targets), [], []
+    here, kept, parts = frames_at(*targets.unbind(-1)), [], []
     t = torch.from_numpy(target)
     for e in range(0, len(target), CHUNK):
-        there, of = frames_at(angles[e : e + CHUNK]), here[t[e : e + CHUNK]]
+        there, of = frames_at(*angles[e : e + CHUNK].unbind(-1)), here[t[e : e + CHUNK]]
         near = (there[..., 2] - of[..., 2]).square().sum(-1) <= chord * chord
         kept.append(near)
         parts.append(logarithm(of[near], there[near]))

@@ -13,7 +13,6 @@ from steerable.domains.domain import Domain
 from steerable.domains.homogeneous import Homogeneous
 from steerable.domains.points.cloud import Points
 from steerable.domains.points.neighbourhood import Neighbourhood
-from steerable.domains.sphere.frames import frames_at
 from steerable.domains.sphere.neighbours import sphere_neighbours
 from steerable.domains.sphere.pooling import Pooling, nearest_pooling
 from steerable.fields.type import FieldType
@@ -173,7 +172,7 @@ class Sphere(Domain):
 
     def frames(self) -> Tensor:
         """Rotation matrices ``[*shape, 3, 3]`` float64 with the columns south, east, outward."""
-        return frames_at(self.angles())
+        return frames_at(*self.angles().unbind(-1))
 
     def neighbours(self, radius: float, targets: Sphere | None = None) -> Neighbourhood:
         """Return all pairs of a target and a sample at most ``radius`` radians apart, a point itself included.
@@ -319,3 +318,10 @@ class Sphere(Domain):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({' x '.join(map(str, self.shape))})"
+
+
+def frames_at(theta: Tensor, phi: Tensor) -> Tensor:
+    """Rotation matrices ``Rz(phi) Ry(theta)``, ``[..., 3, 3]`` with the columns south, east, outward."""
+    ct, st, cp, sp = theta.cos(), theta.sin(), phi.cos(), phi.sin()
+    south, east, out = (ct * cp, ct * sp, -st), (-sp, cp, torch.zeros_like(sp)), (st * cp, st * sp, ct)
+    return torch.stack([torch.stack(row, -1) for row in zip(south, east, out, strict=True)], -2)

@@ -1,0 +1,173 @@
+"""Sums over colatitude: one batched matrix product over orders, with north and south folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steerable.domains.spectral.profiles import profiles
+from steerable.groups.eager import runs_eagerly
+
+
+@dataclass(frozen=True, eq=False)
+class Legendre:
+    """Which functions of colatitude are summed, and how their tables are cut into blocks.
+
+    A table row belongs to a pair of orders, to one of the two parities under the reflection north-south, and to a
+    degree; its columns are the folded circles of latitude, for A and then for B where there is a spin. So a table has
+    half the entries that all circles would need, and blocks of orders leave out most of the degrees below the order.
+
+    Attributes:
+        colatitude: of the circles of the north, ``[H]``; those of the south are their mirror images.
+        m: orders ``[P]``, sorted so that ``max(m, n)`` does not fall.
+        n: the other orders ``[P]``.
+        band: L.
+        scale: factor of each pair ``[P]``.
+    """
+
+    colatitude: np.ndarray
+    m: np.ndarray
+    n: np.ndarray
+    band: int
+    scale: np.ndarray
+
+    @cached_property
+    def halves(self) -> int:
+        """How many functions a row holds: A alone for scalars, else A and B."""
+        return 2 if self.n.any() else 1
+
+    @cached_property
+    def spans(self) -> tuple[tuple[int, int, int], ...]:
+        """First and last pair and smallest degree of each block."""
+        low = np.maximum(self.m, self.n)
+        edges = sorted({int(e) for e in np.linspace(0, self.band, min(8, max(1, self.band // 32)) + 1)})
+        cuts = sorted({0, *np.searchsorted(low, edges[1:-1]).tolist(), len(low)})
+        return tuple((p, q, int(low[p])) for p, q in zip(cuts[:-1], cuts[1:], strict=True))
+
+    @cached_property
+    def rows(self) -> tuple[int, ...]:
+        """Rows of each block."""
+        return tuple(2 * (q - p) * ((self.band - start + 1) // 2) for p, q, start in self.spans)
+
+    @cached_property
+    def degrees(self) -> np.ndarray:
+        """Degree of every row of all blocks, one after the other; -1 for a row of zeros."""
+        return np.concatenate([self._degrees(*span).ravel() for span in self.spans])
+
+    @cached_property
+    def pairs(self) -> np.ndarray:
+        """Number of the pair that each row belongs to."""
+        return np.concatenate([np.repeat(np.arange(p, q), r // (q - p)) for (p, q, _), r in zip(self.spans, self.rows)])
+
+    def _degrees(self, p: int, q: int, start: int) -> np.ndarray:
+        """``[q - p, 2, K]``: A of degree l is even or odd under the reflection as ``l + m + n`` is."""
+        m, n = self.m[p:q, None, None], self.n[p:q, None, None]
+        odd = np.arange(2)[None, :, None]
+        l = start + (start + m + n + odd) % 2 + 2 * np.arange((self.band - start + 1) // 2)
+        return np.where((l < self.band) & (l >= np.maximum(m, n)), l, -1)
+
+    def table(self, block: int, device: torch.device | None = None) -> Tensor:
+        """One block ``[2 (q - p), K, halves H]`` in float64."""
+        p, q, start = self.spans[block]
+        device = torch.device("cpu") if device is None else device
+        theta = torch.from_numpy(self.colatitude).to(device)
+        degrees = torch.from_numpy(self._degrees(p, q, start)).to(device)
+        place = torch.where(degrees < 0, self.band, degrees) - start  # rows of zeros are taken from the padding
+        scale = torch.from_numpy(self.scale[p:q].copy()).to(device)[:, None, None]
+        found = profiles(theta, self.m[p:q], self.n[p:q], start, self.band)[: self.halves]
+        index = place.flatten(1)[..., None].expand(-1, -1, len(theta))
+        parts = [(torch.nn.functional.pad(f, (0, 0, 0, 1)) * scale).gather(1, index) for f in found]
+        return torch.cat(parts, -1).view(2 * (q - p), -1, self.halves * len(theta))
+
+    def tables(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> tuple[Tensor, ...]:
+        """All blocks, computed in float64 and then cast."""
+        return tuple(self.table(i, device).to(dtype) for i in range(len(self.spans)))
+
+
+def to_rows(folded: Tensor, plan: Legendre, tables: tuple[Tensor, ...]) -> Tensor:
+    """Sums over the circles: ``[P, 2, halves H, c]`` to rows ``[R + 1, c]``, the last of them zero.
+
+    Args:
+        folded: sums and differences of north and south; for B the other way round.
+        plan: the functions.
+        tables: ``plan.tables(...)`` in the dtype of the data; none to compute them on the way.
+    """
+    if not tables and not torch.compiler.is_compiling() and runs_eagerly(folded):
+        found: Any = _Rows.apply(folded, plan)
+        return found
+    parts = folded.split([q - p for p, q, _ in plan.spans])
+    found = [
+        torch.bmm(t, v.flatten(0, 1)).flatten(0, 1) for t, v in zip(_given(plan, tables, folded), parts, strict=True)
+    ]
+    return torch.cat([*found, folded.new_zeros(1, folded.shape[-1])])
+
+
+def from_rows(rows: Tensor, plan: Legendre, tables: tuple[Tensor, ...]) -> Tensor:
+    """The transpose of :func:`to_rows`: ``[R + 1, c]`` to ``[P, 2, halves H, c]``."""
+    if not tables and not torch.compiler.is_compiling() and runs_eagerly(rows):
+        found: Any = _Circles.apply(rows, plan)
+        return found
+    parts = rows.split([*plan.rows, 1])[:-1]
+    found = [
+        torch.bmm(t.mT, v.unflatten(0, (t.shape[0], t.shape[1])))
+        for t, v in zip(_given(plan, tables, rows), parts, strict=True)
+    ]
+    return torch.cat(found).unflatten(0, (len(plan.m), 2))
+
+
+def _given(plan: Legendre, tables: tuple[Tensor, ...], like: Tensor) -> Iterator[Tensor]:
+    if tables:
+        yield from tables
+        return
+    if torch.compiler.is_compiling():
+        raise RuntimeError(
+            f"tables of band {plan.band} are computed on the way, which cannot be traced: compile and export a transform "
+            f"with precompute=True"
+        )
+    for i in range(len(plan.spans)):  # one block lives at a time
+        yield plan.table(i, like.device).to(like.dtype)
+
+
+class _Rows(torch.autograd.Function):
+    """Blocks are computed, used and dropped; the backward computes them again."""
+
+    @staticmethod
+    def forward(ctx: Any, folded: Tensor, plan: Legendre) -> Tensor:
+        """Sums over the circles."""
+        ctx.plan = plan
+        parts = folded.split([q - p for p, q, _ in plan.spans])
+        found = [
+            torch.bmm(t, v.flatten(0, 1)).flatten(0, 1) for t, v in zip(_given(plan, (), folded), parts, strict=True)
+        ]
+        return torch.cat([*found, folded.new_zeros(1, folded.shape[-1])])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        """The transpose."""
+        return from_rows(grads[0], ctx.plan, ()), None
+
+
+class _Circles(torch.autograd.Function):
+    """The transpose of ``_Rows``."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, plan: Legendre) -> Tensor:
+        """Values on the circles."""
+        ctx.plan = plan
+        parts = rows.split([*plan.rows, 1])[:-1]
+        found = [
+            torch.bmm(t.mT, v.unflatten(0, (t.shape[0], t.shape[1])))
+            for t, v in zip(_given(plan, (), rows), parts, strict=True)
+        ]
+        return torch.cat(found).unflatten(0, (len(plan.m), 2))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        """The transpose."""
+        return to_rows(grads[0], ctx.plan, ()), None
