@@ -52,7 +52,8 @@ def sphere_errors(
         ValueError: if no sampling is given and the module has none.
     """
     sphere = sphere or _own(module, "sphere")
-    targets = targets or (sphere if getattr(module, "targets", None) is None else module.targets)  # type: ignore[assignment]
+    own = getattr(module, "targets", None)
+    ends: Sphere = targets or (own if isinstance(own, Sphere) else sphere)
     in_type = resolve_in_type(module, None, in_type, None)
     band = max(2, sphere.usual_band // 2) if band is None else band
     fields = frame_fields(in_type, band)
@@ -76,8 +77,8 @@ def sphere_errors(
                 found.append((turned - y).norm() / y.norm())
                 continue
             kind = with_frames(resolve_out_type(module, y, out_type, in_type))
-            root = targets.weights().expand(targets.shape).sqrt()
-            expected = targets.transform(y, kind, g)
+            root = ends.weights().expand(ends.shape).sqrt()
+            expected = ends.transform(y, kind, g)
             found.append(((turned - expected) * root).norm() / (y * root).norm())
     return torch.stack(found)
 

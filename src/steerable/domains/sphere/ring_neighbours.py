@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from steerable.domains.points.neighbourhood import Neighbourhood
-from steerable.domains.sphere.neighbours import CHUNK, check_radius, logarithm
-from steerable.domains.sphere.sphere import frames_at
+from steerable.domains.sphere.neighbours import check_radius
 
 if TYPE_CHECKING:
     from steerable.domains.sphere.rings import Rings
@@ -28,7 +27,7 @@ def ring_neighbours(targets: Tensor, rings: Rings, radius: float) -> Neighbourho
     Raises:
         ValueError: for a radius that is not between 0 and pi.
     """
-    chord = check_radius(radius)
+    check_radius(radius)
     ring, first, count, target = _windows(targets.numpy(), rings, radius)
     # the columns of each window
     inside = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
@@ -37,21 +36,37 @@ def ring_neighbours(targets: Tensor, rings: Rings, radius: float) -> Neighbourho
     source = rings.start[ring] + column
     order = np.argsort(target * int(rings.count.sum()) + source, kind="stable")
     ring, column, target, source = ring[order], column[order], target[order], source[order]
-    longitude = rings.first[ring] + column * (2 * np.pi / rings.count[ring])
-    angles = torch.from_numpy(np.stack([rings.colatitude[ring], longitude], -1))
-    here, kept, parts = frames_at(*targets.unbind(-1)), [], []
-    t = torch.from_numpy(target)
-    for e in range(0, len(target), CHUNK):
-        there, of = frames_at(*angles[e : e + CHUNK].unbind(-1)), here[t[e : e + CHUNK]]
-        near = (there[..., 2] - of[..., 2]).square().sum(-1) <= chord * chord
-        kept.append(near)
-        parts.append(logarithm(of[near], there[near]))
-    keep = torch.cat([torch.zeros(0, dtype=torch.bool), *kept])
-    offset = torch.cat([targets.new_zeros(0, 2), *(p[0] for p in parts)])
-    transport = torch.cat([targets.new_zeros(0), *(p[1] for p in parts)])
-    weight = torch.from_numpy(rings.weight[ring])[keep]
-    total = int(rings.count.sum())
-    return Neighbourhood(t[keep], torch.from_numpy(source)[keep], offset, len(targets), total, weight, None, transport)
+    theta, phi = (v[target] for v in targets.numpy().T)
+    longitude = rings.first[ring] + column * (2 * np.pi / rings.count[ring]) - phi
+    offset, transport = ring_logarithm(theta, rings.colatitude[ring], longitude)
+    near = np.hypot(offset[:, 0], offset[:, 1]) <= radius * (1 + 1e-12)
+    t, s, weight = (torch.from_numpy(v[near]) for v in (target, source, rings.weight[ring]))
+    log, turn = torch.from_numpy(offset[near]), torch.from_numpy(transport[near])
+    return Neighbourhood(t, s, log, len(targets), int(rings.count.sum()), weight, None, turn)
+
+
+def ring_logarithm(theta: np.ndarray, other: np.ndarray, longitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`steerable.domains.sphere.neighbours.logarithm` from colatitudes and differences of longitude.
+
+    Args:
+        theta: colatitude of the targets ``[E]``.
+        other: of the sources ``[E]``.
+        longitude: of the source less that of the target ``[E]``.
+
+    Returns:
+        ``[E, 2]`` and ``[E]``.
+    """
+    ct, st, co, so = np.cos(theta), np.sin(theta), np.cos(other), np.sin(other)
+    sin, half = np.sin(longitude), 2 * np.sin(longitude / 2) ** 2  # 1 - cos without cancellation
+    south, east = np.sin(other - theta) - ct * so * half, so * sin
+    up = np.cos(other - theta) - st * so * half
+    sine = np.hypot(south, east)
+    length = np.arctan2(sine, up)
+    scale = np.divide(length, sine, out=np.ones_like(sine), where=sine > 0)
+    lift = (np.sin(theta - other) - st * co * half) / (1 + up)  # of the source's south axis along the target's normal
+    x = np.cos(other - theta) - ct * co * half - lift * south
+    y = co * sin - lift * east
+    return np.stack([south * scale, east * scale], -1), np.arctan2(y, x)
 
 
 def _windows(targets: np.ndarray, rings: Rings, radius: float) -> tuple[np.ndarray, ...]:
