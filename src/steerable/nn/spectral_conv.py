@@ -1,8 +1,8 @@
 """Spherical CNNs of Cohen, Geiger, Koehler and Welling: correlations on the sphere and on SO(3), degree by degree.
 
 A signal is the vector of its coefficients, ``[B, C * D]``, a block of equal representations of SO3. On the sphere a
-scalar has one copy of each degree, on SO(3) a function has ``2 l + 1`` copies. Linear equivariant maps mix copies, never
-the components of one: a correlation is a small matrix for each degree.
+scalar has one copy of each degree, on SO(3) a function has ``2 l + 1`` copies. Linear equivariant maps mix copies,
+never the components of one: a correlation is a small matrix for each degree.
 """
 
 from __future__ import annotations
@@ -24,13 +24,20 @@ from steerable.nn.module import EquivariantModule
 
 
 def sphere_signals(channels: int, band: int) -> FieldType:
-    """Scalars on the sphere with degrees below a band, as a type of SO3."""
+    """Scalars on the sphere with degrees below a band, as a type of SO3. Raises ``ValueError`` for a band below 1."""
+    _check_band(band)
     return Homogeneous(SO3(), SO2(), band - 1).fields(channels * SO2().trivial).type
 
 
 def rotation_signals(channels: int, band: int) -> FieldType:
-    """Functions on SO(3) with degrees below a band, as a type of SO3."""
+    """Functions on SO(3) with degrees below a band, as a type of SO3. Raises ``ValueError`` for a band below 1."""
+    _check_band(band)
     return channels * SO3().spectral_regular(band - 1)
+
+
+def _check_band(band: int) -> None:
+    if band < 1:
+        raise ValueError(f"a signal of band {band} has no coefficients; expected 1 or more")
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,6 @@ class _Correlation(EquivariantModule):
     """One parameter for each point of the support and pair of channels; or one for each coefficient."""
 
     def __init__(self, types: tuple[FieldType, FieldType], bands: tuple[int, int], shape: tuple[int, int]) -> None:
-        if min(bands) < 1:
-            raise ValueError(f"{type(self).__name__}: bands are {bands}; expected 1 or more")
         super().__init__(*types)
         self.band, self.channels = min(bands), shape
         self.bands = bands
