@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 
 import numpy as np
@@ -13,7 +14,7 @@ from tests.nn.layer_checks import tooling
 import steerable.nn as snn
 from steerable.domains import Homogeneous
 from steerable.domains.spectral import Circles, Legendre, isht, legendre, sht, sht_tables
-from steerable.domains.sphere import GaussSphere, RingSphere, Rings
+from steerable.domains.sphere import GaussSphere, Rings, RingSphere
 from steerable.groups import SO2, SO3, Representation
 from steerable.groups.sampling import frame_over
 
@@ -234,4 +235,4 @@ def test_iterations_mend_weights():
     c = torch.randn(1, 64, dtype=torch.float64)
     x = snn.InverseSHT(sphere, "1x0", 8).double()(c)
     found = [float((snn.SHT(sphere, "1x0", 8, iterations=k).double()(x) - c).abs().max()) for k in range(4)]
-    assert all(b < 0.3 * a for a, b in zip(found[:-1], found[1:], strict=True))
+    assert all(b < 0.3 * a for a, b in itertools.pairwise(found))

@@ -33,7 +33,7 @@ class _Harmonic(EquivariantModule):
         self.sphere, self.fields, self.precompute = sphere, fields, precompute
         if not isinstance(sphere, RingSphere):
             raise ValueError(
-                f"{self._label}: {sphere!r} has no circles of latitude; expected a sampling by rings such as GaussSphere"
+                f"{self._label}: {sphere!r} has no circles of latitude; expected rings, such as GaussSphere"
             )
         self.plan = FieldPlan.of(Circles.of(sphere), fields.fibre, self.band)
         self.tables = (
@@ -118,7 +118,7 @@ class SHT(_Harmonic):
 
 
 class InverseSHT(_Harmonic):
-    """Coefficients to fields on the sphere: spin-weighted spherical harmonic synthesis, :class:`HomSynthesis` done fast.
+    """Coefficients to fields on the sphere: spin-weighted spherical harmonic synthesis, a fast :class:`HomSynthesis`.
 
     Args:
         sphere: a sampling by rings.

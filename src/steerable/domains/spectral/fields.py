@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,7 +81,7 @@ class FieldPlan:
         return {n: SpinPlan(self.circles, n, self.band) for n in found}
 
     def constants(self) -> dict[str, np.ndarray]:
-        """Fixed arrays of both directions, beside the tables of Legendre functions; ``spin/name`` and ``block/name``."""
+        """Fixed arrays of both directions, beside the tables of Legendre functions."""
         found = {f"spin{n}_{key}": value for n, plan in self.spins.items() for key, value in plan.constants().items()}
         for k, b in enumerate(self.blocks):
             found |= {f"block{k}_{key}": value for key, value in b.constants().items()}
@@ -90,7 +91,7 @@ class FieldPlan:
 def analyse(
     x: Tensor, plan: FieldPlan, constants: Mapping[str, Tensor], tables: Mapping[int, tuple[Tensor, ...]]
 ) -> Tensor:
-    """Coefficients ``[B, D]`` of fields ``[B, C, *shape]`` in the order of ``Homogeneous(SO3, SO2, L - 1).fields(type)``.
+    """Coefficients ``[B, D]`` of fields ``[B, C, *shape]`` ordered as ``Homogeneous(SO3, SO2, L - 1).fields(type)``.
 
     Args:
         x: samples.
@@ -192,7 +193,7 @@ def _fields_of(count: int, rep: Representation, band: int) -> FieldsOf:
     starts = np.cumsum([0, *((2 if n else 1) * max(0, band**2 - n * n) for n in spins)])
     edges = [*sorted({n for n in spins if n < band}), band]
     sort, target, turns, trivial, before = [], [], [], True, 0
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         own = mackey_maps(group, str(low), inclusion, rep)
         single, sources = [], []
         for n, start, (s, t) in zip(spins, starts, rep.irrep_slices):
