@@ -12,6 +12,8 @@ from steerable import kernels as kernels
 from steerable import nn as nn
 from steerable.domains import Homogeneous as Homogeneous
 from steerable.domains import Points as Points
+from steerable.domains import Sphere as Sphere
+from steerable.domains import degrees as degrees
 from steerable.fields import FieldType as FieldType
 from steerable.groups import O2 as O2
 from steerable.groups import O3 as O3

@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 
 from steerable import groups as G
 from steerable.groups import O2, O3, SO2, SO3, C, D, FiniteGroup, hom_basis, parse_group, product
+from steerable.groups.harmonics import harmonic_representation
 
 ORDERS = {"T": 12, "O": 24, "I": 60, "Td": 24, "Th": 24, "Oh": 48, "Ih": 120, "Ci": 2, "Cs": 2}
 ORDERS |= {"C3h": 6, "D3h": 12, "D4h": 16, "D3d": 12, "D4r": 8, "S4r": 4, "C2v": 4, "D2d": 8, "S6r": 6}
@@ -131,6 +132,21 @@ def test_products_with_rotations():
         assert len(one.irreps) == len(two.irreps)
         assert len(hom_basis(one, one)) == len(hom_basis(two, two))
     assert (group.action(a) - o3.action(o3.from_action(group.action(a)))).abs().max() < 1e-14
+
+
+@pytest.mark.parametrize("turns", [4, 6])
+@pytest.mark.parametrize("first", [True, False])
+def test_products_with_rotoreflections(turns, first):
+    """The third axis, of degree 1, moves by an irrep whose frequency in S(n) is n / 2."""
+    two = (SO2(), G.rotoreflections(turns))
+    group = product(*(two if first else two[::-1]))
+    assert group.dimension == 3
+    points = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for degree in range(4):
+        rho = harmonic_representation(group, degree, 3)
+        for g in elements(group, 6, 3):
+            moved = G.spherical_harmonics(points @ group.action(g, 3).T, degree)
+            assert (moved - G.spherical_harmonics(points, degree) @ rho(g).T).abs().max() < 1e-12
 
 
 @pytest.mark.parametrize("name", ["T", "O", "I", "Oh", "Ih", "D3d", "S4r"])

@@ -77,6 +77,26 @@ def test_batches_and_permutations():
         laws.assert_permutation_equivariant(Wrong("order"), X)
 
 
+@pytest.mark.parametrize("count", [2, 3, 4, 7])
+def test_no_sample_stays_in_its_place(count):
+    """A fault that singles out one sample, the first or the last."""
+    x = X[:1].expand(count, -1, -1, -1) * torch.arange(1.0, count + 1).view(-1, 1, 1, 1)
+    for special in (0, -1):
+        with pytest.raises(AssertionError, match="order along axis 0"):
+            laws.assert_permutation_equivariant(AddsOne(special), x)
+
+
+class AddsOne(nn.Module):
+    """Adds one sample to all."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.number = number
+
+    def forward(self, x):
+        return x + 0.01 * x[self.number]
+
+
 def test_gauges():
     so2 = SO2()
     t = so2.type("2x0 + 2x1 + 1x2")

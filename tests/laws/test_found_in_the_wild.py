@@ -83,3 +83,20 @@ def test_planted_fault_positions_centred_over_coordinates():
 
     errors = laws.point_errors(Layer(), *case(), search)
     assert max(errors.values()) > 0.1
+
+
+@pytest.mark.parametrize("count", [2, 3, 12])
+@pytest.mark.parametrize("place", [0, -1])
+def test_planted_fault_one_point_is_special(count, place):
+    """No point keeps its place in the law of permutations, however few there are."""
+    x, points = case()
+    few = Points(points.positions[:count])
+    errors = laws.point_errors(Layer(lambda y, g: y + 0.01 * y[place]), x[:count], few, lambda p: p.neighbours(4.0))
+    assert errors.pop("another order") > 1e-4
+    assert max(errors.values()) < 1e-10
+
+
+def test_weights_follow_their_points():
+    x, points = case()
+    weighted = Points(points.positions, torch.arange(12) // 5, weights=torch.rand(12, dtype=torch.float64) + 0.1)
+    laws.assert_equivariant_on_points(Layer(), x, weighted, lambda p: p.neighbours(1.5))

@@ -11,7 +11,7 @@ from tests.catalogue import GROUPS, SPATIAL_TYPES
 import steerable as st
 import steerable.nn as snn
 from steerable import laws
-from steerable.domains.points import Points
+from steerable.domains.points import Neighbourhood, Points
 from steerable.groups import O2, SO2, C, D
 from steerable.laws.equivariance import relative_error
 
@@ -112,6 +112,20 @@ def test_a_neighbour_that_leaves_does_so_smoothly():
     assert (near - alone).abs().max() < 1e-9
 
 
+def test_both_contractions_have_one_second_derivative_where_points_coincide():
+    t = st.SO3().type("2x0 + 1x1")
+    offset = torch.tensor([[0.0, 0, 0], [0, 0.2, 0.5]], dtype=torch.float64)
+    ends = torch.tensor([0, 0]), torch.tensor([0, 1])
+    x = torch.randn(2, t.size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found = []
+    for backend in ("frame", "functions"):
+        module, o = layer(t, 3, backend=backend), offset.clone().requires_grad_()
+        y = module(x, Neighbourhood(*ends, o, 1, 2)).sin().sum()
+        (g,) = torch.autograd.grad(y, o, create_graph=True)
+        found.append(torch.autograd.grad(g.sin().sum(), o)[0])
+    assert relative_error(*found) < 1e-12
+
+
 def test_empty_and_single():
     t = st.O3().type("2x0e + 1x1o")
     module = layer(t, 3)
@@ -139,6 +153,8 @@ def test_the_mean_of_equal_neighbours():
         (lambda t: snn.PointConv(t, t, -1.0), "positive distance"),
         (lambda t: snn.PointConv(t, t, math.nan), "positive distance"),
         (lambda t: snn.PointConv(t, t, 1.0, reduce="max"), "'sum' or 'mean'"),
+        (lambda t: snn.PointConv(t, t, 1.0, neighbours=0), "neighbours is 0; expected a positive"),
+        (lambda t: snn.PointConv(t, t, 1.0, spacing=0.0), r"spacing is 0\.0; expected a positive"),
         (lambda t: snn.PointConv(t, t, 1.0, dimension=2), "does not act on the plane"),
         (lambda t: snn.PointConv(t, t, 1.0, filters=st.kernels.Pixels(3)), "dimension=3"),
     ],
@@ -156,3 +172,51 @@ def test_bad_neighbourhoods():
         module(x, Points(torch.zeros(4, 2, dtype=torch.float64)).neighbours(1.0))
     with pytest.raises(ValueError, match="features of 4 points"):
         module(x, Points(torch.zeros(5, 3, dtype=torch.float64)).neighbours(1.0))
+    here = Points(torch.zeros(4, 3, dtype=torch.float64))
+    for wrong in (here, here.positions):
+        with pytest.raises(TypeError, match="expected a Neighbourhood"):
+            module(x, wrong)
+    g = here.neighbours(1.0)
+    with pytest.raises(ValueError, match=r"features are torch.float64, positions torch.float32"):
+        module(x, g.to(torch.float32))
+    with pytest.raises(ValueError, match=r"input is torch.float32; this layer has weights of torch.float64"):
+        module(x.float(), g.to(torch.float32))
+    with pytest.raises(ValueError, match=r"input is torch.int64; this layer expects real numbers"):
+        module(x.long(), g)
+    with pytest.raises(TypeError, match="input is of the type ndarray"):
+        module(x.numpy(), g)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("many", [False, True])
+def test_half_precision(dtype, many):
+    t = st.SO3().type("16x0 + 8x1 + 4x2") if many else st.SO3().type("2x0 + 1x1")
+    torch.manual_seed(0)
+    module = snn.PointConv(t, t, cutoff=1.0)
+    g = Points(torch.rand(30, 3)).neighbours(1.0)
+    x = torch.randn(30, t.size)
+    expected = module(x, g)
+    found = module.to(dtype)(x.to(dtype), g.to(dtype))
+    assert found.dtype == dtype
+    assert relative_error(found.float(), expected) < (0.05 if dtype == torch.bfloat16 else 0.01)
+
+
+def test_a_chain_forwards_the_neighbourhood():
+    t = st.SO3().type("2x0 + 1x1")
+    gate = snn.Gate(t)
+    kinds = (
+        snn.PointConv(t, gate.in_type, 1.0),
+        snn.ImplicitPointConv(t, gate.in_type, 1.0),
+    )
+    g = Points(torch.rand(9, 3, dtype=torch.float64)).neighbours(1.0)
+    x = torch.randn(9, t.size, dtype=torch.float64)
+    for conv in kinds:
+        chain = snn.Sequential(conv, gate, snn.Sequential(snn.PointConv(t, t, 1.0), snn.NormPool(t))).double().eval()
+        y = chain[2](gate(conv(x, g)), g)
+        assert torch.equal(chain(x, g), y)
+        assert relative_error(st.bake(chain)(x, g), y) < 1e-12
+    t = 2 * st.SO3().spectral_regular(1)
+    x = torch.randn(9, t.size, dtype=torch.float64)
+    for conv in (snn.GroupPointConv(t, t, cutoff=1.0), snn.SeparableGroupConv(t, t, cutoff=1.0)):
+        chain = snn.Sequential(conv, snn.NormPool(t)).double().eval()
+        assert relative_error(st.bake(chain)(x, g), chain(x, g)) < 1e-12

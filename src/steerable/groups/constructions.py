@@ -95,6 +95,17 @@ def _top(group: Group) -> int:
     return max(group.irrep_info(i).frequency for i in group.irrep_ids()) if group.is_finite else 0
 
 
+def _reach(group: Group, frequency: int) -> int:
+    """Largest frequency in what a bigger group moves with ``frequency``: finite factors count as they are numbered.
+
+    The third axis, of degree 1, moves under S4r by the irrep of frequency 2, and so it does under SO2 x S4r.
+    """
+    if group.is_finite:
+        return _top(group)
+    factors = [f for f in (getattr(group, "first", None), getattr(group, "second", None)) if isinstance(f, Group)]
+    return max([frequency, *(_reach(f, frequency) for f in factors)])
+
+
 def spectral_quotient(group: Group, subgroup: Group | Inclusion, max_frequency: int) -> Representation:
     """Band-limited functions on ``G/H``: each irrep as often as it holds vectors fixed by H, per commutant."""
     from steerable.groups.mackey import spectral_induced
@@ -209,9 +220,9 @@ def tensor(a: Representation, b: Representation) -> Representation:
 def _restrict_irrep(group: Group, id: str, inclusion: Inclusion) -> tuple[tuple[str, ...], np.ndarray]:
     small = inclusion.small
     frequency = group.irrep_info(id).frequency * inclusion.stretch
-    band = _top(small) if small.is_finite else frequency
-    elements = inclusion.map(small.haar(2 * frequency)[0])
-    return decompose(small, group.irrep_matrix(id, elements).numpy(), 2 * frequency, band)
+    band = _reach(small, frequency)
+    elements = inclusion.map(small.haar(2 * band)[0])
+    return decompose(small, group.irrep_matrix(id, elements).numpy(), 2 * band, band)
 
 
 @lru_cache(maxsize=1024)

@@ -61,6 +61,26 @@ def harmonics(points: Tensor, top: int) -> Tensor:
     return torch.stack(columns, -1)
 
 
+def solid_harmonics(points: Tensor, top: int) -> Tensor:
+    """Homogeneous polynomials ``r^l Y_l`` in the columns of :func:`harmonics`: smooth everywhere.
+
+    Args:
+        points: ``[N, 2]`` or ``[N, 3]``.
+        top: largest degree.
+    """
+    if points.shape[-1] == 3:
+        from steerable.groups.spherical import spherical_harmonics
+
+        return spherical_harmonics(points, range(top + 1), normalise=False)
+    x, y = points.unbind(-1)
+    c, s = torch.ones_like(x), torch.zeros_like(x)
+    columns = [torch.full_like(x, 1 / math.sqrt(2 * math.pi))]
+    for _ in range(top):
+        c, s = c * x - s * y, s * x + c * y
+        columns += [c / math.sqrt(math.pi), s / math.sqrt(math.pi)]
+    return torch.stack(columns, -1)
+
+
 @lru_cache(maxsize=1024)
 def harmonic_representation(group: Group, frequency: int, dimension: int = 2) -> Representation:
     """How the harmonics of one degree move under a group: an irrep of O(2) or O(3), restricted.

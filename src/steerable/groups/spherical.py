@@ -26,8 +26,8 @@ def spherical_harmonics(xyz: Tensor, degrees: int | Sequence[int], normalise: bo
         normalise: project the points on the sphere first; otherwise the homogeneous polynomials ``r^l Y_l(x / r)``.
 
     Returns:
-        ``[..., sum(2 l + 1)]`` in the dtype of ``xyz``. At the origin the harmonics of degree l > 0 and all gradients
-        are zero. Differentiable twice.
+        ``[..., sum(2 l + 1)]`` in the dtype of ``xyz``. At the origin the harmonics of degree l > 0 are zero, and so is
+        every gradient where points are normalised; polynomials have their own there. Differentiable twice.
 
     Raises:
         ValueError: for a negative degree or points that are not in space.

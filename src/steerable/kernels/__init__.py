@@ -9,3 +9,4 @@ from steerable.kernels.kernel import SteerableKernel as SteerableKernel
 from steerable.kernels.pixels import Pixels as Pixels
 from steerable.kernels.pixels import Point as Point
 from steerable.kernels.rings import GaussianRings as GaussianRings
+from steerable.kernels.zernike import Zernike as Zernike

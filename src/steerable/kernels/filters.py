@@ -43,6 +43,11 @@ class Filters(ABC):
             return self.values(torch.from_numpy(np.ascontiguousarray(points, dtype=np.float64))).numpy().T.copy()
 
     @property
+    def is_compact(self) -> bool:
+        """Whether the functions end smoothly by themselves, so that a neighbourhood needs no envelope."""
+        return False
+
+    @property
     def count(self) -> int:
         """Number F of functions."""
         return len(self.functions(np.zeros((1, max(self.dimension, 1)))))

@@ -146,6 +146,12 @@ _TABLE: dict[str, Entry] = {
     "volume_unet_plain": Entry("plain_volume", "PlainVolumeUNet", {}, "plain twin of volume_unet", 17, "volumes"),
     "point_cnn": Entry("points", "PointCNN", {}, "point clouds, molecules: for any group of the space", 0, "points"),
     "point_cnn_plain": Entry("points", "PlainPointCNN", {}, "point_cnn without symmetry", 0, "points"),
+    "sphere_cnn": Entry("sphere", "SphereCNN", {}, "the sphere: local convolutions on any sampling", 0, "sphere"),
+    "sphere_cnn_plain": Entry("plain_sphere", "PlainSphereCNN", {}, "plain twin of sphere_cnn, on maps", 0, "sphere"),
+    "sphere_unet": Entry("sphere", "SphereUNet", {}, "the sphere: fields of any spin to fields", 0, "sphere"),
+    "sphere_unet_plain": Entry(
+        "plain_sphere", "PlainSphereUNet", {}, "plain twin of sphere_unet, on maps", 0, "sphere"
+    ),
 }
 
 
@@ -183,6 +189,7 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
 
     Raises:
         ValueError: for an unknown name, naming the closest ones.
+            Also for fewer than one channel or class.
         TypeError: for an argument that the builder does not take, naming those it does.
     """
     module, builder, fixed = _entry(name)[:3]
@@ -191,6 +198,9 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
     unknown = [a for a in arguments if a not in known]
     if unknown:
         raise TypeError(f"model {name!r} takes no argument {unknown[0]!r}; it takes {', '.join(known)}")
+    for count in ("in_channels", "num_classes"):
+        if isinstance(arguments.get(count, 1), int) and arguments.get(count, 1) < 1:
+            raise ValueError(f"model {name!r}: {count} is {arguments[count]}; expected 1 or more")
     return build(**fixed, **arguments)
 
 

@@ -92,6 +92,9 @@ from steerable.nn.sht import SHT as SHT
 from steerable.nn.sht import InverseSHT as InverseSHT
 from steerable.nn.soft_argmax import SoftArgmax1d as SoftArgmax1d
 from steerable.nn.soft_argmax import SoftArgmax2d as SoftArgmax2d
+from steerable.nn.sphere_conv import SphereConv as SphereConv
+from steerable.nn.sphere_norm import SphereBatchNorm as SphereBatchNorm
+from steerable.nn.sphere_pool import SphereAvgPool as SphereAvgPool
 from steerable.nn.tensor_product import TensorProduct as TensorProduct
 from steerable.nn.transformer_sequence import Normalised as Normalised
 from steerable.nn.transformer_sequence import TransformerSequence as TransformerSequence

@@ -135,7 +135,8 @@ def mlp(
         act: ``"auto"`` (:func:`choose_act`); ``"pointwise"``, ``"fourier"``, ``"adaptive"``
             (:class:`~steerable.nn.FourierAct`), ``"gate"``, ``"norm"``, ``"product"`` (gates beside the product of
             every field with itself, which mixes degrees); or a callable that builds a layer on the hidden type. Norms
-            and gates alone never turn a vector into a scalar: choose them for types that already mix.
+            and gates alone never turn a vector into a scalar: choose them for types that already mix. ``"fourier"``
+            is exact for finite groups only: on others its samples stand still, and alias.
         function: for pointwise and Fourier activations: relu, elu, leaky_relu, silu, gelu, softplus, sigmoid, tanh.
         norm: layer norm over all channels of a point before each nonlinearity; by default where products need it.
         bias: biases along invariant vectors.

@@ -1,4 +1,4 @@
-"""`steerable check` of networks of volumes and of point clouds, given by name."""
+"""`steerable check` of networks of volumes and of point clouds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_space(model: nn.Module, domain: str, channels: int, side: int, group: 
     """Print how equivariant a network is on random input, in float64, and return whether it is.
 
     Args:
-        model: from `steerable.create_model`.
+        model: from `steerable.create_model`, or of a run.
         domain: volumes or points.
         channels: plain channels of its input.
         side: of the volumes.
@@ -36,6 +36,7 @@ def check_space(model: nn.Module, domain: str, channels: int, side: int, group: 
     from steerable.domains.points import Points
     from steerable.laws import check, point_errors
     from steerable.laws.setting import find_group
+    from steerable.nn import PointConv
 
     model = model.double().eval()
     generator = torch.Generator().manual_seed(0)
@@ -49,7 +50,9 @@ def check_space(model: nn.Module, domain: str, channels: int, side: int, group: 
         if acting is None or acting.order == 1:
             name = type(model).__name__
             raise InputError(f"check: the symmetry of {name} is {acting}; expected a group. Say --under SO3.")
-        positions = torch.rand(40, 3, dtype=torch.float64, generator=generator) * 2
+        layers = [m for m in model.modules() if isinstance(m, PointConv)]
+        n, reach = (layers[0].dimension, layers[0].cutoff) if layers else (3, 1.0)
+        positions = torch.rand(40, n, dtype=torch.float64, generator=generator) * 2 * reach
         points = Points(positions, torch.arange(40) // 20)
         x = torch.randn(40, channels, dtype=torch.float64, generator=generator)
         with torch.no_grad():

@@ -244,3 +244,23 @@ def test_an_infinite_cutoff_joins_all():
     assert g.num_edges == 6 + 2
     with pytest.raises(ValueError, match="expected at most 10 times"):
         st.Points(cloud(5), cell=torch.eye(3, dtype=torch.float64)).neighbours(math.inf)
+
+
+def test_a_cell_of_zeros_is_no_cell():
+    x, batch = cloud(6), torch.tensor([0, 0, 0, 0, 1, 1])
+    free, zeros = st.Points(x, batch), st.Points(x, batch, torch.zeros(3, 3, dtype=torch.float64))
+    assert same(zeros.neighbours(math.inf), free.neighbours(math.inf))
+    assert same(zeros.knn(2), free.knn(2))
+    assert same(zeros.knn(9), free.knn(9))
+
+
+def test_the_nearest_in_one_cloud_do_not_depend_on_the_cell_of_another():
+    """A cell so small that ten of it do not reach the neighbours of the other cloud."""
+    cells = torch.stack([torch.eye(3), 30 * torch.eye(3), torch.zeros(3, 3), 0.1 * torch.eye(3)]).double()
+    clouds = [cloud(1), 14 * cloud(2), 40 * cloud(3), cloud(0)]  # the last one is empty
+    points = st.Points(torch.cat(clouds), torch.tensor([0, 1, 1, 2, 2, 2]), cells, num_graphs=4)
+    together = points.knn(4)
+    alone = [st.Points(x, cell=c).knn(4) for x, c in zip(clouds, cells, strict=True)]
+    assert torch.equal(together.offset, torch.cat([g.offset for g in alone]))
+    assert together.num_edges == 4 + 8 + 6
+    assert points.neighbours(9.0).num_edges > 0  # 90 times the cell of the cloud that is empty

@@ -36,7 +36,12 @@ def nearest(points: Side, num_graphs: int, k: int, cell: Tensor | None, loop: bo
     cutoff = first_cutoff(points, count, k, cell)
     while len(left):
         side = Side(points.xyz[left], points.graph[left])
-        pairs = search(side, points, num_graphs, cutoff, cell, None if loop else left)
+        # graphs that have enough drop out: their cells may be far smaller than what the others still need
+        near = torch.isin(points.graph, side.graph).nonzero()[:, 0]
+        among = torch.zeros_like(own).index_copy(0, near, own[: len(near)])
+        sources = Side(points.xyz[near], points.graph[near])
+        pairs = search(side, sources, num_graphs, cutoff, cell, None if loop else among[left])
+        pairs = pairs._replace(source=near[pairs.source])
         enough = torch.bincount(pairs.target, minlength=len(left)) >= want[left]
         found.append(_best(pairs, side, points, cell, want[left], enough, left))
         left, cutoff = left[~enough], 2 * cutoff
@@ -72,9 +77,9 @@ def first_cutoff(points: Side, count: Tensor, k: int, cell: Tensor | None) -> fl
     if len(points.xyz) == 0:
         return 1.0
     extent = float((points.xyz.amax(0) - points.xyz.amin(0)).max())
-    if cell is None:
+    thick = math.inf if cell is None else float((1 / dual(cell).norm(dim=-2)).min())
+    if math.isinf(thick):  # nothing repeats
         if int((count * count).sum()) <= FEW:
             return math.inf
         return max(extent * (2 * k / max(int(count.max()), 1)) ** (1 / n) / 2, 1e-12 * extent) or 1.0
-    thick = float((1 / dual(cell).norm(dim=-2)).min())
     return thick * (2 * k / max(int(count.max()), 1)) ** (1 / n) / 2

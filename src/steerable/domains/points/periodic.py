@@ -73,9 +73,11 @@ def images(x: Tensor, graph: Tensor, cell: Tensor, cutoff: float) -> Images:
         ValueError: a cut-off that reaches over more than :data:`REACH` cells.
     """
     columns = dual(cell)
-    reach = cutoff * columns.norm(dim=-2)  # a cell is 1 / |dual vector| thick
+    thickness = 1 / columns.norm(dim=-2)  # infinite where nothing repeats
+    used = torch.bincount(graph, minlength=len(cell)) > 0  # a graph without points has no images
+    reach = torch.where(thickness.isinf() | ~used[:, None], 0.0, cutoff / thickness)
     if not bool((reach <= REACH).all()):
-        thin = float((1 / columns.norm(dim=-2)).min())
+        thin = float(thickness[used].min())
         raise ValueError(
             f"Points: the cut-off {cutoff:g} is {cutoff / thin:.3g} times the thickness {thin:.4g} of the cell; "
             f"expected at most {REACH} times. Lower the cut-off, or repeat the cell."

@@ -7,30 +7,33 @@ from functools import cached_property
 
 import numpy as np
 
-from steerable.domains.sphere.rings import Rings, RingSphere
+from steerable.domains.sphere.latlon import LatLonSphere, half
+from steerable.domains.sphere.quadrature import gauss_legendre
+from steerable.domains.sphere.rings import Rings
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GaussSphere(RingSphere):
+class GaussSphere(LatLonSphere):
     """Rings at the nodes of Gauss and Legendre: exact up to ``l < nlat`` with the fewest rings, none at a pole.
 
     Attributes:
         nlat: number of rings.
         nlon: samples on each, from longitude 0.
+
+    Raises:
+        ValueError: for sizes below 1.
     """
 
     nlat: int
     nlon: int
 
+    def __post_init__(self) -> None:
+        self.check_sizes(1)
+
     @property
     def key(self) -> tuple[object, ...]:
         """Kind and size."""
         return ("gauss", self.nlat, self.nlon)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """``(nlat, nlon)``."""
-        return (self.nlat, self.nlon)
 
     @property
     def band(self) -> int:
@@ -40,6 +43,21 @@ class GaussSphere(RingSphere):
     @cached_property
     def rings(self) -> Rings:
         """From north to south."""
-        height, weight = np.polynomial.legendre.leggauss(self.nlat)
+        theta, weight = gauss_legendre(self.nlat)
         count = np.full(self.nlat, self.nlon)
-        return Rings(np.arccos(height[::-1]), count, np.zeros(self.nlat), 2 * np.pi / self.nlon * weight[::-1])
+        return Rings(theta, count, np.zeros(self.nlat), 2 * np.pi / self.nlon * weight)
+
+    def coarser(self) -> GaussSphere:
+        """Half the rings, and half the longitudes (of ``2 L - 1``: as many as half the rings want).
+
+        Raises:
+            ValueError: for sizes that do not divide.
+        """
+        rows = half(self, "rings", self.nlat)
+        odd = self.nlon == 2 * self.nlat - 1
+        return GaussSphere(rows, 2 * rows - 1 if odd else half(self, "longitudes", self.nlon))
+
+    def finer(self) -> GaussSphere:
+        """Twice the rings and longitudes."""
+        odd = self.nlon == 2 * self.nlat - 1
+        return GaussSphere(2 * self.nlat, 4 * self.nlat - 1 if odd else 2 * self.nlon)

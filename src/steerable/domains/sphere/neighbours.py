@@ -10,6 +10,9 @@ from torch import Tensor
 from steerable.domains.points.cloud import Points
 from steerable.domains.points.neighbourhood import Neighbourhood
 
+# pairs whose frames are held together
+_CHUNK = 1 << 18
+
 
 def sphere_neighbours(targets: Tensor, sources: Tensor, weights: Tensor, radius: float) -> Neighbourhood:
     """Return all pairs at most ``radius`` apart on the unit sphere.
@@ -27,8 +30,10 @@ def sphere_neighbours(targets: Tensor, sources: Tensor, weights: Tensor, radius:
         raise ValueError(f"the radius of a neighbourhood on the sphere is {radius}; expected radians between 0 and pi")
     chord = 2 * math.sin(min(radius, math.pi) / 2) * (1 + 1e-12)
     near = Points(sources[..., 2]).cross(Points(targets[..., 2]), chord)
-    there, here = targets[near.target], sources[near.source]
-    offset, transport = logarithm(there, here)
+    offset, transport = targets.new_empty(near.num_edges, 2), targets.new_empty(near.num_edges)
+    for e in range(0, near.num_edges, _CHUNK):  # frames of all pairs would take more memory than the result
+        part = slice(e, e + _CHUNK)
+        offset[part], transport[part] = logarithm(targets[near.target[part]], sources[near.source[part]])
     return Neighbourhood(
         near.target, near.source, offset, len(targets), len(sources), weights[near.source], None, transport
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,10 +14,26 @@ from steerable.domains.homogeneous import Homogeneous
 from steerable.domains.points.cloud import Points
 from steerable.domains.points.neighbourhood import Neighbourhood
 from steerable.domains.sphere.neighbours import sphere_neighbours
+from steerable.domains.sphere.pooling import Pooling, nearest_pooling
 from steerable.fields.type import FieldType
 from steerable.groups import SO2, SO3
 from steerable.groups.group import Group
 from steerable.groups.sampling import frame_over
+
+if TYPE_CHECKING:
+    from steerable.domains.sphere.equiangular import EquiangularSphere
+    from steerable.domains.sphere.gauss import GaussSphere
+    from steerable.domains.sphere.healpix import HealpixSphere
+    from steerable.domains.sphere.icosahedral import IcosahedralSphere
+    from steerable.domains.sphere.nodes import FibonacciSphere, SpherePoints
+
+# radians between points that count as one
+_SAME = 1e-9
+
+
+def degrees(value: float) -> float:
+    """An angle given in degrees, in radians: ``Sphere.gauss(64).neighbours(degrees(5))``."""
+    return math.radians(value)
 
 
 class Sphere(Domain):
@@ -27,8 +44,88 @@ class Sphere(Domain):
     ``Rz(phi) Ry(theta)``. A rotation g of SO3 acts by ``[g f](p) = rho(h) f(g^-1 p)``, with h the angle from the
     moved frame to the frame that is there. Features are ``[B, C, *shape]``.
 
-    Samplings are compared by value and may be keys of a cache.
+    Samplings are compared by value and may be keys of a cache. They are made by :meth:`gauss`, :meth:`equiangular`,
+    :meth:`healpix`, :meth:`icosahedral`, :meth:`fibonacci` and :meth:`scattered`.
+
+    Example:
+        >>> Sphere.gauss(64)
+        GaussSphere(64 x 128)
     """
+
+    # ---- the samplings
+
+    @staticmethod
+    def gauss(L: int, nlon: int | None = None) -> GaussSphere:
+        """Rings at the nodes of Gauss and Legendre, the fewest for fields of degrees ``l < L``.
+
+        Args:
+            L: number of rings and band limit.
+            nlon: longitudes; default ``2 L``, at least ``2 L - 1`` for the band to be L.
+        """
+        from steerable.domains.sphere.gauss import GaussSphere
+
+        return GaussSphere(L, 2 * L if nlon is None else nlon)
+
+    @staticmethod
+    def equiangular(
+        L: int | None = None,
+        kind: str = "dh",
+        *,
+        nlat: int | None = None,
+        nlon: int | None = None,
+        shift: float = 0.0,
+    ) -> EquiangularSphere:
+        """Rings at equal steps of latitude: by band L, or by size.
+
+        Args:
+            L: the smallest grid that holds this band.
+            kind: ``dh``, ``mw``, ``mwss``, ``cc`` (with poles) or ``fejer`` (without), see :class:`EquiangularSphere`.
+            nlat, nlon: sizes instead of L; nlon is by default twice the steps of latitude between the poles.
+            shift: longitude of the first sample in steps.
+
+        Raises:
+            ValueError: unless one of L and nlat is given.
+        """
+        from steerable.domains.sphere.equiangular import EquiangularSphere
+
+        if (L is None) == (nlat is None) or (L is not None and nlon is not None):
+            raise ValueError(
+                f"Sphere.equiangular: L={L}, nlat={nlat}, nlon={nlon}; expected either L or nlat (and nlon)"
+            )
+        if nlat is None:
+            return EquiangularSphere.of_band(L, kind, shift)
+        usual = {"cc": 2 * nlat - 2, "mwss": 2 * nlat - 2, "mw": 2 * nlat - 1, "dh": nlat}.get(kind, 2 * nlat)
+        return EquiangularSphere(kind, nlat, usual if nlon is None else nlon, shift)
+
+    @staticmethod
+    def healpix(nside: int, nested: bool = False, weighting: str = "area") -> HealpixSphere:
+        """``12 nside^2`` pixels of equal area, by rings or nested; see :class:`HealpixSphere`."""
+        from steerable.domains.sphere.healpix import HealpixSphere
+
+        return HealpixSphere(nside, nested, weighting)
+
+    @staticmethod
+    def icosahedral(level: int) -> IcosahedralSphere:
+        """``10 4^level + 2`` vertices of an icosahedron whose faces are divided level times."""
+        from steerable.domains.sphere.icosahedral import IcosahedralSphere
+
+        return IcosahedralSphere(level)
+
+    @staticmethod
+    def fibonacci(n: int) -> FibonacciSphere:
+        """``n`` points of equal area along a golden spiral."""
+        from steerable.domains.sphere.nodes import FibonacciSphere
+
+        return FibonacciSphere(n)
+
+    @staticmethod
+    def scattered(xyz: Tensor, weights: Tensor | str | None = None) -> SpherePoints:
+        """Given directions ``[N, 3]``; weights ``[N]``, ``"area"`` of their Voronoi cells, or ``None``: equal."""
+        from steerable.domains.sphere.nodes import SpherePoints
+
+        return SpherePoints(xyz, weights)
+
+    # ---- the promise
 
     @property
     @abstractmethod
@@ -50,6 +147,16 @@ class Sphere(Domain):
         return self.band or max(1, int(math.sqrt(self.num_points / 2)))
 
     @property
+    def sampling_band(self) -> int:
+        """Band L that a sampling theorem holds, by whatever means: :attr:`band`, or more on equiangular rings."""
+        return self.band
+
+    @property
+    def meridian_extension(self) -> bool:
+        """Whether :attr:`sampling_band` needs the extension of meridians to circles, see :class:`EquiangularSphere`."""
+        return False
+
+    @property
     def num_points(self) -> int:
         """Number of samples."""
         return math.prod(self.shape)
@@ -65,10 +172,7 @@ class Sphere(Domain):
 
     def frames(self) -> Tensor:
         """Rotation matrices ``[*shape, 3, 3]`` float64 with the columns south, east, outward."""
-        theta, phi = self.angles().unbind(-1)
-        ct, st, cp, sp = theta.cos(), theta.sin(), phi.cos(), phi.sin()
-        south, east, out = (ct * cp, ct * sp, -st), (-sp, cp, torch.zeros_like(sp)), (st * cp, st * sp, ct)
-        return torch.stack([torch.stack(row, -1) for row in zip(south, east, out, strict=True)], -2)
+        return frames_at(*self.angles().unbind(-1))
 
     def neighbours(self, radius: float, targets: Sphere | None = None) -> Neighbourhood:
         """Return all pairs of a target and a sample at most ``radius`` radians apart, a point itself included.
@@ -87,11 +191,99 @@ class Sphere(Domain):
         there = (self if targets is None else targets).frames().reshape(-1, 3, 3)
         return sphere_neighbours(there, self.frames().reshape(-1, 3, 3), self.flat_weights(), radius)
 
+    # ---- coarser and finer
+
+    def coarser(self) -> Sphere:
+        """The sampling of the same kind with about a quarter of the samples.
+
+        Raises:
+            ValueError: where there is none.
+        """
+        raise ValueError(f"{self!r} has no coarser sampling of its kind; name one, as in sphere.pooling(coarse)")
+
+    def finer(self) -> Sphere:
+        """The sampling of the same kind with about four times the samples.
+
+        Raises:
+            ValueError: where there is none.
+        """
+        raise ValueError(f"{self!r} has no finer sampling of its kind; name one, as in finer.pooling(sphere)")
+
+    def pooling(self, coarse: Sphere | None = None) -> Pooling:
+        """Shares of areas between this sampling and a coarser one.
+
+        Here: each sample belongs to the coarse one that is nearest, if that conserves areas; else to the 3, 6 or 12
+        nearest, at most two spacings away, with shares that do.
+
+        Args:
+            coarse: default :meth:`coarser`.
+
+        Raises:
+            ValueError: if no such shares conserve areas.
+        """
+        return nearest_pooling(self, self.coarser() if coarse is None else coarse)
+
+    def areas(self) -> Tensor:
+        """What pooling conserves ``[N]``: the weights."""
+        return self.flat_weights()
+
+    def single_valued(self, x: Tensor) -> Tensor:
+        """Scalars ``[..., *shape]`` with the mean at samples that are the same point of the sphere (poles of rings)."""
+        return x
+
+    # ---- what fits
+
+    def check_map(self, x: Tensor) -> tuple[int, ...]:
+        """Return the axes of a map before those of the sphere.
+
+        Raises:
+            ValueError: for another length.
+        """
+        k = len(self.shape)
+        if tuple(x.shape[-k:]) != self.shape:
+            raise ValueError(
+                f"{self!r}: the map is {list(x.shape)}; expected [..., {', '.join(map(str, self.shape))}]"
+                f"{self._likely(x)}"
+            )
+        return tuple(x.shape[:-k])
+
+    def _likely(self, x: Tensor) -> str:
+        return ""
+
+    def check_band(self, L: int) -> int:
+        """Return a band that this sampling holds.
+
+        Raises:
+            ValueError: for one above :attr:`sampling_band`, or :attr:`usual_band` where none is exact; or below 1.
+        """
+        most = self.sampling_band or self.usual_band
+        if not 1 <= L <= most:
+            how = "exact" if self.sampling_band else "usual, none is exact"
+            raise ValueError(f"{self!r}: band {L}; expected 1 to {most}, the largest that it holds ({how})")
+        return L
+
+    # ---- symmetries
+
     def is_exact(self, group: Group, g: Tensor) -> bool:
-        """Whether one rotation moves samples onto samples."""
-        points = self.points().reshape(-1, 3)
-        found = Points(points).cross(Points(points @ group.action(g, 3).T), 1e-9)
+        """Whether one rotation or reflection moves samples onto samples."""
+        matrix, points = group.action(g, 3), self.points().reshape(-1, 3)
+        few = points[torch.linspace(0, len(points) - 1, 8).long()] @ matrix.T
+        if bool(((points[(points @ few.T).argmax(0)] - few).norm(dim=-1) > _SAME).any()):
+            return False
+        found = Points(points).cross(Points(points @ matrix.T), _SAME)
         return len(found.target.unique()) == len(points)
+
+    def permutation(self, group: Group, g: Tensor) -> Tensor:
+        """Number of the sample to which each is moved, int64 ``[N]``: ``(g f)[permutation] = f`` for scalars.
+
+        Raises:
+            ValueError: for an element that does not move samples onto samples.
+        """
+        points = self.points().reshape(-1, 3)
+        found = Points(points).cross(Points(points @ group.action(g, 3).T), _SAME)
+        if len(found.source) != len(points) or len(found.source.unique()) != len(points):
+            raise ValueError(f"{self!r}: {group.name} {g.tolist()} moves samples between samples; expected a symmetry")
+        return found.source
 
     def move(self, x: Tensor, group: Group, g: Tensor) -> Tensor:
         """``f(g^-1 p)`` of scalars ``[B, C, *shape]``, in the harmonic domain up to :attr:`usual_band`."""
@@ -126,3 +318,10 @@ class Sphere(Domain):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({' x '.join(map(str, self.shape))})"
+
+
+def frames_at(theta: Tensor, phi: Tensor) -> Tensor:
+    """Rotation matrices ``Rz(phi) Ry(theta)``, ``[..., 3, 3]`` with the columns south, east, outward."""
+    ct, st, cp, sp = theta.cos(), theta.sin(), phi.cos(), phi.sin()
+    south, east, out = (ct * cp, ct * sp, -st), (-sp, cp, torch.zeros_like(sp)), (st * cp, st * sp, ct)
+    return torch.stack([torch.stack(row, -1) for row in zip(south, east, out, strict=True)], -2)

@@ -1,0 +1,157 @@
+"""How a convolution on the sphere is computed: by modes along rings, or over a list of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steerable.aggregate.pairs import PairRows, pair_rows, pair_sums
+from steerable.aggregate.ring import RingTerm, ring_blocks, ring_conv, ring_tables
+from steerable.aggregate.transport import Carried
+from steerable.domains.sphere import RingSphere, Sphere
+from steerable.domains.sphere.meridian import meridian_pairs
+from steerable.nn.constants import ConstantModule
+
+#: scalar functions ``[E, F]`` of offsets ``[E, 2]``, with their weights ``[E]``
+Functions = Callable[[Tensor, Tensor], Tensor]
+
+
+class SphereContraction(ConstantModule):
+    """``y_i = sum_j Y(x_ij) T rho(t_ij) x_j`` for fixed functions Y and given matrices T.
+
+    Args:
+        sphere: samples of the input.
+        targets: samples of the output.
+        parts: channels and functions.
+        sizes: number of output and of input channels.
+    """
+
+    def __init__(self, sphere: Sphere, targets: Sphere, parts: tuple[Carried, ...], sizes: tuple[int, int]) -> None:
+        super().__init__()
+        self.sphere, self.targets, self.parts, self.sizes = sphere, targets, parts, sizes
+        runs: dict[bytes, int] = {}
+        self._run = [runs.setdefault(p.outputs.tobytes(), len(runs)) for p in parts]
+        chosen = [next(p.outputs for p, r in zip(parts, self._run, strict=True) if r == k) for k in range(len(runs))]
+        missing = np.setdiff1d(np.arange(sizes[0]), np.concatenate([*chosen, np.zeros(0, dtype=np.int64)]))
+        self._runs = [len(c) for c in chosen]
+        self._missing = len(missing)
+        order = np.argsort(np.concatenate([*chosen, missing]).astype(np.int64), kind="stable")
+        self._sorted = bool((order == np.arange(len(order))).all())
+        self.register_buffer("_order", torch.from_numpy(order), persistent=False)
+        for k, part in enumerate(parts):
+            whole = len(part.channels) == sizes[1]
+            channels = None if whole else torch.from_numpy(part.channels)
+            self.register_buffer(f"_channels{k}", channels, persistent=False)
+
+    def _gathered(self, y: Tensor) -> Tensor:
+        """Channels of the runs ``[B, C', ...]`` in the order of the type; those that nothing reaches are zero."""
+        if self._missing:
+            y = torch.cat([y, y.new_zeros(len(y), self._missing, *y.shape[2:])], 1)
+        return y if self._sorted else y.index_select(1, self._order)
+
+    def extra_repr(self) -> str:
+        """Both samplings."""
+        return f"{self.sphere!r} -> {self.targets!r}"
+
+
+class RingContraction(SphereContraction):
+    """By Fourier modes along circles of latitude.
+
+    Args:
+        radius: of the neighbourhoods, in radians.
+        functions: the scalar functions.
+    """
+
+    def __init__(
+        self,
+        sphere: RingSphere,
+        targets: RingSphere,
+        parts: tuple[Carried, ...],
+        sizes: tuple[int, int],
+        radius: float,
+        functions: Functions,
+    ) -> None:
+        super().__init__(sphere, targets, parts, sizes)
+        pairs = meridian_pairs(sphere, targets, radius)
+        values = functions(pairs.offset, pairs.weight)
+        self._turns, self._rings = pairs.turns, targets.shape[0] * pairs.turns
+        self._blocks = ring_blocks(pairs.ring, pairs.source, self._rings, sphere.shape[0])
+        self._kinds: list[list[bool]] = []
+        place = (pairs.ring, pairs.source, pairs.step)
+        for k, part in enumerate(parts):
+            new = part.values(values, pairs.transport).numpy()
+            cosine, sine = ring_tables(place, new, sphere.shape[1], self._blocks)
+            size = max(np.abs(cosine).max(initial=0), np.abs(sine).max(initial=0))
+            self._kinds.append([])
+            for odd, table in ((False, cosine), (True, sine)):
+                used = np.flatnonzero(np.abs(table).max((1, 2, 3)) > 1e-12 * size)
+                self._kinds[k].append(len(used) > 0)
+                if len(used):
+                    self.register_constant(f"_table{k}{odd:d}", table[used])
+                    self.register_buffer(f"_used{k}{odd:d}", torch.from_numpy(used), persistent=False)
+
+    def forward(self, x: Tensor, filter: Tensor) -> Tensor:
+        """``[B, C_in, S, P]`` and ``[C_out, C_in, F]`` to ``[B, C_out, T, Q]``."""
+        outputs: list[tuple[int, list[RingTerm]]] = [(n, []) for n in self._runs]
+        for k, part in enumerate(self.parts):
+            matrices = part.filter(filter)
+            for odd in (False, True):
+                if self._kinds[k][odd]:
+                    chosen = matrices.index_select(2, getattr(self, f"_used{k}{odd:d}"))
+                    table = getattr(self, f"_table{k}{odd:d}")
+                    outputs[self._run[k]][1].append(RingTerm(getattr(self, f"_channels{k}"), table, chosen, odd))
+        y = self._gathered(ring_conv(x, self._blocks, outputs, self._rings))
+        if self._turns > 1:
+            return y.unflatten(2, (-1, self._turns)).transpose(3, 4).flatten(3)
+        stride = self.sphere.shape[1] // self.targets.shape[1]
+        return y[..., ::stride] if stride > 1 else y
+
+
+class PairContraction(SphereContraction):
+    """Over all pairs, for samplings of any kind.
+
+    Args:
+        radius: of the neighbourhoods, in radians.
+        functions: the scalar functions.
+    """
+
+    def __init__(
+        self,
+        sphere: Sphere,
+        targets: Sphere,
+        parts: tuple[Carried, ...],
+        sizes: tuple[int, int],
+        radius: float,
+        functions: Functions,
+    ) -> None:
+        super().__init__(sphere, targets, parts, sizes)
+        g = sphere.neighbours(radius, targets)
+        weight = g.offset.new_ones(g.num_edges) if g.weight is None else g.weight
+        values = functions(g.offset, weight)
+        for name, tensor in pair_rows(g.target, g.source, g.num_targets, g.num_sources)._asdict().items():
+            self.register_buffer(f"_{name}", tensor, persistent=False)
+        for k, part in enumerate(parts):
+            self.register_constant(f"_values{k}", part.values(values, _no_turn(g.transport, weight)).T.contiguous())
+
+    def forward(self, x: Tensor, filter: Tensor) -> Tensor:
+        """``[B, C_in, *sphere.shape]`` and ``[C_out, C_in, F]`` to ``[B, C_out, *targets.shape]``."""
+        rows = PairRows(self._start, self._source, self._target, self._column_start, self._by_column)
+        batch, count = len(x), self.targets.num_points
+        flat = x.flatten(2).permute(2, 0, 1)  # [M, B, C]
+        totals = [flat.new_zeros(count, batch, n) for n in self._runs]
+        for k, part in enumerate(self.parts):
+            channels, matrices = getattr(self, f"_channels{k}"), part.filter(filter)
+            near = flat if channels is None else flat.index_select(2, channels)
+            columns = near.reshape(near.shape[0], -1)
+            for j, values in enumerate(getattr(self, f"_values{k}")):
+                moved = pair_sums(values, columns, rows).view(count, batch, -1)
+                totals[self._run[k]] = totals[self._run[k]] + moved @ matrices[:, :, j].mT
+        y = torch.cat(totals, 2).permute(1, 2, 0)
+        return self._gathered(y).reshape(batch, -1, *self.targets.shape)
+
+
+def _no_turn(transport: Tensor | None, weight: Tensor) -> Tensor:
+    return torch.zeros_like(weight) if transport is None else transport

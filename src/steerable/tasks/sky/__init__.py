@@ -1,0 +1,6 @@
+"""Fields on the sphere: the earth, the air, the sky."""
+
+from __future__ import annotations
+
+from steerable.tasks.sky.pictures import draw_field as draw_field
+from steerable.tasks.sky.pictures import draw_map as draw_map
