@@ -42,6 +42,7 @@ class Circles:
         weight: quadrature weight of one sample of each ``[T]``.
         shape: of the fields.
         order: number of the sample at each place of the order by rings ``[N]``; ``None`` where they are in that order.
+        extended: whether the orders are taken to other colatitudes before they are folded.
     """
 
     colatitude: np.ndarray
@@ -50,6 +51,7 @@ class Circles:
     weight: np.ndarray
     shape: tuple[int, ...]
     order: np.ndarray | None = None
+    extended: bool = False
 
     @classmethod
     def of(cls, sphere: RingsLike) -> Circles:
@@ -75,22 +77,22 @@ class Circles:
         return tuple(found)
 
     @cached_property
-    def fold(self) -> tuple[np.ndarray, np.ndarray]:
+    def mirrored(self) -> tuple[np.ndarray, np.ndarray]:
         """Northern ring and its mirror image, or -1 where it has none, for each circle of the north ``[H]``."""
         theta = self.colatitude
-        found = [(t, s) for t in range(len(theta)) if (s := self._mirror(t)) < 0 or t < s]
-        return np.array([t for t, _ in found]), np.array([s for _, s in found])
-
-    def _mirror(self, t: int) -> int:
-        distance = np.abs(self.colatitude - (np.pi - self.colatitude[t]))
-        s = int(distance.argmin())
-        return s if distance[s] < 1e-12 and s != t else -1
+        distance = np.abs(theta[:, None] + theta - np.pi)
+        other = distance.argmin(1)
+        t = np.arange(len(theta))
+        paired = (distance[t, other] < 1e-12) & (other[other] == t) & (other != t)  # points may share a colatitude
+        south = np.where(paired, other, -1)
+        first = ~paired | (t < other)
+        return t[first], south[first]
 
     @cached_property
     def in_order(self) -> bool:
         """Whether the mirror images are the rings from the south, as on every symmetric sampling."""
         count = len(self.colatitude)
-        north, south = self.fold
+        north, south = self.mirrored
         expected = np.where(2 * np.arange(len(north)) == count - 1, -1, count - 1 - np.arange(len(north)))
         return len(north) == (count + 1) // 2 and bool(
             (south == expected).all() and (north == np.arange(len(north))).all()
@@ -104,13 +106,13 @@ class Circles:
     @cached_property
     def unpaired(self) -> bool:
         """Whether no ring has a mirror image."""
-        return bool((self.fold[1] < 0).all())
+        return bool((self.mirrored[1] < 0).all())
 
     @cached_property
     def folds_first(self) -> bool:
         """Whether mirrored rings can be added sample by sample."""
         same = (self.first == self.first[::-1]) & (np.abs(self.weight - self.weight[::-1]) <= 1e-15)
-        return self.uniform and self.in_order and bool(same.all())
+        return self.uniform and self.in_order and not self.extended and bool(same.all())
 
     def constants(self, orders: int, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """What the functions of this file need beside the numbers.
@@ -121,14 +123,14 @@ class Circles:
         _ = self.lengths, self.folds_first, self.unpaired, self.groups  # ready before a run is traced
         if self.first.any():
             angle = self.first[:, None] * np.arange(orders)
-            angle = angle[: len(self.fold[0])] if self.folds_first else angle
+            angle = angle[: len(self.mirrored[0])] if self.folds_first else angle
             found |= {"cos": np.cos(angle), "sin": np.sin(angle)}
         if not self.uniform:
             rings, places = zip(*self.groups, strict=True)
             found |= {"samples": np.concatenate([p.ravel() for p in places]), "rings": np.concatenate(rings)}
             found |= {f"{name}_back": np.argsort(found[name]) for name in ("samples", "rings")}
         if not (self.in_order or self.unpaired):
-            north, south = self.fold
+            north, south = self.mirrored
             found |= {"north": north, "south": np.maximum(south, 0), "mirrored": (south >= 0)[:, None] * 1.0}
             found["unfold"] = np.argsort(np.concatenate([north, south[south >= 0]]))
             found["there"] = np.flatnonzero(south >= 0)
@@ -153,8 +155,22 @@ def to_orders(x: Tensor, circles: Circles, orders: int, constants: Constants) ->
     weights = constants["weights"]
     if circles.folds_first:
         values = x.reshape(*x.shape[:2], len(circles.count), circles.lengths[0]).movedim(2, 0)
-        folded = _folded(values, circles, constants).mul_(weights[: len(circles.fold[0]), :, None, None])
+        folded = _folded(values, circles, constants).mul_(weights[: len(circles.mirrored[0]), :, None, None])
         return _turned(_spectrum(folded, orders), constants, -1)
+    spectrum = ring_orders(x, circles, orders, constants) * weights[:, :, None, None]
+    return fold(spectrum, circles, constants)
+
+
+def from_orders(folded: Tensor, circles: Circles, constants: Constants) -> Tensor:
+    """``Re(F_0 + 2 sum F_m exp(i m phi))`` of ``[2, H, B, r, orders]`` on all rings: real ``[B, r, *shape]``."""
+    if circles.folds_first:
+        values = _series(_turned(folded, constants, 1), circles.lengths[0])
+        return unfold(values, circles, constants).permute(1, 2, 0, 3).reshape(*folded.shape[2:4], *circles.shape)
+    return ring_values(unfold(folded, circles, constants), circles, constants)
+
+
+def ring_orders(x: Tensor, circles: Circles, orders: int, constants: Constants) -> Tensor:
+    """Sums ``f exp(-i m phi)`` along every ring: real ``[B, r, *shape]`` to complex ``[T, B, r, orders]``."""
     if circles.uniform:
         spectrum = _spectrum(x.reshape(*x.shape[:2], len(circles.count), circles.lengths[0]), orders)
     else:
@@ -165,20 +181,12 @@ def to_orders(x: Tensor, circles: Circles, orders: int, constants: Constants) ->
             for v, n in zip(parts, circles.lengths, strict=True)
         ]
         spectrum = torch.cat(found, -2).index_select(-2, constants["rings_back"])
-    spectrum = spectrum * weights
-    if "cos" in constants:
-        spectrum = spectrum * torch.complex(constants["cos"], -constants["sin"])
-    return _fold(spectrum.movedim(2, 0), circles, constants)
+    return _turned(spectrum.movedim(2, 0), constants, -1)
 
 
-def from_orders(folded: Tensor, circles: Circles, constants: Constants) -> Tensor:
-    """``Re(F_0 + 2 sum F_m exp(i m phi))`` of ``[2, H, B, r, orders]`` on all rings: real ``[B, r, *shape]``."""
-    if circles.folds_first:
-        values = _series(_turned(folded, constants, 1), circles.lengths[0])
-        return _unfold(values, circles, constants).permute(1, 2, 0, 3).reshape(*folded.shape[2:4], *circles.shape)
-    spectrum = _unfold(folded, circles, constants).permute(1, 2, 0, 3)
-    if "cos" in constants:
-        spectrum = spectrum * torch.complex(constants["cos"], constants["sin"])
+def ring_values(spectrum: Tensor, circles: Circles, constants: Constants) -> Tensor:
+    """``Re(F_0 + 2 sum F_m exp(i m phi))``: complex ``[T, B, r, orders]`` to real ``[B, r, *shape]``."""
+    spectrum = _turned(spectrum, constants, 1).movedim(0, 2)
     if circles.uniform:
         return _series(spectrum, circles.lengths[0]).reshape(*spectrum.shape[:2], *circles.shape)
     parts = spectrum.index_select(-2, constants["rings"]).split([len(r) for r, _ in circles.groups], -2)
@@ -214,7 +222,7 @@ def _series(spectrum: Tensor, n: int) -> Tensor:
     return torch.fft.ifft(padded.unflatten(-1, (padded.shape[-1] // n, n)).sum(-2), norm="forward").real
 
 
-def _fold(x: Tensor, circles: Circles, constants: Constants) -> Tensor:
+def fold(x: Tensor, circles: Circles, constants: Constants) -> Tensor:
     """``[T, ...]`` to sums and differences ``[2, H, ...]``."""
     if circles.unpaired:
         return torch.stack([x, x])
@@ -232,7 +240,7 @@ def _fold(x: Tensor, circles: Circles, constants: Constants) -> Tensor:
 
 def _folded(x: Tensor, circles: Circles, constants: Constants) -> Tensor:
     if len(circles.count) % 2 or torch.compiler.is_compiling() or not runs_eagerly(x):
-        return _fold(x, circles, constants)
+        return fold(x, circles, constants)
     found: Any = _Fold.apply(x)
     return found
 
@@ -257,8 +265,8 @@ class _Fold(torch.autograd.Function):
         return torch.cat([even + odd, (even - odd).flip(0)])
 
 
-def _unfold(folded: Tensor, circles: Circles, constants: Constants) -> Tensor:
-    """The transpose of :func:`_fold`: ``[2, H, ...]`` to ``[T, ...]``."""
+def unfold(folded: Tensor, circles: Circles, constants: Constants) -> Tensor:
+    """The transpose of :func:`fold`: ``[2, H, ...]`` to ``[T, ...]``."""
     even, odd = folded
     if circles.unpaired:
         return even + odd

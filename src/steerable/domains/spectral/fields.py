@@ -12,7 +12,10 @@ import torch
 from torch import Tensor
 
 from steerable.domains.spectral.circles import Circles
-from steerable.domains.spectral.spin import SpinPlan, spin_analysis, spin_synthesis
+from steerable.domains.spectral.dense import DensePlan
+from steerable.domains.spectral.meridian import MeridianPlan
+from steerable.domains.spectral.spin import SpinPlan
+from steerable.domains.sphere import RingSphere, Sphere
 from steerable.fields.type import FieldType
 from steerable.groups import SO2, SO3, Representation
 from steerable.groups.mackey import mackey_maps
@@ -61,24 +64,32 @@ class FieldPlan:
         blocks: what the channels are.
         band: L, degrees ``l < L``.
         size: number of channels.
+        kind: of the transform of each spin: by rings, by rings whose meridian is extended, or dense.
     """
 
     circles: Circles
     blocks: tuple[FieldsOf, ...]
     band: int
     size: int
+    kind: type[SpinPlan] = SpinPlan
 
     @classmethod
-    def of(cls, circles: Circles, type: FieldType, band: int) -> FieldPlan:
-        """Read a type of SO2."""
+    def of(cls, sphere: Sphere, type: FieldType, band: int) -> FieldPlan:
+        """Read a sampling and a type of SO2."""
         blocks = tuple(_fields_of(b.multiplicity, b.rep, band) for b in type.blocks)
-        return cls(circles, blocks, band, type.size)
+        if isinstance(sphere, RingSphere):
+            kind = MeridianPlan if sphere.meridian_extension and band > sphere.band else SpinPlan
+            return cls(Circles.of(sphere), blocks, band, type.size, kind)
+        theta, phi = sphere.angles().reshape(-1, 2).numpy().T
+        weight = sphere.flat_weights().numpy()
+        circles = Circles(theta, np.ones(len(theta), dtype=np.int64), phi, weight, sphere.shape)
+        return cls(circles, blocks, band, type.size, DensePlan)
 
     @cached_property
     def spins(self) -> dict[int, SpinPlan]:
         """The transform of each spin that occurs below the band."""
         found = sorted({n for b in self.blocks for n in b.spins if n < self.band})
-        return {n: SpinPlan(self.circles, n, self.band) for n in found}
+        return {n: self.kind(self.circles, n, self.band) for n in found}
 
     def constants(self) -> dict[str, np.ndarray]:
         """Fixed arrays of both directions, beside the tables of Legendre functions."""
@@ -112,7 +123,7 @@ def analyse(
     found: dict[int, list[Tensor]] = {}
     for n, parts in pieces.items():
         joined = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-        c = spin_analysis(joined.flatten(0, 1), plan.spins[n], _of(constants, f"spin{n}_"), tables[n])
+        c = plan.spins[n].analyse(joined.flatten(0, 1), _of(constants, f"spin{n}_"), tables.get(n, ()))
         found[n] = list(c.unflatten(0, joined.shape[:2]).split([p.shape[1] for p in parts], 1))
     out = []
     for k, b in enumerate(plan.blocks):
@@ -137,7 +148,7 @@ def synthesise(
     found: dict[int, list[Tensor]] = {}
     for n, parts in pieces.items():
         joined = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-        x = spin_synthesis(joined.flatten(0, 1), plan.spins[n], _of(constants, f"spin{n}_"), tables[n])
+        x = plan.spins[n].synthesise(joined.flatten(0, 1), _of(constants, f"spin{n}_"), tables.get(n, ()))
         found[n] = list(x.unflatten(0, joined.shape[:2]).split([p.shape[1] for p in parts], 1))
     out = []
     for k, b in enumerate(plan.blocks):

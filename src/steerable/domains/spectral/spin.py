@@ -40,13 +40,21 @@ class SpinPlan:
     spin: int
     band: int
 
+    #: whether tables of Legendre functions are used
+    tabulated = True
+
+    @property
+    def rings(self) -> Circles:
+        """Where the Legendre functions are taken."""
+        return self.circles
+
     @cached_property
     def legendre(self) -> Legendre:
         """The sums over colatitude."""
         m = np.arange(self.band)
         n = np.full(self.band, self.spin)
         m, n = m[np.argsort(np.maximum(m, n), kind="stable")], n
-        theta = self.circles.colatitude[self.circles.fold[0]]
+        theta = self.rings.colatitude[self.rings.mirrored[0]]
         return Legendre(theta, m, n, self.band, np.ones(self.band))
 
     @cached_property
@@ -91,36 +99,42 @@ class SpinPlan:
         factor[place] = sign * halves[place]
         return index, factor
 
+    def indices(self) -> dict[str, np.ndarray]:
+        """Places, origins and signs of the coefficients; all that a traced run asks for is there before it is traced."""
+        (place, sign), (origin, factor) = self.places, self.origins
+        _ = self.terms, self.size, self.legendre.rows, self.legendre.reach
+        return {"place": place, "sign": sign, "origin": origin, "factor": factor}
+
     def constants(self) -> dict[str, np.ndarray]:
         """The fixed arrays of both directions, beside the tables."""
-        (place, sign), (origin, factor) = self.places, self.origins
-        found = {"place": place, "sign": sign, "origin": origin, "factor": factor}
-        _ = self.terms, self.size, self.legendre.rows  # all that a traced run will ask for is there before it is traced
-        return found | self.circles.constants(self.band, self.circles.weight[:, None] / (4 * np.pi))
+        return self.indices() | self.circles.constants(self.band, self.circles.weight[:, None] / (4 * np.pi))
 
+    def to_folded(self, x: Tensor, constants: Constants) -> Tensor:
+        """Samples ``[B, r, *shape]`` to folded orders ``[2, H, B, r, M]``."""
+        return to_orders(x, self.circles, self.band, constants)
 
-def spin_analysis(x: Tensor, plan: SpinPlan, constants: Constants, tables: tuple[Tensor, ...] = ()) -> Tensor:
-    """Coefficients ``[B, size]`` of fields ``[B, components, *shape]``: exactly those of the dense ``HomAnalysis``.
+    def from_folded(self, folded: Tensor, constants: Constants) -> Tensor:
+        """The other way, without weights."""
+        return from_orders(folded, self.circles, constants)
 
-    Args:
-        x: samples, in the dtype of the constants.
-        plan: what is transformed.
-        constants: ``plan.constants()`` as tensors.
-        tables: ``plan.legendre.tables()`` in the same dtype; none to compute them on the way.
-    """
-    folded = _columns(to_orders(x, plan.circles, plan.band, constants), plan.terms)
-    rows = to_rows(folded, plan.legendre, tables)
-    rows = rows.view(rows.shape[0], len(x), 2 * len(plan.terms)).permute(1, 2, 0).flatten(1)
-    return rows.index_select(1, constants["place"]) * constants["sign"]
+    def analyse(self, x: Tensor, constants: Constants, tables: tuple[Tensor, ...] = ()) -> Tensor:
+        """Coefficients ``[B, size]`` of fields ``[B, components, *shape]``: those of the dense ``HomAnalysis``.
 
+        Args:
+            x: samples, in the dtype of the constants.
+            constants: ``self.constants()`` as tensors.
+            tables: ``self.legendre.tables()`` in the same dtype; none to compute them on the way.
+        """
+        rows = to_rows(_columns(self.to_folded(x, constants), self.terms), self.legendre, tables)
+        rows = rows.view(rows.shape[0], len(x), 2 * len(self.terms)).permute(1, 2, 0).flatten(1)
+        return rows.index_select(1, constants["place"]) * constants["sign"]
 
-def spin_synthesis(c: Tensor, plan: SpinPlan, constants: Constants, tables: tuple[Tensor, ...] = ()) -> Tensor:
-    """Fields ``[B, components, *shape]`` of coefficients ``[B, size]``: exactly those of the dense ``HomSynthesis``."""
-    rows = (c.index_select(1, constants["origin"]) * constants["factor"]).view(
-        len(c), 2 * len(plan.terms), len(plan.legendre.degrees) + 1
-    )
-    values = from_rows(rows.permute(2, 0, 1).flatten(1), plan.legendre, tables)
-    return from_orders(_components(values, plan.terms, len(c), plan.legendre.halves), plan.circles, constants)
+    def synthesise(self, c: Tensor, constants: Constants, tables: tuple[Tensor, ...] = ()) -> Tensor:
+        """Fields ``[B, components, *shape]`` of coefficients ``[B, size]``: those of the dense ``HomSynthesis``."""
+        rows = c.index_select(1, constants["origin"]) * constants["factor"]
+        rows = rows.view(len(c), 2 * len(self.terms), len(self.legendre.degrees) + 1)
+        values = from_rows(rows.permute(2, 0, 1).flatten(1), self.legendre, tables)
+        return self.from_folded(_components(values, self.terms, len(c), self.legendre.halves), constants)
 
 
 def _columns(folded: Tensor, terms: Terms) -> Tensor:
