@@ -12,12 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from steerable.domains.homogeneous import Homogeneous, HomType
+from steerable.domains.spectral.rotation import rotate_coefficients
 from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
 from steerable.groups import SO2, SO3
 from steerable.groups.conversions import convert_rotation
 from steerable.groups.sampling import frame_over
 from steerable.laws.setting import evaluated, resolve_in_type, resolve_out_type
+from steerable.nn.sht import InverseSHT
 
 #: far from every axis of a grid: ZYZ angles
 GENERIC = (1.1, 0.9, 2.3)
@@ -62,17 +64,16 @@ def sphere_errors(
     ) / math.sqrt(fields.type.size / in_type.size)
     rotations = [generic_rotation(), SO3().inverse(generic_rotation())] if rotations is None else rotations
     dtype = next((p.dtype for p in module.parameters()), torch.float64)
-    sample = fields.evaluate(frames_of(sphere))
+    sample = InverseSHT(sphere, with_frames(in_type), band).double()
     found = []
     with evaluated(module) as call:
 
         def run(c: Tensor) -> Tensor:
-            x = torch.einsum("ncd,bd->bcn", sample, c)
-            return call(x.reshape(batch, -1, *sphere.shape).to(dtype)).double()
+            return call(sample(c).to(dtype)).double()
 
         y = run(coefficients)
         for g in rotations:
-            turned = run(fields.type.transform(coefficients, g))
+            turned = run(rotate_coefficients(coefficients, fields.type, g))
             if y.dim() == 2:
                 found.append((turned - y).norm() / y.norm())
                 continue
