@@ -91,6 +91,8 @@ from steerable.nn.sequential import Residual as Residual
 from steerable.nn.sequential import Sequential as Sequential
 from steerable.nn.sht import SHT as SHT
 from steerable.nn.sht import InverseSHT as InverseSHT
+from steerable.nn.so3_transform import SO3Analysis as SO3Analysis
+from steerable.nn.so3_transform import SO3Synthesis as SO3Synthesis
 from steerable.nn.soft_argmax import SoftArgmax1d as SoftArgmax1d
 from steerable.nn.soft_argmax import SoftArgmax2d as SoftArgmax2d
 from steerable.nn.spectral_conv import RingSupport as RingSupport
