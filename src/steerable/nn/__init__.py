@@ -5,6 +5,7 @@ from steerable.nn.adaptive_pool import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from steerable.nn.bake import bake as bake
 from steerable.nn.blur import BlurPool2d as BlurPool2d
 from steerable.nn.blur import BlurPool3d as BlurPool3d
+from steerable.nn.cheb_conv import ChebConv as ChebConv
 from steerable.nn.constants import ConstantModule as ConstantModule
 from steerable.nn.conv import Conv2d as Conv2d
 from steerable.nn.conv import Conv3d as Conv3d
@@ -27,6 +28,8 @@ from steerable.nn.global_pool import GlobalAvgPool2d as GlobalAvgPool2d
 from steerable.nn.global_pool import GlobalAvgPool3d as GlobalAvgPool3d
 from steerable.nn.global_pool import GlobalMaxPool2d as GlobalMaxPool2d
 from steerable.nn.global_pool import GlobalMaxPool3d as GlobalMaxPool3d
+from steerable.nn.graph_pool import GraphPool as GraphPool
+from steerable.nn.graph_pool import GraphUnpool as GraphUnpool
 from steerable.nn.group_conv import P4Conv as P4Conv
 from steerable.nn.group_conv import P4MConv as P4MConv
 from steerable.nn.group_norm import GroupNorm as GroupNorm

@@ -172,6 +172,18 @@ class LieGroupGraph(Domain):
         to = self.permutation(group, g)
         return torch.empty_like(x).flatten(2).index_copy(2, to, x.flatten(2)).view(x.shape)
 
+    def lift(self, x: Tensor) -> Tensor:
+        """A field of places, such as an image ``[B, C, H, W]``, the same for all orientations; of the sphere itself.
+
+        Raises:
+            ValueError: for other places.
+        """
+        count = self.samples.orientations_at
+        places = self.shape[:-1] if count else self.shape
+        if tuple(x.shape[2:]) != places:
+            raise ValueError(f"{self!r}: the input is {list(x.shape)}; expected [B, C, {', '.join(map(str, places))}]")
+        return x[..., None].expand(*x.shape, count) if count else x
+
     # ---- the graph
 
     @cached_property

@@ -39,6 +39,11 @@ class S2Samples(GroupSamples):
         """Unused."""
         return 1.0
 
+    @property
+    def orientations_at(self) -> int:
+        """None."""
+        return 0
+
     def points(self) -> Tensor:
         """Unit vectors ``[*shape, 3]``."""
         return self.sphere.points()

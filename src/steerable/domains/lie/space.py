@@ -79,6 +79,11 @@ class GroupSamples(ABC):
     def xi(self) -> float:
         """The usual price of a turn."""
 
+    @property
+    def orientations_at(self) -> int:
+        """Orientations at each place, along the last axis; 0: there is no such axis."""
+        return self.shape[-1]
+
     @abstractmethod
     def points(self) -> Tensor:
         """Coordinates ``[*shape, n]`` float64."""
