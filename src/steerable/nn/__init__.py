@@ -95,6 +95,8 @@ from steerable.nn.sht import SHT as SHT
 from steerable.nn.sht import InverseSHT as InverseSHT
 from steerable.nn.soft_argmax import SoftArgmax1d as SoftArgmax1d
 from steerable.nn.soft_argmax import SoftArgmax2d as SoftArgmax2d
+from steerable.nn.sphere_attention import SphereAttention as SphereAttention
+from steerable.nn.sphere_attention import SphereNeighbourAttention as SphereNeighbourAttention
 from steerable.nn.sphere_conv import SphereConv as SphereConv
 from steerable.nn.sphere_norm import SphereBatchNorm as SphereBatchNorm
 from steerable.nn.sphere_pool import SphereAvgPool as SphereAvgPool

@@ -61,7 +61,7 @@ class ChebConv(ConstantModule):
             flat = x.to(self.weight.dtype).flatten(2).permute(2, 0, 1).contiguous()  # [V, B, C]
             y = self._inputs_first(flat) if self.in_channels <= self.out_channels else self._outputs_first(flat)
             y = y if self.bias is None else y + self.bias
-        return y.permute(1, 2, 0).reshape(len(x), -1, *self.graph.shape)
+        return y.permute(1, 2, 0).contiguous().view(len(x), self.out_channels, *self.graph.shape)
 
     def _step(self, z: Tensor) -> Tensor:
         """``L' z`` of ``[V, B, C]``."""
