@@ -98,6 +98,16 @@ from steerable.nn.soft_argmax import SoftArgmax2d as SoftArgmax2d
 from steerable.nn.sphere_attention import SphereAttention as SphereAttention
 from steerable.nn.sphere_attention import SphereNeighbourAttention as SphereNeighbourAttention
 from steerable.nn.sphere_conv import SphereConv as SphereConv
+from steerable.nn.sphere_loss import SphereCrossEntropyLoss as SphereCrossEntropyLoss
+from steerable.nn.sphere_loss import SphereDiceLoss as SphereDiceLoss
+from steerable.nn.sphere_loss import SphereFocalLoss as SphereFocalLoss
+from steerable.nn.sphere_loss import SphereH1Loss as SphereH1Loss
+from steerable.nn.sphere_loss import SphereL1Loss as SphereL1Loss
+from steerable.nn.sphere_loss import SphereLoss as SphereLoss
+from steerable.nn.sphere_loss import SphereMSELoss as SphereMSELoss
+from steerable.nn.sphere_metrics import SphereConfusion as SphereConfusion
+from steerable.nn.sphere_metrics import confusion_scores as confusion_scores
+from steerable.nn.sphere_metrics import ws_psnr as ws_psnr
 from steerable.nn.sphere_norm import SphereBatchNorm as SphereBatchNorm
 from steerable.nn.sphere_pool import SphereAvgPool as SphereAvgPool
 from steerable.nn.tensor_product import TensorProduct as TensorProduct
