@@ -26,7 +26,7 @@ def layer(graph, *channels, order=4):
     conv = snn.ChebConv(graph, *channels, order=order).double()
     with torch.no_grad():
         conv.bias.normal_()
-    return conv
+    return conv.requires_grad_(False)
 
 
 def field(graph, *lead):

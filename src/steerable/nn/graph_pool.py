@@ -80,8 +80,10 @@ class GraphUnpool(ConstantModule):
         """``[B, C, *sources.shape]`` to ``[B, C, *graph.shape]``. Raises ``ValueError`` for another grid."""
         check_vertices(self, x, self.sources)
         rows = PairRows(self._start, self._source, self._target, self._column_start, self._by_column)
-        y = pair_sums(self._values.to(x.dtype), x.flatten(2).flatten(0, 1).T, rows)
-        return y.T.reshape(*x.shape[:2], *self.graph.shape)
+        wide = x if x.dtype in (torch.float32, torch.float64) else x.float()  # no sparse products of half precision
+        with torch.autocast(x.device.type, enabled=False):
+            y = pair_sums(self._values.to(wide), wide.flatten(2).flatten(0, 1).T.contiguous(), rows)
+        return y.T.to(x.dtype).reshape(*x.shape[:2], *self.graph.shape)
 
     def extra_repr(self) -> str:
         """Graphs."""

@@ -145,7 +145,7 @@ class SphereH1Loss(SphereMSELoss):
         weight = envelope(near.distance, radius * sphere.spacing) * near.weight
         product = weight[:, None, None] * away[:, :, None] * away[:, None]
         matrix = torch.zeros(count, 2, 2, dtype=torch.float64).index_add(0, near.target, product)
-        if bool((torch.linalg.cond(matrix) > 1e6).any()):
+        if not bool((torch.linalg.cond(matrix) < 1e6).all()):
             raise ValueError(
                 f"SphereH1Loss: the neighbours of some sample of {sphere!r} within {radius:g} spacings lie along a line; "
                 "expected a larger radius"
