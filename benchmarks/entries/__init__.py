@@ -22,6 +22,7 @@ GROUPS = (
     "mobile",
     "space",
     "points",
+    "sphere",
 )
 
 

@@ -63,7 +63,9 @@ def test_exp_of_log_recovers_rotations(angle):
     )
     axes = torch.cat([axes, torch.eye(3, dtype=torch.float64)])
     matrix = convert_rotation(axes * angle, "vector", "matrix")
-    assert (convert_rotation(convert_rotation(matrix, "matrix", "vector"), "vector", "matrix") - matrix).abs().max() < 1e-12
+    assert (
+        convert_rotation(convert_rotation(matrix, "matrix", "vector"), "vector", "matrix") - matrix
+    ).abs().max() < 1e-12
 
 
 @pytest.mark.parametrize("g", range(8))
@@ -93,7 +95,9 @@ def all_pairs(graph, radius):
     x, y = c * away[..., 0] + s * away[..., 1], c * away[..., 1] - s * away[..., 0]
     turn = p[None, :, 2] - p[:, None, 2]
     xi = graph.samples.turn(graph.metric)
-    found = [squared_length(se2_log(torch.stack([x, y, turn + k * math.pi], -1)), graph.metric.eps, xi) for k in (-1, 0, 1)]
+    found = [
+        squared_length(se2_log(torch.stack([x, y, turn + k * math.pi], -1)), graph.metric.eps, xi) for k in (-1, 0, 1)
+    ]
     return torch.stack(found).amin(0)
 
 
@@ -192,7 +196,9 @@ def test_a_field_moves_with_its_orientations():
 
 def spreads(values):
     clusters = [values[l * l : (l + 1) ** 2] for l in range(1, 5)]
-    return [float((c.max() - c.min()) / c.mean()) for c in clusters], [float(c.mean() / clusters[0].mean()) for c in clusters]
+    return [float((c.max() - c.min()) / c.mean()) for c in clusters], [
+        float(c.mean() / clusters[0].mean()) for c in clusters
+    ]
 
 
 def test_spectrum_of_the_sphere_clusters():
@@ -213,7 +219,11 @@ def test_density_does_not_show_on_any_sampling(sphere):
 
 
 def test_eigenmaps_are_eigenfunctions():
-    for graph in (LieGroupGraph.se2(10, None, 4), LieGroupGraph.se2(24, None, 4), LieGroupGraph.so3(1, 4, weights="paper")):
+    for graph in (
+        LieGroupGraph.se2(10, None, 4),
+        LieGroupGraph.se2(24, None, 4),
+        LieGroupGraph.so3(1, 4, weights="paper"),
+    ):
         values, maps = graph.eigenmaps(6)
         flat, matrix = maps.flatten(1).T, graph.laplacian()
         assert (matrix @ flat - flat * values).abs().max() < 1e-7 * flat.abs().max()
@@ -264,7 +274,9 @@ def test_coarser_graphs_keep_the_metric():
     index, weight = graph.shares()
     assert torch.allclose(weight.sum(1), torch.ones(len(weight), dtype=torch.float64))
     p, q = graph.points().reshape(-1, 3), half.points().reshape(-1, 3)
-    assert (p[index].mean(1)[:, :2] / 2 - q[:, :2]).abs().max() < 1e-12 and (p[index].mean(1) - q)[:, 2].abs().max() < 1e-12
+    assert (p[index].mean(1)[:, :2] / 2 - q[:, :2]).abs().max() < 1e-12 and (p[index].mean(1) - q)[
+        :, 2
+    ].abs().max() < 1e-12
     frames = LieGroupGraph.so3(2, 3)
     index, weight = frames.shares()
     assert index.shape == (42 * 3, 7) and bool(((index % 3) == (torch.arange(126) % 3)[:, None])[weight > 0].all())

@@ -82,7 +82,7 @@ def test_planted_single_precision_is_caught():
 
 
 def test_planted_underflow_is_caught(monkeypatch):
-    """Without exponents of their own the seeds of order 760 at sin = 1/e vanish, and with them functions of size one."""
+    """Without exponents the seeds of order 760 at sin = 1/e vanish, and with them functions of size one."""
     theta, m = torch.tensor([math.asin(1 / math.e)], dtype=torch.float64), np.array([760])
     assert float(profiles(theta, m, 0 * m, 760, 2200)[0].abs().max()) > 0.5
     monkeypatch.setattr(module, "_TINY", -math.inf)

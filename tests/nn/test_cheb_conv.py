@@ -45,7 +45,9 @@ def dense(conv, x, first=1.0):
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-@pytest.mark.parametrize(("channels", "order"), [((2, 3), 4), ((3, 2), 4), ((2, 2), 1), ((3, 1), 1), ((3, 2), 0), ((3, 2), 2)])
+@pytest.mark.parametrize(
+    ("channels", "order"), [((2, 3), 4), ((3, 2), 4), ((2, 2), 1), ((3, 1), 1), ((3, 2), 0), ((3, 2), 2)]
+)
 def test_it_is_the_polynomial_of_the_laplacian(name, channels, order):
     graph = GRAPHS[name]()
     conv = layer(graph, *channels, order=order)
@@ -73,7 +75,10 @@ def test_it_commutes_with_the_icosahedron():
     conv, group = layer(graph, 1, 2), st.icosahedral()
     x = field(graph, 1, 1)
     y = conv(x)
-    assert max(float((conv(graph.move(x, group, g)) - graph.move(y, group, g)).abs().max()) for g in group.elements) < 1e-12
+    assert (
+        max(float((conv(graph.move(x, group, g)) - graph.move(y, group, g)).abs().max()) for g in group.elements)
+        < 1e-12
+    )
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -88,7 +93,11 @@ def test_constants_stay_constant_unless_published(name):
 def test_pooling_keeps_constants_means_and_maxima(name):
     graph = GRAPHS[name]()
     coarse = graph.coarser()
-    mean, most, back = snn.GraphPool(graph).double(), snn.GraphPool(graph, "max").double(), snn.GraphUnpool(graph).double()
+    mean, most, back = (
+        snn.GraphPool(graph).double(),
+        snn.GraphPool(graph, "max").double(),
+        snn.GraphUnpool(graph).double(),
+    )
     one = torch.ones(1, 1, *graph.shape, dtype=torch.float64)
     assert (mean(one) - 1).abs().max() < 1e-12 and (most(one) - 1).abs().max() == 0
     assert (back(mean(one)) - 1).abs().max() < 1e-12
@@ -101,25 +110,29 @@ def test_pooling_keeps_constants_means_and_maxima(name):
     y = field(coarse, 2, 3)
     assert (total(back(y), graph) - total(y, coarse)).abs().max() < 1e-10
     assert bool((most(x) >= mean(x) - 1e-12).all()) and set(most(x).unique().tolist()) <= set(x.unique().tolist())
-    assert (total(x.flatten(2).mean(-1)[..., None].expand(2, 3, graph.num_vertices), graph) - total(x, graph)).abs().max() > (
-        1e-6 if name == "gauss" else -1
-    )  # means that do not know areas
+    assert (
+        total(x.flatten(2).mean(-1)[..., None].expand(2, 3, graph.num_vertices), graph) - total(x, graph)
+    ).abs().max() > (1e-6 if name == "gauss" else -1)  # means that do not know areas
 
 
-@pytest.mark.parametrize("make", [lambda g: snn.ChebConv(g, 2, 3), lambda g: snn.ChebConv(g, 2, 1), snn.GraphPool, snn.GraphUnpool])
+@pytest.mark.parametrize(
+    "make", [lambda g: snn.ChebConv(g, 2, 3), lambda g: snn.ChebConv(g, 2, 1), snn.GraphPool, snn.GraphUnpool]
+)
 def test_tooling(make):
     graph = LieGroupGraph.se2(4, None, 2, k=5)
     module = make(graph).double().eval()
     x = field(graph.coarser() if isinstance(module, snn.GraphUnpool) else graph, 2, 2).requires_grad_()
     y = module(x)
-    assert torch.autograd.gradcheck(module, (x[:1],)) and torch.autograd.gradgradcheck(lambda t: module(t).square(), (x[:1],))
+    assert torch.autograd.gradcheck(module, (x[:1],)) and torch.autograd.gradgradcheck(
+        lambda t: module(t).square(), (x[:1],)
+    )
     assert (st.bake(module)(x) - y).abs().max() < 1e-12
     assert (torch.export.export(module, (x,)).module()(x) - y).abs().max() < 1e-12
     assert (torch.compile(module, backend="aot_eager", fullgraph=True)(x) - y).abs().max() < 1e-12
     assert (pickle.loads(pickle.dumps(copy.deepcopy(module)))(x) - y).abs().max() == 0
     assert (torch.func.vmap(module)(x[:, None])[:, 0] - y).abs().max() < 1e-12
     assert module(x[:0]).shape == (0, *y.shape[1:])
-    assert not any("_" == k[0] for k in module.state_dict())
+    assert not any(k[0] == "_" for k in module.state_dict())
     single = make(graph).float()
     with torch.autocast("cpu", torch.bfloat16):
         assert single(x.float()).isfinite().all()

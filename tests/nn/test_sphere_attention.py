@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import pickle
 
@@ -89,7 +90,7 @@ def across(make, coarse, *finer):
         layer = make(sphere, targets)
         layer.load_state_dict(first.state_dict())
         answers.append(layer(sampled(layer.in_type, sphere), sampled(layer.in_type, targets)))
-    return [float((a - b).norm() / b.norm()) for a, b in zip(answers, answers[1:], strict=False)]
+    return [float((a - b).norm() / b.norm()) for a, b in itertools.pairwise(answers)]
 
 
 @pytest.mark.parametrize("kind", ["gauss", "healpix", "icosahedral"])
@@ -101,7 +102,8 @@ def test_doubling_the_sampling_changes_nothing_to_second_order(kind):
 
 def test_without_weights_it_does_not_converge(monkeypatch):
     monkeypatch.setattr(
-        "steerable.nn.sphere_attention_cores.require_weights", lambda s: torch.full((s.num_points,), 4 * math.pi / s.num_points)
+        "steerable.nn.sphere_attention_cores.require_weights",
+        lambda s: torch.full((s.num_points,), 4 * math.pi / s.num_points),
     )
     planted = globally(Sphere.gauss(16), Sphere.gauss(6))
     monkeypatch.undo()
@@ -114,7 +116,9 @@ def test_without_weights_it_does_not_converge(monkeypatch):
 
 def globally_planted(monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("steerable.nn.sphere_attention_cores.require_weights", lambda s: torch.ones(s.num_points).double())
+        patch.setattr(
+            "steerable.nn.sphere_attention_cores.require_weights", lambda s: torch.ones(s.num_points).double()
+        )
         return globally(Sphere.gauss(16))
 
 
@@ -197,7 +201,10 @@ def test_tooling(name):
     direction = torch.randn_like(x)[:1]
     with sdpa_kernel(SDPBackend.MATH):
         point = torch.zeros(1, dtype=torch.float64, requires_grad=True)
-        along = lambda t: layer(x[:1].detach() + t * direction).square().sum()
+
+        def along(t):
+            return layer(x[:1].detach() + t * direction).square().sum()
+
         assert torch.autograd.gradcheck(along, (point,)) and torch.autograd.gradgradcheck(along, (point,))
     single = layer.float()
     with torch.autocast("cpu", torch.bfloat16):

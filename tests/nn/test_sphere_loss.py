@@ -34,7 +34,8 @@ def test_mean_squares_of_harmonics(sphere):
     for k in range(16):
         assert float(loss(y[:, k : k + 1], 0 * y[:, :1])) == pytest.approx(1, abs=limit)
     plain = [float(y[:, k].square().mean()) for k in (6, 12)]  # by samples: poles are over-counted
-    assert (max(abs(p - 1) for p in plain) > 0.2) == hasattr(sphere, "rings") and sphere.band > 0 or not sphere.band
+    if sphere.band:
+        assert max(abs(p - 1) for p in plain) > 0.2
 
 
 def test_absolute_error_is_the_integral():
@@ -81,7 +82,9 @@ def test_squared_error_of_spins_does_not_see_frames():
     sphere = Sphere.gauss(6)
     x = torch.randn(1, 2, 6, 12, dtype=torch.float64)
     angle = torch.randn(6, 12, dtype=torch.float64)
-    turned = torch.stack([x[:, 0] * angle.cos() - x[:, 1] * angle.sin(), x[:, 0] * angle.sin() + x[:, 1] * angle.cos()], 1)
+    turned = torch.stack(
+        [x[:, 0] * angle.cos() - x[:, 1] * angle.sin(), x[:, 0] * angle.sin() + x[:, 1] * angle.cos()], 1
+    )
     loss = snn.SphereMSELoss(sphere).double()
     assert float(loss(x, 0 * x)) == pytest.approx(float(loss(turned, 0 * x)))
 

@@ -150,6 +150,12 @@ _TABLE: dict[str, Entry] = {
     "volume_unet_plain": Entry("plain_volume", "PlainVolumeUNet", {}, "plain twin of volume_unet", 17, "volumes"),
     "point_cnn": Entry("points", "PointCNN", {}, "point clouds, molecules: for any group of the space", 0, "points"),
     "point_cnn_plain": Entry("points", "PlainPointCNN", {}, "point_cnn without symmetry", 0, "points"),
+    "sphere_cnn": Entry("sphere", "SphereCNN", {}, "the sphere: local convolutions on any sampling", 0, "sphere"),
+    "sphere_cnn_plain": Entry("plain_sphere", "PlainSphereCNN", {}, "plain twin of sphere_cnn, on maps", 0, "sphere"),
+    "sphere_unet": Entry("sphere", "SphereUNet", {}, "the sphere: fields of any spin to fields", 0, "sphere"),
+    "sphere_unet_plain": Entry(
+        "plain_sphere", "PlainSphereUNet", {}, "plain twin of sphere_unet, on maps", 0, "sphere"
+    ),
 }
 
 

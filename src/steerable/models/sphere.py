@@ -27,19 +27,23 @@ def levels(sphere: str | Sphere, count: int) -> list[Sphere]:
     return found
 
 
-def block(current: FieldType, wide: FieldType, sphere: Sphere, reach: float, kernel_size: int) -> snn.Sequential:
+def radii(spheres: Sequence[Sphere], reach: float, radius: float | None) -> list[float]:
+    """Radius of the kernels on each sampling: so many distances of samples, or a radius that doubles at each step."""
+    return [reach * s.spacing if radius is None else radius * 2**k for k, s in enumerate(spheres)]
+
+
+def block(current: FieldType, wide: FieldType, sphere: Sphere, radius: float, kernel_size: int) -> snn.Sequential:
     """Convolution, batch norm by area, activation: ``current`` to ``wide``."""
     before, act = activated(wide)
     return snn.Sequential(
-        snn.SphereConv(current, before, sphere, reach * sphere.spacing, kernel_size=kernel_size, bias=False),
+        snn.SphereConv(current, before, sphere, radius, kernel_size=kernel_size, bias=False),
         snn.SphereBatchNorm(before, sphere),
         act,
     )
 
 
-def between(fields: FieldType, here: Sphere, there: Sphere, reach: float) -> snn.SphereConv:
-    """A convolution from one sampling to another, its kernel as wide as the coarser one needs."""
-    radius = reach * max(here.spacing, there.spacing)
+def between(fields: FieldType, here: Sphere, there: Sphere, radius: float) -> snn.SphereConv:
+    """A convolution from one sampling to another; the radius is that of the coarser one."""
     return snn.SphereConv(fields, fields, here, radius, there, kernel_size=3, bias=False)
 
 
@@ -56,6 +60,8 @@ class SphereCNN(nn.Module):
         group: SO2, O2 (with reflections) or C1 (filters held by north: equivariant about the poles only).
         widths: fields at each resolution, see :func:`steerable.models.hidden.hidden_fields`.
         reach: radius of the kernels, in distances of samples.
+        radius: the same in radians at full resolution, doubled at each coarser one, in place of ``reach``: then weights
+            that were learned on one sampling mean the same operator on every other.
         kernel_size: odd; side of the planar kernel that they correspond to.
         degree: largest spin of the hidden fields; 0: axisymmetric kernels between scalars.
         hidden: width of the dense layer on the invariants.
@@ -76,18 +82,20 @@ class SphereCNN(nn.Module):
         degree: int = 1,
         hidden: int = 32,
         in_type: str | None = None,
+        radius: float | None = None,
     ) -> None:
         super().__init__()
         group = read(group)
         spheres = levels(sphere, len(widths))
+        r = radii(spheres, reach, radius)
         self.sphere = spheres[0]
         current = group.type(in_type) if in_type else in_channels * group.trivial
         layers: list[nn.Module] = []
         for k, width in enumerate(widths):
             wide = hidden_fields(group, width, degree)
-            layers.append(block(current, wide, spheres[k], reach, kernel_size))
+            layers.append(block(current, wide, spheres[k], r[k], kernel_size))
             if k + 1 < len(widths):
-                layers.append(between(wide, spheres[k], spheres[k + 1], reach))
+                layers.append(between(wide, spheres[k], spheres[k + 1], r[k + 1]))
             current = wide
         pool = invariants(current)
         self.features = snn.Sequential(*layers, pool, snn.SphereAvgPool(pool.out_type, spheres[-1]))
@@ -104,7 +112,7 @@ class SphereUNet(UNet):
     Args:
         in_channels: plain channels.
         num_classes: of a sample: plain channels of the output.
-        sphere, group, reach, kernel_size, degree: as in :class:`SphereCNN`.
+        sphere, group, reach, kernel_size, degree, radius: as in :class:`SphereCNN`.
         widths: fields at full resolution, at the next coarser one, ...
         in_type: of the input in place of plain channels.
         out_type: of the output in place of plain channels: ``"1x1"`` for a wind.
@@ -122,9 +130,11 @@ class SphereUNet(UNet):
         degree: int = 1,
         in_type: str | None = None,
         out_type: str | None = None,
+        radius: float | None = None,
     ) -> None:
         group = read(group)
         s = levels(sphere, len(widths))
+        r = radii(s, reach, radius)
         first = group.type(in_type) if in_type else in_channels * group.trivial
         last = group.type(out_type) if out_type else num_classes * group.trivial
         types = [hidden_fields(group, w, degree) for w in widths]
@@ -134,9 +144,9 @@ class SphereUNet(UNet):
                 block(a, b, s[k], reach, kernel_size)
                 for k, (a, b) in enumerate(zip([first, *types[:-1]], types, strict=True))
             ],
-            [between(types[k], s[k], s[k + 1], reach) for k in range(count - 1)],
-            [ByLayer(between(types[k + 1], s[k + 1], s[k], reach)) for k in range(count - 2, -1, -1)],
-            [block(types[k + 1] + types[k], types[k], s[k], reach, kernel_size) for k in range(count - 2, -1, -1)],
-            snn.SphereConv(types[0], last, s[0], reach * s[0].spacing, kernel_size=kernel_size),
+            [between(types[k], s[k], s[k + 1], r[k + 1]) for k in range(count - 1)],
+            [ByLayer(between(types[k + 1], s[k + 1], s[k], r[k + 1])) for k in range(count - 2, -1, -1)],
+            [block(types[k + 1] + types[k], types[k], s[k], r[k], kernel_size) for k in range(count - 2, -1, -1)],
+            snn.SphereConv(types[0], last, s[0], r[0], kernel_size=kernel_size),
         )
         self.sphere, self.in_type, self.out_type = s[0], first, last

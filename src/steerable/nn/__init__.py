@@ -60,6 +60,7 @@ from steerable.nn.maxout import MaxoutDense as MaxoutDense
 from steerable.nn.mlp import hidden_type as hidden_type
 from steerable.nn.mlp import mlp as mlp
 from steerable.nn.module import EquivariantModule as EquivariantModule
+from steerable.nn.needlet import NeedletTransform as NeedletTransform
 from steerable.nn.norm import BatchNorm as BatchNorm
 from steerable.nn.norm_act import NormAct as NormAct
 from steerable.nn.norm_max_pool import NormMaxPool2d as NormMaxPool2d
@@ -95,6 +96,11 @@ from steerable.nn.sht import SHT as SHT
 from steerable.nn.sht import InverseSHT as InverseSHT
 from steerable.nn.soft_argmax import SoftArgmax1d as SoftArgmax1d
 from steerable.nn.soft_argmax import SoftArgmax2d as SoftArgmax2d
+from steerable.nn.spectral_conv import RingSupport as RingSupport
+from steerable.nn.spectral_conv import S2Conv as S2Conv
+from steerable.nn.spectral_conv import SO3Conv as SO3Conv
+from steerable.nn.spectral_conv import SO3Mean as SO3Mean
+from steerable.nn.spectral_conv import SO3ToS2 as SO3ToS2
 from steerable.nn.sphere_attention import SphereAttention as SphereAttention
 from steerable.nn.sphere_attention import SphereNeighbourAttention as SphereNeighbourAttention
 from steerable.nn.sphere_conv import SphereConv as SphereConv

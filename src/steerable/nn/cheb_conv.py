@@ -37,7 +37,11 @@ class ChebConv(ConstantModule):
         self, graph: LieGroupGraph, in_channels: int, out_channels: int, order: int = 4, bias: bool = True
     ) -> None:
         super().__init__()
-        for name, value, least in (("order", order, 0), ("in_channels", in_channels, 1), ("out_channels", out_channels, 1)):
+        for name, value, least in (
+            ("order", order, 0),
+            ("in_channels", in_channels, 1),
+            ("out_channels", out_channels, 1),
+        ):
             if value < least:
                 raise ValueError(f"ChebConv: {name} is {value}; expected at least {least}")
         self.graph, self.in_channels, self.out_channels, self.order = graph, in_channels, out_channels, order

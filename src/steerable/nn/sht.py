@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from steerable.domains.homogeneous import Homogeneous, HomType
-from steerable.domains.spectral.circles import Circles
 from steerable.domains.spectral.fields import FieldPlan, analyse, synthesise
 from steerable.domains.spectral.precision import full_precision, widened
-from steerable.domains.sphere import RingSphere, Sphere
+from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
 from steerable.groups import SO2, SO3
 from steerable.nn.module import EquivariantModule
@@ -26,18 +24,14 @@ class _Harmonic(EquivariantModule):
         self, sphere: Sphere, type: FieldType | str, band: int | None, inverse: bool, tables: SpectralTables | None,
         precompute: bool,
     ) -> None:  # fmt: skip
-        self.band = checked_band(self._label, sphere, band)
+        self.band = sphere.check_band(usual_band(sphere) if band is None else band)
         fields = spherical_fields(self._label, type, self.band)
         types = fields.fibre, fields.type
         super().__init__(*(types[::-1] if inverse else types))
         self.sphere, self.fields, self.precompute = sphere, fields, precompute
-        if not isinstance(sphere, RingSphere):
-            raise ValueError(
-                f"{self._label}: {sphere!r} has no circles of latitude; expected a sampling by rings such as GaussSphere"
-            )
-        self.plan = FieldPlan.of(Circles.of(sphere), fields.fibre, self.band)
+        self.plan = FieldPlan.of(sphere, fields.fibre, self.band)
         self.tables = (
-            SpectralTables({n: p.legendre for n, p in self.plan.spins.items()}, precompute)
+            SpectralTables({n: p.legendre for n, p in self.plan.spins.items() if p.tabulated}, precompute)
             if tables is None
             else tables
         )
@@ -68,9 +62,11 @@ class SHT(_Harmonic):
     functions on half of the rings.
 
     Args:
-        sphere: a sampling by rings.
+        sphere: the sampling. By rings it is fast; on the rings of McEwen and Wiaux orders are first taken to Gauss rings;
+            points without rings are fitted by least squares with a dense matrix, for modest bands.
         type: type of SO2, or its string ``"1x0 + 1x2"``.
-        band: degrees ``l < band``; default ``sphere.usual_band``.
+        band: degrees ``l < band``; default ``sphere.sampling_band``, or
+            ``sphere.usual_band`` where none is exact.
         iterations: steps of Jacobi's ``c <- c + A (x - S c)``, for samplings whose weights are not exact.
         precompute: hold the Legendre functions; otherwise compute them block by block in every run, forward and
             backward, so that memory grows as ``band^2``.
@@ -118,12 +114,14 @@ class SHT(_Harmonic):
 
 
 class InverseSHT(_Harmonic):
-    """Coefficients to fields on the sphere: spin-weighted spherical harmonic synthesis, :class:`HomSynthesis` done fast.
+    """Coefficients to fields on the sphere: spin-weighted spherical harmonic synthesis, a fast :class:`HomSynthesis`.
 
     Args:
-        sphere: a sampling by rings.
+        sphere: the sampling. By rings it is fast; on the rings of McEwen and Wiaux orders are first taken to Gauss rings;
+            points without rings are fitted by least squares with a dense matrix, for modest bands.
         type: type of SO2 of the fields, or its string.
-        band: degrees ``l < band`` of the coefficients; default ``sphere.usual_band``.
+        band: degrees ``l < band`` of the coefficients; default ``sphere.sampling_band``, or
+            ``sphere.usual_band`` where none is exact.
         precompute: as in :class:`SHT`.
         tables: those of an :class:`SHT` of the same arguments; see :meth:`SHT.inverse`.
 
@@ -200,21 +198,6 @@ def spherical_fields(layer: str, type: FieldType | str, band: int) -> HomType:
     return fields
 
 
-def checked_band(layer: str, sphere: Sphere, band: int | None) -> int:
-    """The band that is used on a sampling.
-
-    Raises:
-        ValueError: if it is more than the sampling holds: its exact band; without one, the number of its rings.
-    """
-    largest = largest_band(sphere)
-    found = min(sphere.usual_band, largest) if band is None else band
-    if not 1 <= found <= largest:
-        raise ValueError(f"{layer}: {sphere!r} holds bands from 1 to {largest}, got band={band!r}; take more samples")
-    return int(found)
-
-
-def largest_band(sphere: Sphere) -> int:
-    """The exact band of a sampling; where there is none, the number of its rings."""
-    if sphere.band or not isinstance(sphere, RingSphere):
-        return sphere.band or sphere.usual_band
-    return max(sphere.usual_band, len(np.asarray(sphere.rings.colatitude)))
+def usual_band(sphere: Sphere) -> int:
+    """The band that is taken by default: the largest that is exact, by a sampling theorem too; else the usual one."""
+    return sphere.sampling_band or sphere.usual_band

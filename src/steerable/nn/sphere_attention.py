@@ -140,12 +140,14 @@ class SphereAttention(_Attention):
         for given in (in_type, out_type, query_type, inner):
             if isinstance(given, FieldType) and int(frequencies(given).max()):
                 raise ValueError(
-                    f"SphereAttention: expected scalars, got {given!r}; between antipodes no path carries frames better "
-                    "than another. Use SphereNeighbourAttention, or nn.NormPool before"
+                    f"SphereAttention: expected scalars, got {given!r}; between antipodes no path carries frames "
+                    "better than another. Use SphereNeighbourAttention, or nn.NormPool before"
                 )
         super().__init__(in_type, out_type, sphere, targets, query_type, inner, heads, degree)
         if self.inner.size % heads:
-            raise ValueError(f"SphereAttention: {self.inner.size} inner channels among {heads} heads; expected a multiple")
+            raise ValueError(
+                f"SphereAttention: {self.inner.size} inner channels among {heads} heads; expected a multiple"
+            )
         self.core = GlobalCore(sphere, self.targets, heads)
 
 

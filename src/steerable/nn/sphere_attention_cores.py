@@ -1,4 +1,4 @@
-"""What attention on the sphere computes between its linear maps: softmax with the log of areas, over all or over caps."""
+"""What attention on the sphere computes between its linear maps: softmax over all or over caps, by area."""
 
 from __future__ import annotations
 
@@ -170,8 +170,8 @@ def head_major(type: FieldType, heads: int) -> tuple[Tensor, Tensor]:
     for block in type.blocks:
         if block.multiplicity % heads:
             raise ValueError(
-                f"attention: {block.multiplicity} fields of {block.rep.name} among {heads} heads; expected a multiple of "
-                f"{heads} of each in inner={type!r}"
+                f"attention: {block.multiplicity} fields of {block.rep.name} among {heads} heads; expected a multiple "
+                f"of {heads} of each in inner={type!r}"
             )
         parts.append(torch.arange(block.start, block.stop).view(heads, -1))
     order = torch.cat(parts, 1)

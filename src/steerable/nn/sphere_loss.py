@@ -89,8 +89,8 @@ class SphereLoss(ConstantModule):
         """Raise ``ValueError`` for fields of different shapes."""
         if not torch.compiler.is_compiling() and x.shape != y.shape:
             raise ValueError(
-                f"{type(self).__name__}: the prediction is {list(x.shape)} and the target {list(y.shape)}; expected two "
-                "fields of one shape"
+                f"{type(self).__name__}: the prediction is {list(x.shape)} and the target {list(y.shape)}; expected "
+                "two fields of one shape"
             )
 
     def extra_repr(self) -> str:
@@ -138,6 +138,8 @@ class SphereH1Loss(SphereMSELoss):
         ValueError: if somewhere neighbours lie along a line.
     """
 
+    _slopes: Tensor
+
     def __init__(self, sphere: Sphere, mask: Tensor | None = None, radius: float = 1.8) -> None:
         super().__init__(sphere, mask)
         near = sphere.neighbours(radius * sphere.spacing)
@@ -147,8 +149,8 @@ class SphereH1Loss(SphereMSELoss):
         matrix = torch.zeros(count, 2, 2, dtype=torch.float64).index_add(0, near.target, product)
         if not bool((torch.linalg.cond(matrix) < 1e6).all()):
             raise ValueError(
-                f"SphereH1Loss: the neighbours of some sample of {sphere!r} within {radius:g} spacings lie along a line; "
-                "expected a larger radius"
+                f"SphereH1Loss: the neighbours of some sample of {sphere!r} within {radius:g} spacings lie along a "
+                "line; expected a larger radius"
             )
         slopes = torch.linalg.solve(matrix[near.target], (weight[:, None] * away)[..., None])[..., 0]
         for name, tensor in pair_rows(near.target, near.source, count, count)._asdict().items():

@@ -64,7 +64,7 @@ class LieGroupGraph(Domain):
         count = math.prod(samples.shape)
         if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k < count:
             raise ValueError(
-                f"LieGroupGraph: k is {k!r} on {samples!r} of {count} samples; expected neighbours from 1 to {count - 1}"
+                f"LieGroupGraph: k is {k!r} on {samples!r} of {count} samples; expected 1 to {count - 1} neighbours"
             )
         self.samples, self.k, self.recipe = samples, k, weights
         self.metric = Metric(float(eps), None if xi is None else float(xi))
@@ -114,9 +114,7 @@ class LieGroupGraph(Domain):
         return cls(SO3Frames(level, orientations), eps, xi, k, weights, bandwidth)
 
     @classmethod
-    def s2(
-        cls, sphere: Sphere, k: int = 16, weights: str = "density", bandwidth: float | None = None
-    ) -> LieGroupGraph:
+    def s2(cls, sphere: Sphere, k: int = 16, weights: str = "density", bandwidth: float | None = None) -> LieGroupGraph:
         """Any sampling of the sphere; fields are ``[B, C, *sphere.shape]``.
 
         Args:
@@ -266,4 +264,6 @@ class LieGroupGraph(Domain):
 
     def __repr__(self) -> str:
         size = " x ".join(map(str, self.shape))
-        return f"LieGroupGraph({type(self.samples).__name__} {size}, eps={self.metric.eps:g}, k={self.k}, {self.recipe})"
+        return (
+            f"LieGroupGraph({type(self.samples).__name__} {size}, eps={self.metric.eps:g}, k={self.k}, {self.recipe})"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,10 @@ import torch
 from torch import Tensor
 
 from steerable.domains.spectral.circles import Circles
-from steerable.domains.spectral.spin import SpinPlan, spin_analysis, spin_synthesis
+from steerable.domains.spectral.dense import DensePlan
+from steerable.domains.spectral.meridian import MeridianPlan
+from steerable.domains.spectral.spin import SpinPlan
+from steerable.domains.sphere import RingSphere, Sphere
 from steerable.fields.type import FieldType
 from steerable.groups import SO2, SO3, Representation
 from steerable.groups.mackey import mackey_maps
@@ -60,27 +64,35 @@ class FieldPlan:
         blocks: what the channels are.
         band: L, degrees ``l < L``.
         size: number of channels.
+        kind: of the transform of each spin: by rings, by rings whose meridian is extended, or dense.
     """
 
     circles: Circles
     blocks: tuple[FieldsOf, ...]
     band: int
     size: int
+    kind: type[SpinPlan] = SpinPlan
 
     @classmethod
-    def of(cls, circles: Circles, type: FieldType, band: int) -> FieldPlan:
-        """Read a type of SO2."""
+    def of(cls, sphere: Sphere, type: FieldType, band: int) -> FieldPlan:
+        """Read a sampling and a type of SO2."""
         blocks = tuple(_fields_of(b.multiplicity, b.rep, band) for b in type.blocks)
-        return cls(circles, blocks, band, type.size)
+        if isinstance(sphere, RingSphere):
+            kind = MeridianPlan if sphere.meridian_extension and band > sphere.band else SpinPlan
+            return cls(Circles.of(sphere), blocks, band, type.size, kind)
+        theta, phi = sphere.angles().reshape(-1, 2).numpy().T
+        weight = sphere.flat_weights().numpy()
+        circles = Circles(theta, np.ones(len(theta), dtype=np.int64), phi, weight, sphere.shape)
+        return cls(circles, blocks, band, type.size, DensePlan)
 
     @cached_property
     def spins(self) -> dict[int, SpinPlan]:
         """The transform of each spin that occurs below the band."""
         found = sorted({n for b in self.blocks for n in b.spins if n < self.band})
-        return {n: SpinPlan(self.circles, n, self.band) for n in found}
+        return {n: self.kind(self.circles, n, self.band) for n in found}
 
     def constants(self) -> dict[str, np.ndarray]:
-        """Fixed arrays of both directions, beside the tables of Legendre functions; ``spin/name`` and ``block/name``."""
+        """Fixed arrays of both directions, beside the tables of Legendre functions."""
         found = {f"spin{n}_{key}": value for n, plan in self.spins.items() for key, value in plan.constants().items()}
         for k, b in enumerate(self.blocks):
             found |= {f"block{k}_{key}": value for key, value in b.constants().items()}
@@ -90,7 +102,7 @@ class FieldPlan:
 def analyse(
     x: Tensor, plan: FieldPlan, constants: Mapping[str, Tensor], tables: Mapping[int, tuple[Tensor, ...]]
 ) -> Tensor:
-    """Coefficients ``[B, D]`` of fields ``[B, C, *shape]`` in the order of ``Homogeneous(SO3, SO2, L - 1).fields(type)``.
+    """Coefficients ``[B, D]`` of fields ``[B, C, *shape]`` ordered as ``Homogeneous(SO3, SO2, L - 1).fields(type)``.
 
     Args:
         x: samples.
@@ -111,7 +123,7 @@ def analyse(
     found: dict[int, list[Tensor]] = {}
     for n, parts in pieces.items():
         joined = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-        c = spin_analysis(joined.flatten(0, 1), plan.spins[n], _of(constants, f"spin{n}_"), tables[n])
+        c = plan.spins[n].analyse(joined.flatten(0, 1), _of(constants, f"spin{n}_"), tables.get(n, ()))
         found[n] = list(c.unflatten(0, joined.shape[:2]).split([p.shape[1] for p in parts], 1))
     out = []
     for k, b in enumerate(plan.blocks):
@@ -136,7 +148,7 @@ def synthesise(
     found: dict[int, list[Tensor]] = {}
     for n, parts in pieces.items():
         joined = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-        x = spin_synthesis(joined.flatten(0, 1), plan.spins[n], _of(constants, f"spin{n}_"), tables[n])
+        x = plan.spins[n].synthesise(joined.flatten(0, 1), _of(constants, f"spin{n}_"), tables.get(n, ()))
         found[n] = list(x.unflatten(0, joined.shape[:2]).split([p.shape[1] for p in parts], 1))
     out = []
     for k, b in enumerate(plan.blocks):
@@ -192,7 +204,7 @@ def _fields_of(count: int, rep: Representation, band: int) -> FieldsOf:
     starts = np.cumsum([0, *((2 if n else 1) * max(0, band**2 - n * n) for n in spins)])
     edges = [*sorted({n for n in spins if n < band}), band]
     sort, target, turns, trivial, before = [], [], [], True, 0
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         own = mackey_maps(group, str(low), inclusion, rep)
         single, sources = [], []
         for n, start, (s, t) in zip(spins, starts, rep.irrep_slices):

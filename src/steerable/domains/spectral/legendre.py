@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,9 +20,10 @@ from steerable.groups.eager import runs_eagerly
 class Legendre:
     """Which functions of colatitude are summed, and how their tables are cut into blocks.
 
-    A table row belongs to a pair of orders, to one of the two parities under the reflection north-south, and to a
-    degree; its columns are the folded circles of latitude, for A and then for B where there is a spin. So a table has
-    half the entries that all circles would need, and blocks of orders leave out most of the degrees below the order.
+    A number of a table belongs to a pair of orders, to one of the two parities under the reflection north-south, to a
+    circle of latitude in the north, for A and B where there is a spin, and to a degree. So a table has half the entries
+    that all circles would need; blocks of orders leave out most of the degrees below the order, and the circles near
+    the pole where all functions of the block are below 1e-18.
 
     Attributes:
         colatitude: of the circles of the north, ``[H]``; those of the south are their mirror images.
@@ -46,9 +48,21 @@ class Legendre:
     def spans(self) -> tuple[tuple[int, int, int], ...]:
         """First and last pair and smallest degree of each block."""
         low = np.maximum(self.m, self.n)
-        edges = sorted({int(e) for e in np.linspace(0, self.band, min(8, max(1, self.band // 32)) + 1)})
+        blocks = 1 if self.band <= 64 else min(8, self.band // 32)  # one costs less than what a second would save
+        edges = sorted({int(e) for e in np.linspace(0, self.band, blocks + 1)})
         cuts = sorted({0, *np.searchsorted(low, edges[1:-1]).tolist(), len(low)})
-        return tuple((p, q, int(low[p])) for p, q in zip(cuts[:-1], cuts[1:], strict=True))
+        return tuple((p, q, int(low[p])) for p, q in itertools.pairwise(cuts))
+
+    @cached_property
+    def reach(self) -> tuple[tuple[int, int], ...]:
+        """First and last circle of each block: where its lowest order, which reaches farthest, is not negligible."""
+        size = len(self.colatitude)
+        if len(self.spans) == 1 or (self.n != self.n[0]).any():
+            return len(self.spans) * ((0, size),)
+        first = np.array([p for p, _, _ in self.spans])
+        found = profiles(torch.from_numpy(self.colatitude), self.m[first], self.n[first], 0, self.band)
+        seen = torch.stack(found).abs().amax((0, 2)) > 1e-18
+        return tuple((int(s.int().argmax()), size - int(s.flip(0).int().argmax())) for s in seen)
 
     @cached_property
     def rows(self) -> tuple[int, ...]:
@@ -73,17 +87,18 @@ class Legendre:
         return np.where((l < self.band) & (l >= np.maximum(m, n)), l, -1)
 
     def table(self, block: int, device: torch.device | None = None) -> Tensor:
-        """One block ``[2 (q - p), K, halves H]`` in float64."""
-        p, q, start = self.spans[block]
+        """One block ``[2 (q - p), H halves, K]`` in float64."""
+        (p, q, start), (top, end) = self.spans[block], self.reach[block]
         device = torch.device("cpu") if device is None else device
-        theta = torch.from_numpy(self.colatitude).to(device)
+        theta = torch.from_numpy(self.colatitude[top:end].copy()).to(device)
         degrees = torch.from_numpy(self._degrees(p, q, start)).to(device)
         place = torch.where(degrees < 0, self.band, degrees) - start  # rows of zeros are taken from the padding
         scale = torch.from_numpy(self.scale[p:q].copy()).to(device)[:, None, None]
         found = profiles(theta, self.m[p:q], self.n[p:q], start, self.band)[: self.halves]
         index = place.flatten(1)[..., None].expand(-1, -1, len(theta))
         parts = [(torch.nn.functional.pad(f, (0, 0, 0, 1)) * scale).gather(1, index) for f in found]
-        return torch.cat(parts, -1).view(2 * (q - p), -1, self.halves * len(theta))
+        found = torch.stack(parts, -1).view(2 * (q - p), -1, self.halves * len(theta))
+        return found.mT.contiguous()  # this way round the product runs faster
 
     def tables(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> tuple[Tensor, ...]:
         """All blocks, computed in float64 and then cast."""
@@ -91,33 +106,44 @@ class Legendre:
 
 
 def to_rows(folded: Tensor, plan: Legendre, tables: tuple[Tensor, ...]) -> Tensor:
-    """Sums over the circles: ``[P, 2, halves H, c]`` to rows ``[R + 1, c]``, the last of them zero.
+    """Sums over the circles: ``[P, 2, H halves, c]`` to rows ``[R + 1, c]``, the last of them zero.
 
     Args:
         folded: sums and differences of north and south; for B the other way round.
         plan: the functions.
         tables: ``plan.tables(...)`` in the dtype of the data; none to compute them on the way.
     """
-    if not tables and not torch.compiler.is_compiling() and runs_eagerly(folded):
-        found: Any = _Rows.apply(folded, plan)
+    if not torch.compiler.is_compiling() and runs_eagerly(folded):
+        found: Any = _Rows.apply(folded, plan, *tables)
         return found
-    parts = folded.split([q - p for p, q, _ in plan.spans])
-    found = [
-        torch.bmm(t, v.flatten(0, 1)).flatten(0, 1) for t, v in zip(_given(plan, tables, folded), parts, strict=True)
-    ]
+    found = []
+    for table, v in zip(_given(plan, tables, folded), _reached(folded, plan), strict=True):
+        found.append(torch.bmm(table.mT, v).flatten(0, 1))
     return torch.cat([*found, folded.new_zeros(1, folded.shape[-1])])
 
 
 def from_rows(rows: Tensor, plan: Legendre, tables: tuple[Tensor, ...]) -> Tensor:
-    """The transpose of :func:`to_rows`: ``[R + 1, c]`` to ``[P, 2, halves H, c]``."""
-    if not tables and not torch.compiler.is_compiling() and runs_eagerly(rows):
-        found: Any = _Circles.apply(rows, plan)
+    """The transpose of :func:`to_rows`: ``[R + 1, c]`` to ``[P, 2, H halves, c]``."""
+    if not torch.compiler.is_compiling() and runs_eagerly(rows):
+        found: Any = _Circles.apply(rows, plan, *tables)
         return found
+    return _from_rows(rows, plan, tables)
+
+
+def _reached(folded: Tensor, plan: Legendre) -> Iterator[Tensor]:
+    """The data of each block, on the circles that it reaches."""
+    parts, k = folded.split([q - p for p, q, _ in plan.spans]), plan.halves
+    for v, (top, end) in zip(parts, plan.reach, strict=True):
+        yield v[:, :, top * k : end * k].flatten(0, 1)
+
+
+def _from_rows(rows: Tensor, plan: Legendre, tables: tuple[Tensor, ...]) -> Tensor:
+    found, k = [], plan.halves
     parts = rows.split([*plan.rows, 1])[:-1]
-    found = [
-        torch.bmm(t.mT, v.unflatten(0, (t.shape[0], t.shape[1])))
-        for t, v in zip(_given(plan, tables, rows), parts, strict=True)
-    ]
+    for table, v, (top, end) in zip(_given(plan, tables, rows), parts, plan.reach, strict=True):
+        values = torch.bmm(table, v.unflatten(0, (table.shape[0], table.shape[2])))
+        rest = (len(plan.colatitude) - end) * k
+        found.append(torch.nn.functional.pad(values, (0, 0, top * k, rest)) if top or rest else values)
     return torch.cat(found).unflatten(0, (len(plan.m), 2))
 
 
@@ -127,7 +153,7 @@ def _given(plan: Legendre, tables: tuple[Tensor, ...], like: Tensor) -> Iterator
         return
     if torch.compiler.is_compiling():
         raise RuntimeError(
-            f"tables of band {plan.band} are computed on the way, which cannot be traced: compile and export a transform "
+            f"tables of band {plan.band} are computed on the way, which cannot be traced: compile or export one "
             f"with precompute=True"
         )
     for i in range(len(plan.spans)):  # one block lives at a time
@@ -135,39 +161,35 @@ def _given(plan: Legendre, tables: tuple[Tensor, ...], like: Tensor) -> Iterator
 
 
 class _Rows(torch.autograd.Function):
-    """Blocks are computed, used and dropped; the backward computes them again."""
+    """Products straight into their place. Blocks that are not given are computed, used and dropped, twice."""
 
     @staticmethod
-    def forward(ctx: Any, folded: Tensor, plan: Legendre) -> Tensor:
+    def forward(ctx: Any, folded: Tensor, plan: Legendre, *tables: Tensor) -> Tensor:
         """Sums over the circles."""
-        ctx.plan = plan
-        parts = folded.split([q - p for p, q, _ in plan.spans])
-        found = [
-            torch.bmm(t, v.flatten(0, 1)).flatten(0, 1) for t, v in zip(_given(plan, (), folded), parts, strict=True)
-        ]
-        return torch.cat([*found, folded.new_zeros(1, folded.shape[-1])])
+        ctx.plan, ctx.tables = plan, tables
+        out = folded.new_empty(sum(plan.rows) + 1, folded.shape[-1])
+        parts = out.split([*plan.rows, 1])
+        parts[-1].zero_()
+        for table, v, part in zip(_given(plan, tables, folded), _reached(folded, plan), parts[:-1], strict=True):
+            torch.bmm(table.mT, v, out=part.view(table.shape[0], table.shape[2], part.shape[1]))
+        return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """The transpose."""
-        return from_rows(grads[0], ctx.plan, ()), None
+        return from_rows(grads[0].contiguous(), ctx.plan, ctx.tables), None, *(None for _ in ctx.tables)
 
 
 class _Circles(torch.autograd.Function):
     """The transpose of ``_Rows``."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, plan: Legendre) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, plan: Legendre, *tables: Tensor) -> Tensor:
         """Values on the circles."""
-        ctx.plan = plan
-        parts = rows.split([*plan.rows, 1])[:-1]
-        found = [
-            torch.bmm(t.mT, v.unflatten(0, (t.shape[0], t.shape[1])))
-            for t, v in zip(_given(plan, (), rows), parts, strict=True)
-        ]
-        return torch.cat(found).unflatten(0, (len(plan.m), 2))
+        ctx.plan, ctx.tables = plan, tables
+        return _from_rows(rows, plan, tables)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """The transpose."""
-        return to_rows(grads[0], ctx.plan, ()), None
+        return to_rows(grads[0].contiguous(), ctx.plan, ctx.tables), None, *(None for _ in ctx.tables)

@@ -2,8 +2,8 @@
 
 ``D(Rz(a) Ry(b) Rz(c)) = Z(a) M(b) Z(c)`` in the basis of real harmonics, and M(b) never mixes orders m >= 0 with m < 0
 (groups/wigner.py). So two functions for each pair of orders m, n >= 0 say everything: ``A = M[m, n]`` and
-``B = M[-m, -n]``. Up to signs they are the sum and the difference of the Wigner functions d(m, n) and d(m, -n), which obey
-a recursion in the degree whose leading entry is a monomial. The signs are read off a Wigner matrix of small degree.
+``B = M[-m, -n]``. Up to signs they are the sum and the difference of the Wigner functions d(m, n) and d(m, -n), which
+obey a recursion in the degree whose leading entry is a monomial. The signs are read off a small Wigner matrix.
 """
 
 from __future__ import annotations

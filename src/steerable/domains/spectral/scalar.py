@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.domains.spectral.circles import Circles, Constants, fold, from_orders, to_orders, unfold
+from steerable.domains.spectral.circles import Circles, Constants, from_orders, to_orders
 from steerable.domains.spectral.legendre import Legendre, from_rows, to_rows
 from steerable.domains.spectral.precision import full_precision, widened
+from steerable.domains.spectral.spin import transposed
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ def sht_tables(
     scale = (
         np.where(m > 0, np.sqrt(0.5), 1.0) / np.sqrt(4 * np.pi) * np.where(m % 2 == 1, -1.0 if csphase else 1.0, 1.0)
     )
-    plan = Legendre(circles.colatitude[circles.fold[0]], m, 0 * m, band, scale)
+    plan = Legendre(circles.colatitude[circles.mirrored[0]], m, 0 * m, band, scale)
     empty = (torch.zeros(0),) if precompute else ()
     return ShtTables(circles, plan, {}, empty).to(dtype, device)
 
@@ -83,7 +84,7 @@ def _constants(tables: ShtTables) -> dict[str, Tensor]:
     place = np.full((band, band), len(degree))  # the row of zeros
     place[degree[real], order[real]] = real
     origin = np.append(np.where(degree >= 0, degree * band + order, 0), 0)
-    found = {"place": place.ravel(), "origin": origin, "weights": tables.circles.weight[:, None]}
+    found = {"place": place.ravel(), "origin": origin}
     found |= tables.circles.constants(band)
     return {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in found.items()}
 
@@ -107,11 +108,8 @@ def sht(x: Tensor, tables: ShtTables) -> Tensor:
         raise ValueError(f"sht: samples have shape {list(x.shape)}; expected [..., {', '.join(map(str, shape))}]")
     lead = x.shape[: x.dim() - len(shape)]
     with full_precision(x):
-        values = widened(x).reshape(math.prod(lead), *shape)
-        spectrum = to_orders(values, tables.circles, tables.band, tables.constants) * tables.constants["weights"]
-        even, odd = fold(spectrum, tables.circles, tables.constants)
-        folded = torch.stack([even, odd]).permute(3, 0, 2, 1)  # [M, 2, H, B]
-        folded = torch.view_as_real(folded.contiguous()).flatten(3)
+        values = widened(x).reshape(math.prod(lead), 1, *shape)
+        folded = transposed(to_orders(values, tables.circles, tables.band, tables.constants).flatten(2, 3))
         rows = to_rows(folded, tables.legendre, tables.blocks).index_select(0, tables.constants["place"])
         found = torch.view_as_complex(rows.unflatten(1, (len(values), 2))).unflatten(0, (tables.band, tables.band))
     return found.permute(2, 0, 1).reshape(*lead, tables.band, tables.band)
@@ -132,8 +130,8 @@ def isht(c: Tensor, tables: ShtTables) -> Tensor:
     with full_precision(c):
         flat = c.reshape(math.prod(c.shape[:-2]), band * band).t()
         rows = torch.view_as_real(flat.index_select(0, tables.constants["origin"])).flatten(1)
-        values = from_rows(rows, tables.legendre, tables.blocks).unflatten(-1, (flat.shape[1], 2))
-        even, odd = torch.view_as_complex(values.contiguous()).permute(1, 3, 2, 0)
-        spectrum = unfold(even, odd, tables.circles, tables.constants)
-        x = from_orders(spectrum, tables.circles, tables.constants)
+        values = from_rows(rows, tables.legendre, tables.blocks)
+        size, circles = values[0].numel() // 2, values.shape[2]
+        spectrum = torch.view_as_complex(values.reshape(band, size, 2)).t().contiguous()
+        x = from_orders(spectrum.view(2, circles, flat.shape[1], 1, band), tables.circles, tables.constants)
     return x.reshape(*c.shape[:-2], *tables.circles.shape)

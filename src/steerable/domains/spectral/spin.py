@@ -1,8 +1,8 @@
 """Spin-weighted harmonic transforms of real fields: samples on circles of latitude to coefficients and back.
 
 The field of spin n is ``F(g) = sum_l T D_l(g)^T c`` with the intertwiners T of ``groups.mackey_maps``, two for each
-degree. At ``g = Rz(phi) Ry(theta)`` this is a Fourier series in phi whose terms are sums over l of the functions A and B
-of profiles.py; so everything that mixes components and copies is a constant 2 x 2 x 2 array, read from T.
+degree. At ``g = Rz(phi) Ry(theta)`` this is a Fourier series in phi whose terms are sums over l of the functions A and
+B of profiles.py; so everything that mixes components and copies is a constant 2 x 2 x 2 array, read from T.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.domains.spectral.circles import Circles, Constants, fold, from_orders, to_orders, unfold
+from steerable.domains.spectral.circles import Circles, Constants, from_orders, to_orders
 from steerable.domains.spectral.legendre import Legendre, from_rows, to_rows
 from steerable.groups import SO2, SO3
 from steerable.groups.mackey import mackey_maps
 from steerable.groups.subgroup import as_inclusion
 
+#: for each copy, and for the columns of A and of B, the components that enter and their factors
 Terms = tuple[tuple[tuple[tuple[int, float], ...], ...], ...]
+
+SCALAR: Terms = ((((0, 1.0),),),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +40,21 @@ class SpinPlan:
     spin: int
     band: int
 
+    #: whether tables of Legendre functions are used
+    tabulated = True
+
+    @property
+    def rings(self) -> Circles:
+        """Where the Legendre functions are taken."""
+        return self.circles
+
     @cached_property
     def legendre(self) -> Legendre:
         """The sums over colatitude."""
         m = np.arange(self.band)
         n = np.full(self.band, self.spin)
         m, n = m[np.argsort(np.maximum(m, n), kind="stable")], n
-        theta = self.circles.colatitude[self.circles.fold[0]]
+        theta = self.rings.colatitude[self.rings.mirrored[0]]
         return Legendre(theta, m, n, self.band, np.ones(self.band))
 
     @cached_property
@@ -88,75 +99,90 @@ class SpinPlan:
         factor[place] = sign * halves[place]
         return index, factor
 
+    def indices(self) -> dict[str, np.ndarray]:
+        """Places, origins and signs of the coefficients; all that a traced run asks for is there before it is traced."""
+        (place, sign), (origin, factor) = self.places, self.origins
+        _ = self.terms, self.size, self.legendre.rows, self.legendre.reach
+        return {"place": place, "sign": sign, "origin": origin, "factor": factor}
+
     def constants(self) -> dict[str, np.ndarray]:
         """The fixed arrays of both directions, beside the tables."""
-        (place, sign), (origin, factor) = self.places, self.origins
-        found = {"place": place, "sign": sign, "origin": origin, "factor": factor}
-        _ = self.terms, self.size, self.legendre.rows  # all that a traced run will ask for is there before it is traced
-        found["weights"] = self.circles.weight[:, None] / (4 * np.pi)
-        return found | self.circles.constants(self.band)
+        return self.indices() | self.circles.constants(self.band, self.circles.weight[:, None] / (4 * np.pi))
+
+    def to_folded(self, x: Tensor, constants: Constants) -> Tensor:
+        """Samples ``[B, r, *shape]`` to folded orders ``[2, H, B, r, M]``."""
+        return to_orders(x, self.circles, self.band, constants)
+
+    def from_folded(self, folded: Tensor, constants: Constants) -> Tensor:
+        """The other way, without weights."""
+        return from_orders(folded, self.circles, constants)
+
+    def analyse(self, x: Tensor, constants: Constants, tables: tuple[Tensor, ...] = ()) -> Tensor:
+        """Coefficients ``[B, size]`` of fields ``[B, components, *shape]``: those of the dense ``HomAnalysis``.
+
+        Args:
+            x: samples, in the dtype of the constants.
+            constants: ``self.constants()`` as tensors.
+            tables: ``self.legendre.tables()`` in the same dtype; none to compute them on the way.
+        """
+        rows = to_rows(_columns(self.to_folded(x, constants), self.terms), self.legendre, tables)
+        rows = rows.view(rows.shape[0], len(x), 2 * len(self.terms)).permute(1, 2, 0).flatten(1)
+        return rows.index_select(1, constants["place"]) * constants["sign"]
+
+    def synthesise(self, c: Tensor, constants: Constants, tables: tuple[Tensor, ...] = ()) -> Tensor:
+        """Fields ``[B, components, *shape]`` of coefficients ``[B, size]``: those of the dense ``HomSynthesis``."""
+        rows = c.index_select(1, constants["origin"]) * constants["factor"]
+        rows = rows.view(len(c), 2 * len(self.terms), len(self.legendre.degrees) + 1)
+        values = from_rows(rows.permute(2, 0, 1).flatten(1), self.legendre, tables)
+        return self.from_folded(_components(values, self.terms, len(c), self.legendre.halves), constants)
 
 
-def spin_analysis(x: Tensor, plan: SpinPlan, constants: Constants, tables: tuple[Tensor, ...] = ()) -> Tensor:
-    """Coefficients ``[B, size]`` of fields ``[B, components, *shape]``: exactly those of the dense ``HomAnalysis``.
-
-    Args:
-        x: samples, in the dtype of the constants.
-        plan: what is transformed.
-        constants: ``plan.constants()`` as tensors.
-        tables: ``plan.legendre.tables()`` in the same dtype; none to compute them on the way.
-    """
-    spectrum = to_orders(x, plan.circles, plan.band, constants) * constants["weights"]
-    rows = to_rows(_columns(fold(spectrum, plan.circles, constants), plan.terms), plan.legendre, tables)
-    rows = rows.view(rows.shape[0], len(x), 2 * len(plan.terms)).permute(1, 2, 0).flatten(1)
-    return rows.index_select(1, constants["place"]) * constants["sign"]
-
-
-def spin_synthesis(c: Tensor, plan: SpinPlan, constants: Constants, tables: tuple[Tensor, ...] = ()) -> Tensor:
-    """Fields ``[B, components, *shape]`` of coefficients ``[B, size]``: exactly those of the dense ``HomSynthesis``."""
-    rows = (c.index_select(1, constants["origin"]) * constants["factor"]).view(
-        len(c), 2 * len(plan.terms), len(plan.legendre.degrees) + 1
-    )
-    values = from_rows(rows.permute(2, 0, 1).flatten(1), plan.legendre, tables)
-    even, odd = _components(values.unflatten(-1, (len(c), len(plan.terms), 2)), plan.terms, plan.legendre.halves)
-    return from_orders(unfold(even, odd, plan.circles, constants), plan.circles, constants)
-
-
-def _columns(folded: tuple[Tensor, Tensor], terms: Terms) -> Tensor:
-    """Two ``[B, r, H, M]`` to ``[M, 2, halves H, B copies 2]``: what the tables are multiplied with.
+def _columns(folded: Tensor, terms: Terms) -> Tensor:
+    """``[2, H, B, r, M]`` to ``[M, 2, H halves, B copies 2]``: what the tables are multiplied with.
 
     B is odd where A is even, and comes with -i.
     """
-    parts = []
+    if terms == SCALAR:
+        return transposed(folded.flatten(2, 3))
+    parities = []
     for parity in (0, 1):
-        copies = []
-        for copy in terms:
-            halves = [_sum(folded[(parity + k) % 2], column) for k, column in enumerate(copy)]
-            copies.append(torch.cat([halves[0], *(torch.complex(v.imag, -v.real) for v in halves[1:])], 1))
-        parts.append(torch.stack(copies, 1))
-    found = torch.stack(parts).permute(4, 0, 3, 1, 2)  # [M, 2, halves H, B, copies]
-    return torch.view_as_real(found.contiguous()).flatten(3)
+        halves = []
+        for k, factor in enumerate((1, -1j)):
+            source = folded[(parity + k) % 2]
+            halves.append(torch.stack([_sum(source, copy[k], factor) for copy in terms], 2))
+        parities.append(torch.stack(halves, 1))
+    return transposed(torch.stack(parities).flatten(3, 4).flatten(1, 2))
 
 
-def _sum(x: Tensor, column: tuple[tuple[int, float], ...]) -> Tensor:
-    parts = [x[:, r] if value == 1 else value * x[:, r] for r, value in column]
+def _sum(x: Tensor, column: tuple[tuple[int, float], ...], factor: complex) -> Tensor:
+    parts = [x[:, :, r] * (factor * value) for r, value in column]
     return sum(parts[1:], parts[0])
 
 
-def _components(values: Tensor, terms: Terms, halves: int) -> tuple[Tensor, Tensor]:
-    """The transpose of :func:`_columns`: ``[M, 2, halves H, B, copies, 2]`` to two ``[B, r, H, M]``."""
-    found = torch.view_as_complex(values.contiguous()).permute(1, 4, 3, 2, 0)
-    found = found.unflatten(3, (halves, found.shape[3] // halves))
-    out: list[list[Tensor]] = []
+def transposed(x: Tensor) -> Tensor:
+    """Complex ``[2, H, c, M]`` to real ``[M, 2, H, 2 c]``, as one transposition of a matrix."""
+    matrix = x.reshape(-1, x.shape[-1]) if x.numel() else x.new_zeros(x.shape[:-1].numel(), x.shape[-1])
+    return torch.view_as_real(matrix.t().contiguous()).view(x.shape[-1], 2, x.shape[1], 2 * x.shape[2])
+
+
+def _components(values: Tensor, terms: Terms, batch: int, halves: int) -> Tensor:
+    """The transpose of :func:`_columns`: ``[M, 2, H halves, B copies 2]`` to ``[2, H, B, r, M]``."""
+    copies = len(terms)
+    circles = values.shape[2] // halves
+    found = torch.view_as_complex(values.reshape(len(values), 2 * circles * halves * batch * copies, 2))
+    found = found.t().contiguous().view(2, circles, halves, batch, copies, len(values))
+    if terms == SCALAR:
+        return found.flatten(2, 3)
+    out = []
     for parity in (0, 1):
-        components: list[list[Tensor]] = [[] for _ in range(len(terms))]  # as many components as copies
+        components: list[list[Tensor]] = [[] for _ in range(copies)]  # as many components as copies
         for a, copy in enumerate(terms):
-            for k, column in enumerate(copy):
-                v = found[(parity + k) % 2, a, :, k]
-                for r, value in column:
-                    components[r].append(value * (torch.complex(-v.imag, v.real) if k else v))
-        out.append([sum(v[1:], v[0]) for v in components])
-    return torch.stack(out[0], 1), torch.stack(out[1], 1)
+            for k, factor in enumerate((1, 1j)):
+                source = found[(parity + k) % 2, :, k, :, a]
+                for r, value in copy[k]:
+                    components[r].append(source * (factor * value))
+        out.append(torch.stack([sum(v[1:], v[0]) for v in components], 2))
+    return torch.stack(out)
 
 
 def spin_mixing(spin: int) -> np.ndarray:
