@@ -2,9 +2,9 @@
 Attention that does not see the poles
 =====================================
 
-On a map of latitudes and longitudes half of the samples crowd about the poles. Attention that counts samples looks there;
-attention that counts areas gives the same answer on every sampling, and turns with the sphere. With frames that are
-carried along, it serves winds too.
+On a map of latitudes and longitudes half of the samples crowd about the poles. Attention that counts samples looks
+there; attention that counts areas gives the same answer on every sampling, and turns with the sphere. With frames that
+are carried along, it serves winds too.
 """
 
 import matplotlib.pyplot as plt

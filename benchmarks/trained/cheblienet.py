@@ -45,7 +45,9 @@ def textures(count: int, seed: int) -> tuple[Tensor, Tensor]:
 
     first, second = wave(angle), wave(other)
     # one wave that is bent at the middle, or two that cross
-    bent = torch.where((p[..., 0] * other.cos()[:, None, None] + p[..., 1] * other.sin()[:, None, None]) > 0, first, second)
+    bent = torch.where(
+        (p[..., 0] * other.cos()[:, None, None] + p[..., 1] * other.sin()[:, None, None]) > 0, first, second
+    )
     x = torch.where(pair[:, None, None] == 1, (first + second) / math.sqrt(2), bent)
     return (x + 0.7 * torch.randn(x.shape, generator=g))[:, None], y
 
