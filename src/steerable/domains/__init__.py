@@ -4,6 +4,9 @@ from steerable.domains.domain import Domain as Domain
 from steerable.domains.grid import PixelGrid as PixelGrid
 from steerable.domains.homogeneous import Homogeneous as Homogeneous
 from steerable.domains.homogeneous import HomType as HomType
+from steerable.domains.lie import LieGroupGraph as LieGroupGraph
+from steerable.domains.lie import se2_exp as se2_exp
+from steerable.domains.lie import se2_log as se2_log
 from steerable.domains.points import Neighbourhood as Neighbourhood
 from steerable.domains.points import Points as Points
 from steerable.domains.sphere import EquiangularSphere as EquiangularSphere

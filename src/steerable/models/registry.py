@@ -140,6 +140,10 @@ _TABLE: dict[str, Entry] = {
     ),
     "warped_cnn": Entry("warped_cnn", "WarpedCNN", {}, "convolutions in log-polar coordinates; classes or a pose", 64),
     "warped_cnn_plain": Entry("warped_plain", "PlainTwin", {"of": "warped_cnn"}, "plain twin of warped_cnn", 64),
+    "cheb_lie_net": Entry(
+        "cheb_lie_net", "ChebLieNet", {}, "Laplacian polynomials on SE(2) with an anisotropic metric (ChebLieNet)", 32
+    ),
+    "cheb_lie_net_plain": Entry("cheb_lie_net", "ChebLieNetPlain", {}, "plain twin of cheb_lie_net", 32),
     "volume_cnn": Entry("volume", "VolumeCNN", {}, "volumes: convolutions of space, any group of it", 17, "volumes"),
     "volume_cnn_plain": Entry("plain_volume", "PlainVolumeCNN", {}, "plain twin of volume_cnn", 17, "volumes"),
     "volume_unet": Entry("volume", "VolumeUNet", {}, "volumes: one class a voxel, any group of space", 17, "volumes"),

@@ -5,6 +5,7 @@ from steerable.nn.adaptive_pool import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from steerable.nn.bake import bake as bake
 from steerable.nn.blur import BlurPool2d as BlurPool2d
 from steerable.nn.blur import BlurPool3d as BlurPool3d
+from steerable.nn.cheb_conv import ChebConv as ChebConv
 from steerable.nn.constants import ConstantModule as ConstantModule
 from steerable.nn.conv import Conv2d as Conv2d
 from steerable.nn.conv import Conv3d as Conv3d
@@ -27,6 +28,8 @@ from steerable.nn.global_pool import GlobalAvgPool2d as GlobalAvgPool2d
 from steerable.nn.global_pool import GlobalAvgPool3d as GlobalAvgPool3d
 from steerable.nn.global_pool import GlobalMaxPool2d as GlobalMaxPool2d
 from steerable.nn.global_pool import GlobalMaxPool3d as GlobalMaxPool3d
+from steerable.nn.graph_pool import GraphPool as GraphPool
+from steerable.nn.graph_pool import GraphUnpool as GraphUnpool
 from steerable.nn.group_conv import P4Conv as P4Conv
 from steerable.nn.group_conv import P4MConv as P4MConv
 from steerable.nn.group_norm import GroupNorm as GroupNorm
@@ -102,7 +105,19 @@ from steerable.nn.spectral_conv import S2Conv as S2Conv
 from steerable.nn.spectral_conv import SO3Conv as SO3Conv
 from steerable.nn.spectral_conv import SO3Mean as SO3Mean
 from steerable.nn.spectral_conv import SO3ToS2 as SO3ToS2
+from steerable.nn.sphere_attention import SphereAttention as SphereAttention
+from steerable.nn.sphere_attention import SphereNeighbourAttention as SphereNeighbourAttention
 from steerable.nn.sphere_conv import SphereConv as SphereConv
+from steerable.nn.sphere_loss import SphereCrossEntropyLoss as SphereCrossEntropyLoss
+from steerable.nn.sphere_loss import SphereDiceLoss as SphereDiceLoss
+from steerable.nn.sphere_loss import SphereFocalLoss as SphereFocalLoss
+from steerable.nn.sphere_loss import SphereH1Loss as SphereH1Loss
+from steerable.nn.sphere_loss import SphereL1Loss as SphereL1Loss
+from steerable.nn.sphere_loss import SphereLoss as SphereLoss
+from steerable.nn.sphere_loss import SphereMSELoss as SphereMSELoss
+from steerable.nn.sphere_metrics import SphereConfusion as SphereConfusion
+from steerable.nn.sphere_metrics import confusion_scores as confusion_scores
+from steerable.nn.sphere_metrics import ws_psnr as ws_psnr
 from steerable.nn.sphere_norm import SphereBatchNorm as SphereBatchNorm
 from steerable.nn.sphere_pool import SphereAvgPool as SphereAvgPool
 from steerable.nn.tensor_product import TensorProduct as TensorProduct
