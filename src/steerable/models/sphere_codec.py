@@ -17,6 +17,7 @@ from steerable.nn.healpix_shuffle import HealpixPixelShuffle
 
 #: a convolution ``(in, out, stage, stride)`` and a shuffle ``(out, stage)``, at the resolution after so many halvings
 Build = Callable[..., nn.Module]
+_SPAN = 8.0
 
 
 class SphereCodec(Codec):
@@ -132,7 +133,8 @@ class WrappedConv2d(nn.Conv2d):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride)
         nn.init.normal_(self.weight, std=(2 / (in_channels * kernel_size**2)) ** 0.5)
-        nn.init.zeros_(self.weight.new_zeros(0) if self.bias is None else self.bias)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """Map ``[B, C, H, W]`` to ``[B, C', H / stride, W / stride]``."""
@@ -161,6 +163,10 @@ def transforms(
         many = channels if k == 1 else width
         up += [conv(latents if k == stages else width, 4 * many, k), shuffle(many, k)]
         up += [] if k == 1 else [GDN(width, inverse=True)]
+    with torch.no_grad():  # latents that span several integers, and a grey picture, to begin with
+        down[-1].weight.mul_(_SPAN)  # type: ignore[operator]
+        up[0].weight.div_(_SPAN)  # type: ignore[operator]
+        up[-2].bias.fill_(0.5)  # type: ignore[operator]
     aside = [conv(latents, width, stages), nn.ReLU(), conv(width, hyper, stages, 2)]
     back = [conv(hyper, 4 * width, stages + 1), shuffle(width, stages + 1), nn.ReLU(), conv(width, 2 * latents, stages)]
     return nn.Sequential(*down), nn.Sequential(*up), nn.Sequential(*aside), nn.Sequential(*back)
