@@ -3,8 +3,8 @@ A panorama in a few hundred bytes
 =================================
 
 An equirectangular image spends most of its pixels near the poles. The pixels of HEALPix have equal areas, and their
-neighbours are known, so an image codec can be learned on the sphere itself. This script trains one for a few seconds and
-writes a file with it.
+neighbours are known, so an image codec can be learned on the sphere itself. This script trains one for a few seconds
+and writes a file with it.
 """
 
 import matplotlib.pyplot as plt
@@ -56,7 +56,7 @@ assert error < 1e-12
 views = torch.cat([turned_views(synthetic_panorama(k, height=64), sphere, 4, seed=k) for k in range(6)])
 codec = SphereCodec(sphere, width=12, latents=12, hyper=6, stages=2)
 optimiser = torch.optim.Adam(codec.parameters(), 5e-3)
-for step in range(250):
+for _ in range(250):
     loss = codec.loss(views[torch.randint(0, len(views), (2,))], trade=0.02)
     optimiser.zero_grad()
     loss.backward()
@@ -69,8 +69,9 @@ with torch.no_grad():
     estimate = float(codec(x[None]).bits)
 seen = codec.decompress(data).clamp(0, 1)
 quality = float(ws_psnr(seen, x[None], sphere))
+floor = float(ws_psnr(x.mean(1, keepdim=True).expand_as(x)[None], x[None], sphere))
 print(f"{len(data):,} bytes: {8 * len(data) / x[0].numel():.2f} bits a pixel, estimated {estimate / x[0].numel():.2f}")
-print(f"{quality:.1f} dB; the mean colour alone {float(ws_psnr(x.mean(1, keepdim=True).expand_as(x)[None], x[None], sphere)):.1f}")
+print(f"{quality:.1f} dB; the mean colour alone {floor:.1f}")
 assert torch.equal(codec.read(data).quantised, codec.symbols(x[None]).quantised)
 assert abs(8 * (len(data) - 18) / estimate - 1) < 0.02
 

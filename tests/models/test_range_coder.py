@@ -53,7 +53,7 @@ def test_another_table_does_not_decode():
     symbols = [0, 1, 1, 0] * 100
     coder = RangeEncoder()
     coder.encode(symbols, [one] * 400)
-    assert RangeDecoder(coder.finish()).decode([one] * 399 + [other]) != symbols[:-1] + [2]
+    assert RangeDecoder(coder.finish()).decode([one] * 399 + [other]) != [*symbols[:-1], 2]
     try:
         assert RangeDecoder(coder.finish()).decode([other] * 400) != symbols
     except ValueError as e:  # it may also run into an escape that never ends

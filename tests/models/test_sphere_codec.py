@@ -59,7 +59,7 @@ def test_what_cannot_be_read_says_why(kind):
     net = make(kind)
     data = net.compress(maps(net, 1))
     for other in (make(kind, 1), make("equirect" if kind == "healpix" else "healpix")):
-        with pytest.raises(ValueError, match="of a model .* Load the checkpoint") as found:
+        with pytest.raises(ValueError, match=r"of a model .* Load the checkpoint") as found:
             other.decompress(data)
         assert "\n" not in str(found.value)
     for bytes_, words in (
@@ -141,7 +141,9 @@ def test_masses_sum_to_one():
     assert (prior(z).sum(2) - 1).abs().max() < 1e-6
     assert float(scale_of(torch.tensor(-50.0, dtype=torch.float64))) >= 0.11
     tables = gaussian_tables()
-    assert all(t.cumulative[-1] == 65536 and min(b - a for a, b in zip(t.cumulative, t.cumulative[1:])) > 0 for t in tables)
+    assert all(
+        t.cumulative[-1] == 65536 and min(b - a for a, b in zip(t.cumulative, t.cumulative[1:])) > 0 for t in tables
+    )
 
 
 def test_normalisation_and_its_inverse():
@@ -174,7 +176,7 @@ def test_bake_export_and_compile(kind):
     [
         (lambda: SphereCodec(Sphere.healpix(8)), ValueError, "nested=True"),
         (lambda: SphereCodec(Sphere.gauss(8)), TypeError, "Sphere.healpix"),
-        (lambda: SphereCodec(Sphere.healpix(8, True)), ValueError, "multiple of 16.*fewer stages"),
+        (lambda: SphereCodec(Sphere.healpix(8, True)), ValueError, r"multiple of 16.*fewer stages"),
         (lambda: EquirectCodec(50), ValueError, "such as 48"),
         (lambda: make("healpix")(torch.zeros(1, 3, 3072)), ValueError, r"3, 768\].*nside 16"),
         (lambda: make("healpix")(torch.zeros(1, 3, 16, 32)), ValueError, "resample"),

@@ -121,7 +121,7 @@ def test_a_frame_that_turns_with_the_quadrant_is_caught(nside):
 
 
 def test_other_turns_are_not_symmetries():
-    """Smooth fields, turned in the harmonic domain: a quarter turn about the poles, and one about an equatorial axis."""
+    """Smooth fields, turned in the harmonic domain: quarter turns about the poles, and about an equatorial axis."""
     conv = layer(8, bias=False).requires_grad_(False)
     x = torch.randn(1, 2, 768, dtype=torch.float64)
     x = conv.sphere.move(x, SO3(), SO3().identity)
@@ -202,7 +202,7 @@ def test_bake_export_compile_and_gradients(name):
         (lambda: snn.HealpixConv(0, 1, Sphere.healpix(4)), ValueError, "at least one"),
         (lambda: snn.HealpixConv(SO2().type("1x0"), 1, Sphere.healpix(4)), ValueError, "SphereConv"),
         (lambda: snn.HealpixPool(1, Sphere.healpix(4), "median"), ValueError, "'max'"),
-        (lambda: layer(4)(torch.zeros(1, 2, 768, dtype=torch.float64)), ValueError, "192.*nside 8"),
+        (lambda: layer(4)(torch.zeros(1, 2, 768, dtype=torch.float64)), ValueError, r"192.*nside 8"),
         (lambda: layer(4)(torch.zeros(1, 2, 200, dtype=torch.float64)), ValueError, "192"),
         (lambda: layer(4)(torch.zeros(1, 2, 16, 32, dtype=torch.float64)), ValueError, "image"),
         (lambda: layer(4)(torch.zeros(1, 5, 192, dtype=torch.float64)), ValueError, "5 channels"),

@@ -195,8 +195,8 @@ class Codec(nn.Module):
         _, model, count, length, checksum = _HEADER.unpack_from(data)
         if model != self.fingerprint():
             raise ValueError(
-                f"{name}: the bytes are of a model {model:08x}, this one is {self.fingerprint():08x}; expected the same "
-                "class and weights. Load the checkpoint by which they were written"
+                f"{name}: the bytes are of a model {model:08x}, this one is {self.fingerprint():08x}; expected the "
+                "same class and weights. Load the checkpoint by which they were written"
             )
         if len(data) != _HEADER.size + length:
             raise ValueError(f"{name}: {len(data)} bytes; expected {_HEADER.size + length}. The file was cut or joined")
@@ -227,7 +227,9 @@ class Codec(nn.Module):
         """A number of 32 bits from class, shape and weights."""
         found = zlib.crc32(f"{type(self).__name__} {self.shape}".encode())
         for name, value in sorted(self.state_dict().items()):
-            found = zlib.crc32(value.detach().cpu().float().contiguous().numpy().tobytes(), zlib.crc32(name.encode(), found))
+            found = zlib.crc32(
+                value.detach().cpu().float().contiguous().numpy().tobytes(), zlib.crc32(name.encode(), found)
+            )
         return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +26,8 @@ class FactorisedPrior(nn.Module):
     Args:
         channels: of the latents ``[B, channels, ...]``.
 
-    Source: Balle, Minnen, Singh, Hwang and Johnston, "Variational image compression with a scale hyperprior", ICLR 2018,
-    arXiv 1802.01436, appendix 6.1.
+    Source: Balle, Minnen, Singh, Hwang and Johnston, "Variational image compression with a scale hyperprior", ICLR
+    2018, arXiv 1802.01436, appendix 6.1.
     """
 
     def __init__(self, channels: int) -> None:
@@ -34,7 +35,7 @@ class FactorisedPrior(nn.Module):
         widths = (1, 3, 3, 3, 1)
         scale = 10.0 ** (1 / (len(widths) - 1))
         self.matrices, self.shifts, self.bends = nn.ParameterList(), nn.ParameterList(), nn.ParameterList()
-        for few, many in zip(widths[:-1], widths[1:], strict=True):
+        for few, many in pairwise(widths):
             start = math.log(math.expm1(1 / scale / many))
             self.matrices.append(nn.Parameter(torch.full((channels, many, few), start)))
             self.shifts.append(nn.Parameter(torch.rand(channels, many, 1) - 0.5))

@@ -15,8 +15,8 @@ class GDN(nn.Module):
         channels: of ``[B, channels, ...]``: an image, or a map on the sphere.
         inverse: whether to multiply.
 
-    Source: Balle, Laparra and Simoncelli, "Density modeling of images using a generalized normalization transformation",
-    ICLR 2016, arXiv 1511.06281.
+    Source: Balle, Laparra and Simoncelli, "Density modeling of images using a generalized normalization
+    transformation", ICLR 2016, arXiv 1511.06281.
     """
 
     def __init__(self, channels: int, inverse: bool = False) -> None:

@@ -33,8 +33,8 @@ class FrequencyTable(NamedTuple):
         room = (1 << PRECISION) - len(masses) - 1
         if room < len(masses) or min(masses, default=0) < 0 or sum(masses) > 1 + 1e-6:
             raise ValueError(
-                f"FrequencyTable: {len(masses)} probabilities from {min(masses, default=0):.3g}, sum {sum(masses):.6g}; "
-                f"expected none below 0, a sum of at most 1, and at most {1 << (PRECISION - 1)} of them"
+                f"FrequencyTable: {len(masses)} probabilities from {min(masses, default=0):.3g}, sum {sum(masses):.6g};"
+                f" expected none below 0, a sum of at most 1, and at most {1 << (PRECISION - 1)} of them"
             )
         counts = [1 + int(m * room) for m in (*masses, max(0.0, 1.0 - sum(masses)))]
         counts[counts.index(max(counts))] += (1 << PRECISION) - sum(counts)

@@ -17,10 +17,10 @@ from steerable.nn.steerable_map import SteerableMap
 class HealpixConv(SteerableMap):
     r"""Convolution over a pixel and its eight neighbours: ``out_p = c_p (W_0 x_p + sum_k W_k x_(n_k(p)))``.
 
-    The neighbours SW, W, NW, N, NE, E, SE, S are ordered along the pixel grid: within each of the twelve base pixels this
-    is an ordinary convolution of an image whose axes run to the north-east and the north-west. Where a neighbour is
-    missing (24 pixels have seven; at nside 1 all have six) its weight meets a zero, and ``c_p`` is the number of taps
-    over that of the neighbours there are: a kernel of equal weights keeps constants.
+    The neighbours SW, W, NW, N, NE, E, SE, S are ordered along the pixel grid: within each of the twelve base pixels
+    this is an ordinary convolution of an image whose axes run to the north-east and the north-west. Where a neighbour
+    is missing (24 pixels have seven; at nside 1 all have six) its weight meets a zero, and ``c_p`` is the number of
+    taps over that of the neighbours there are: a kernel of equal weights keeps constants.
 
     The map is laid out as twelve images with borders, by one gather, for one library convolution; time and memory are
     linear in the pixels.
@@ -63,8 +63,8 @@ class HealpixConv(SteerableMap):
         require_healpix(sphere, name)
         if ring not in (1, 2) or stride not in (1, 2) or ring > sphere.nside:
             raise ValueError(
-                f"{name}: ring is {ring}, stride is {stride} on {sphere!r}; expected 1 or 2 each, and a ring of at most "
-                "nside"
+                f"{name}: ring is {ring}, stride is {stride} on {sphere!r}; expected 1 or 2 each, and a ring of at "
+                "most nside"
             )
         in_type, out_type = scalars(in_type, name, "in_type"), scalars(out_type, name, "out_type")
         super().__init__(in_type, out_type, Pixels(2 * ring + 1), 2 * ring + 1, 2, 1, bias)

@@ -58,16 +58,17 @@ def scalars(value: FieldType | int, layer: str, argument: str) -> FieldType:
         TypeError: for neither a number nor a type.
         ValueError: for no channel, or a group that turns frames.
     """
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int):
         if value < 1:
             raise ValueError(f"{layer}: {argument} is {value}; expected at least one channel")
         return value * C(1).trivial
-    if require_type(value, layer, argument).group != C(1):
+    found = require_type(value, layer, argument)
+    if found.group != C(1):
         raise ValueError(
-            f"{layer}: {argument} is of {value.group.name}; expected C(1): neighbours are held by the pixel grid, which "
-            f"no turn of frames keeps. For {value.group.name} there is SphereConv"
+            f"{layer}: {argument} is of {found.group.name}; expected C(1): neighbours are held by the pixel grid, "
+            f"which no turn of frames keeps. For {found.group.name} there is SphereConv"
         )
-    return value
+    return found
 
 
 def require_healpix(sphere: object, layer: str, nested: bool = False) -> HealpixSphere:

@@ -21,8 +21,8 @@ def panorama_sphere(image: Tensor) -> EquiangularSphere:
     height, width = tuple(image.shape[-2:]) if image.dim() >= 2 else (0, 0)
     if not height or width != 2 * height:
         raise ValueError(
-            f"panorama_sphere: the image is {list(image.shape)}; expected [..., H, 2 H], 180 by 360 degrees. A band of a "
-            "panorama has to be filled up to the poles, or cut off a larger one"
+            f"panorama_sphere: the image is {list(image.shape)}; expected [..., H, 2 H], 180 by 360 degrees. A band of "
+            "a panorama has to be filled up to the poles, or cut off a larger one"
         )
     return EquiangularSphere("fejer", height, width, 0.5)
 
@@ -89,13 +89,13 @@ def subpixels(sphere: Sphere, count: int) -> tuple[Tensor, Tensor]:
         area = angles[..., 0].sin()
         return angles, area / area.sum(1, keepdim=True)
     raise ValueError(
-        f"resample: onto {sphere!r} with {count} places a side; expected HEALPix or the grid of an equirectangular image "
-        "(panorama_sphere), and at least one place"
+        f"resample: onto {sphere!r} with {count} places a side; expected HEALPix or the grid of an equirectangular "
+        "image (panorama_sphere), and at least one place"
     )
 
 
 def interpolation(sphere: RingSphere, angles: Tensor) -> tuple[Tensor, Tensor]:
-    """Four samples around each direction and their weights, ``[..., 4]``: linear along rings and between two rings."""
+    """Four samples around each direction and their weights ``[..., 4]``: linear along rings, and between two."""
     rings = sphere.rings
     theta, phi = angles.double().numpy()[..., 0], angles.double().numpy()[..., 1]
     colatitude = np.concatenate([[-rings.colatitude[0]], rings.colatitude, [2 * np.pi - rings.colatitude[-1]]])
