@@ -186,7 +186,8 @@ def test_bake_export_compile_and_gradients(name):
     assert net(x[:0]).shape == (0, *y.shape[1:])
     assert (torch.func.vmap(lambda f: net(f[None])[0])(x) - y).abs().max() < 1e-12
     tiny = LAYERS[name](Sphere.healpix(2, True)).double()
-    assert torch.autograd.gradcheck(tiny, torch.randn(1, 4, 48, dtype=torch.float64, requires_grad=True))
+    leaf = torch.randn(1, 4, 48, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(tiny, leaf) and torch.autograd.gradgradcheck(tiny, leaf, fast_mode=True)
 
 
 @pytest.mark.parametrize(
