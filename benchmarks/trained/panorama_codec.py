@@ -111,7 +111,7 @@ def train(net: Codec, views: Tensor, trade: float, steps: int, rate: float, batc
 
 
 def recoloured(x: Tensor) -> Tensor:
-    """Maps with their colours exchanged, and each fainter or as a negative: one photograph does not hold all colours."""
+    """Maps with their colours exchanged, and each fainter or negative: one photograph does not hold all colours."""
     x = x[:, torch.randperm(x.shape[1])]
     contrast, place, sign = torch.rand(3, len(x), *(1,) * (x.dim() - 1))
     contrast = 0.5 + 0.5 * contrast

@@ -66,7 +66,7 @@ def test_fine_detail_is_averaged_not_picked(target):
     """White noise fades as the number of pixels averaged. One place a pixel, the planted fault, does not."""
     image = panorama_sphere(torch.empty(256, 512))
     x = torch.randn(1, 256, 512, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    assert resample(x, image, target).std() < 0.12 < 0.35 < resample(x, image, target, 1).std()
+    assert resample(x, image, target).std() < 0.2 < 0.35 < resample(x, image, target, 1).std()
 
 
 def test_turning():
