@@ -40,6 +40,10 @@ from steerable.nn.group_steerable import group_to_steerable as group_to_steerabl
 from steerable.nn.group_steerable import steerable_to_group as steerable_to_group
 from steerable.nn.harmonic_conv import HarmonicConv2d as HarmonicConv2d
 from steerable.nn.harmonic_conv import harmonic_type as harmonic_type
+from steerable.nn.healpix_conv import HealpixConv as HealpixConv
+from steerable.nn.healpix_pool import HealpixPool as HealpixPool
+from steerable.nn.healpix_shuffle import HealpixPixelShuffle as HealpixPixelShuffle
+from steerable.nn.healpix_shuffle import HealpixPixelUnshuffle as HealpixPixelUnshuffle
 from steerable.nn.hom_linear import HomLinear as HomLinear
 from steerable.nn.hom_transform import HomAnalysis as HomAnalysis
 from steerable.nn.hom_transform import HomSynthesis as HomSynthesis
