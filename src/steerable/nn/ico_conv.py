@@ -22,8 +22,8 @@ from steerable.nn.steerable_map import SteerableMap
 Corners = Literal["zero", "invariant"]
 Path = Literal["gather", "atlas"]
 HEXAGON = Hexagons(3)
-#: slots 0 to 5 and the centre as pixels of the square of side 3
-_TAPS = (5, 2, 1, 3, 6, 7, 4)
+#: slots (6: the centre) in the order in which ``conv2d`` sums over the pixels 1 to 7 of the square of side 3
+_SLOTS = [2, 1, 3, 6, 0, 4, 5]
 
 
 class IcoConv(SteerableMap):
@@ -43,9 +43,10 @@ class IcoConv(SteerableMap):
         corners: the 12 corners have five neighbours and no frame. ``"zero"``: they are not read and become zero, as in
             the paper. ``"invariant"``: they hold invariants, and are read and filled as such (constants stay constant).
         bias: learned bias along the invariant vectors of the output fields.
-        path: ``"gather"`` columns and one matrix product, or ``"atlas"``: one ``conv2d``. They agree to rounding
-            (1e-14 in float64; both sum products in the order of channels and taps, but a matrix product cuts the sum
-            into blocks of its own). Default the faster one, which is the atlas.
+        path: ``"gather"`` columns and one matrix product, or ``"atlas"``: one ``conv2d`` over five charts. Both sum the
+            same products in the same order, so that in the default frames they often agree bit for bit in float64, and
+            always to 1e-14: at the edges of its blocks a matrix product adds in another order. Default the faster one,
+            which is the atlas at every size that was measured.
         init: ``"he"`` or ``"delta"``.
 
     Raises:
@@ -118,11 +119,10 @@ class HexContraction(ConstantModule):
         self.frames, self.path, self.invariant = frames, path, corners == "invariant"
         count, level = frames.sphere.num_points, frames.sphere.level
         here = torch.arange(count)
-        source = torch.cat([frames.neighbours, here[:, None]], 1)
-        turn = torch.cat([frames.transport, here[:, None] * 0], 1)
+        source = torch.cat([frames.neighbours, here[:, None]], 1)[:, _SLOTS]
+        turn = torch.cat([frames.transport, here[:, None] * 0], 1)[:, _SLOTS]
         if path == "gather":
             self.columns = MovedGather(in_type, *self._read(source.T, turn.T, mute=True), count)
-            self.register_buffer("_taps", torch.tensor(_TAPS), persistent=False)
         else:
             charts = chart_vertices(level)
             n, ahead = 2**level, chart_frames(level).against(frames)
@@ -138,9 +138,8 @@ class HexContraction(ConstantModule):
         self.register_constant("_inside", inside)
         if self.invariant:
             self.around = MovedGather(in_type, *self._read(source[:12].T, turn[:12].T), count)
-            self.register_buffer("_around_taps", torch.tensor(_TAPS), persistent=False)
             self.register_constant("_mean", turn_matrices(out_type)[MEAN])
-            self.register_constant("_weight", torch.tensor([1.2] * 5 + [0.0, 1.0]))
+            self.register_constant("_weight", torch.tensor([1.2] * 5 + [0.0, 1.0])[_SLOTS])
 
     def _read(self, source: Tensor, turn: Tensor, mute: bool = False) -> tuple[Tensor, Tensor]:
         """Corners as they are to be read; ``mute`` gives columns of zeros where the target is one."""
@@ -153,7 +152,7 @@ class HexContraction(ConstantModule):
     def forward(self, x: Tensor, filter: Tensor, bias: Tensor | None) -> Tensor:
         """``[B, C_in, V]`` and ``[C_out, C_in, 3, 3]`` to ``[B, C_out, V]``."""
         if self.path == "gather":
-            y = _product(self.columns(x), filter, self._taps)
+            y = _product(self.columns(x), filter)
         else:
             y = self.back(F.conv2d(self.columns(x).flatten(2, 3), filter).flatten(2))
         if bias is not None:
@@ -161,7 +160,7 @@ class HexContraction(ConstantModule):
         if not self.invariant:
             return y
         at = self.around(x) * self._weight.to(x.dtype)[:, None]  # five neighbours stand for six
-        found = self._mean.to(x.dtype) @ _product(at, filter, self._around_taps)
+        found = self._mean.to(x.dtype) @ _product(at, filter)
         return torch.cat([found if bias is None else found + bias[:, None], y[:, :, 12:]], 2)
 
     def extra_repr(self) -> str:
@@ -183,10 +182,9 @@ class PlainIcoConv(nn.Module):
         return self.contraction(x, self.weight, self.bias)
 
 
-def _product(columns: Tensor, filter: Tensor, taps: Tensor) -> Tensor:
+def _product(columns: Tensor, filter: Tensor) -> Tensor:
     """``[B, C_in, 7, V]`` and ``[C_out, C_in, 3, 3]`` to ``[B, C_out, V]``."""
-    matrix = filter.flatten(2).index_select(2, taps).flatten(1)
-    return matrix @ columns.flatten(1, 2)
+    return filter.flatten(2)[:, :, 1:8].flatten(1) @ columns.flatten(1, 2)
 
 
 def padded_charts(level: int) -> tuple[Tensor, Tensor]:
