@@ -1,4 +1,4 @@
-"""Frames on an icosahedral sphere that turn by whole sixths: who is next to whom, and by how many sixths frames differ."""
+"""Frames on an icosahedral sphere: who is next to whom, and by how many sixths of a turn frames differ."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from steerable.groups.group import Group
 
 #: what a table of sources says of the invariant part of a field, where frames do not exist: at the 12 corners
 MEAN = 6
+#: rows and columns from a pixel of a chart to the hexagon at each slot
+STEPS = ((0, 1), (-1, 1), (-1, 0), (0, -1), (1, -1), (1, 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,7 @@ class HexFrames:
         Raises:
             ValueError: for an element that moves vertices elsewhere.
         """
-        to = self.sphere.permutation(group, g)
+        to = _image(self.sphere, group, int(g)) if group.is_finite else self.sphere.permutation(group, g)
         slot = self.slots(to, to[self.neighbours[:, 0]])
         return to, slot, bool(torch.linalg.det(group.action(g, 3)) < 0)
 
@@ -110,7 +112,7 @@ def chart_frames(level: int) -> HexFrames:
     canonical = HexFrames(sphere, torch.zeros(sphere.num_points, dtype=torch.int64))
     gauges = torch.zeros(sphere.num_points, dtype=torch.int64)
     rows, columns = charts.shape[1] - 1, charts.shape[2] - 1
-    for slot, (i, j) in enumerate(((0, 1), (-1, 1), (-1, 0), (0, -1), (1, -1), (1, 0))):  # any neighbour in the chart
+    for slot, (i, j) in enumerate(STEPS):  # any neighbour in the chart
         here = charts[:, max(0, -i) : rows + 1 - max(0, i), max(0, -j) : columns + 1 - max(0, j)]
         there = charts[:, max(0, i) : rows + 1 + min(0, i), max(0, j) : columns + 1 + min(0, j)]
         owned = torch.zeros(charts.shape, dtype=torch.bool)
@@ -120,6 +122,11 @@ def chart_frames(level: int) -> HexFrames:
         gauges[here] = (canonical.slots(here, there) - slot) % 6
     gauges[:12] = 0
     return HexFrames(sphere, gauges)
+
+
+@lru_cache(maxsize=512)
+def _image(sphere: IcosahedralSphere, group: Group, g: int) -> Tensor:
+    return sphere.permutation(group, group.elements[g])
 
 
 def hex_frames(sphere: IcosahedralSphere, gauges: Tensor | None = None) -> HexFrames:
@@ -180,6 +187,36 @@ def chart_vertices(level: int) -> Tensor:
         fine[:, 1::2, 1::2] = between(labels[:, 1:, :-1], labels[:, :-1, 1:])
         labels = fine
     return labels
+
+
+def padded_charts(level: int) -> tuple[Tensor, Tensor]:
+    """Five charts with a border of one pixel, ``[5, n + 2, 2 n + 2]``.
+
+    Returns:
+        Vertices (-1 where nothing is read) and the sixths by which each turns into the frame of the chart.
+    """
+    frames, inner = chart_frames(level), chart_vertices(level)[:, 1:, :-1]
+    rows, columns = inner.shape[1:]
+    vertex = torch.full((5, rows + 2, columns + 2), -1)
+    turn = torch.zeros_like(vertex)
+    for slot, (i, j) in enumerate(STEPS):
+        place = (slice(None), slice(1 + i, rows + 1 + i), slice(1 + j, columns + 1 + j))
+        # what a corner has for neighbours says nothing
+        known = (inner >= 12) & (frames.neighbours[inner, slot] >= 0)
+        vertex[place] = torch.where(known, frames.neighbours[inner, slot], vertex[place])
+        turn[place] = torch.where(known, frames.transport[inner, slot], turn[place])
+    vertex[:, 1:-1, 1:-1], turn[:, 1:-1, 1:-1] = inner, 0
+    return vertex, turn
+
+
+def chart_places(level: int, apart: int) -> Tensor:
+    """Where each vertex lies in five charts, stacked with rows between them and flattened; -1 for poles ``[V]``."""
+    inner = chart_vertices(level)[:, 1:, :-1]
+    _, rows, columns = inner.shape
+    place = torch.full((10 * 4**level + 2,), -1)
+    line = (rows + apart) * torch.arange(5)[:, None, None] + torch.arange(rows)[:, None]
+    place[inner] = line * columns + torch.arange(columns)
+    return place
 
 
 def _opposite(around: list[list[int]], a: int, b: int, not_this: int) -> int:

@@ -20,7 +20,7 @@ SHEAR = np.array([[1.0, -0.5], [0.0, math.sqrt(0.75)]])
 
 @dataclass(frozen=True)
 class Hexagons(Filters):
-    """One function a point of a hexagonal neighbourhood: the complete basis on that lattice, as ``Pixels`` is on squares.
+    """One function a point of a hexagonal neighbourhood: the complete basis there, as ``Pixels`` is on squares.
 
     The lattice lies in square pixels: the pixel ``(x1, x2)`` (right, up) is the point ``x1 (1, 0) + x2 (-1/2,
     sqrt(3)/2)``. So the six neighbours, counter-clockwise from 0 degrees, are the pixels ``(1,0) (1,1) (0,1) (-1,0)

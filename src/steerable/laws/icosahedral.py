@@ -9,8 +9,8 @@ from torch import Tensor
 
 from steerable.aggregate.hexagon import HexFrames
 from steerable.fields.type import FieldType
-from steerable.groups import D, Group
-from steerable.nn.ico_gather import MovedGather, sixth
+from steerable.groups import D, Group, icosahedral
+from steerable.nn.ico_gather import MovedGather
 
 
 def random_gauges(frames: HexFrames, generator: torch.Generator | None = None) -> Tensor:
@@ -64,8 +64,9 @@ def icosahedral_errors(
     frames: HexFrames,
     out_frames: HexFrames | None = None,
     group: Group | None = None,
+    elements: Tensor | None = None,
 ) -> Tensor:
-    """Relative error ``|f(g x) - g f(x)| / |f(x)|`` for every element of a group.
+    """Relative error ``|f(g x) - g f(x)| / |f(x)|`` for the elements of a group.
 
     Args:
         call: from ``[B, C, V]`` to ``[B, C', V']``, or to invariants where ``out_type`` is ``None``.
@@ -74,20 +75,16 @@ def icosahedral_errors(
         frames: of the input.
         out_frames: of the output, default the same.
         group: default the 60 rotations of the icosahedron.
+        elements: some of its elements ``[n]``; default all.
 
     Returns:
-        ``[|group|]`` float64.
+        ``[n]`` float64.
     """
-    from steerable.groups import icosahedral
-
     group = group or icosahedral()
     y = call(x)
     found = []
-    for g in group.elements:
+    for g in group.elements if elements is None else elements:
         after = call(turn_icosahedron(x, in_type, frames, group, g))
         wanted = y if out_type is None else turn_icosahedron(y, out_type, out_frames or frames, group, g)
         found.append((after - wanted).norm() / y.norm())
     return torch.stack(found).double()
-
-
-__all__ = ["icosahedral_errors", "random_gauges", "regauge", "sixth", "turn_icosahedron"]

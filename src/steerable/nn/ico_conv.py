@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from steerable.aggregate.hexagon import MEAN, HexFrames, chart_frames, chart_vertices, hex_frames
+from steerable.aggregate.hexagon import MEAN, HexFrames, chart_frames, chart_places, hex_frames, padded_charts
 from steerable.domains.sphere import IcosahedralSphere
 from steerable.fields.type import FieldType
 from steerable.kernels.hexagons import Hexagons
@@ -19,7 +19,7 @@ from steerable.nn.module import require_same_group
 from steerable.nn.sphere_conv import check_sphere
 from steerable.nn.steerable_map import SteerableMap
 
-Corners = Literal["zero", "invariant"]
+IcoCorners = Literal["zero", "invariant"]
 Path = Literal["gather", "atlas"]
 HEXAGON = Hexagons(3)
 #: slots (6: the centre) in the order in which ``conv2d`` sums over the pixels 1 to 7 of the square of side 3
@@ -63,7 +63,7 @@ class IcoConv(SteerableMap):
         out_type: FieldType,
         sphere: IcosahedralSphere,
         gauges: Tensor | None = None,
-        corners: Corners = "zero",
+        corners: IcoCorners = "zero",
         bias: bool = True,
         path: Path | None = None,
         init: str = "he",
@@ -113,7 +113,7 @@ class HexContraction(ConstantModule):
     """
 
     def __init__(
-        self, in_type: FieldType, out_type: FieldType, frames: HexFrames, corners: Corners, path: Path
+        self, in_type: FieldType, out_type: FieldType, frames: HexFrames, corners: IcoCorners, path: Path
     ) -> None:
         super().__init__()
         self.frames, self.path, self.invariant = frames, path, corners == "invariant"
@@ -124,13 +124,10 @@ class HexContraction(ConstantModule):
         if path == "gather":
             self.columns = MovedGather(in_type, *self._read(source.T, turn.T, mute=True), count)
         else:
-            charts = chart_vertices(level)
             n, ahead = 2**level, chart_frames(level).against(frames)
             padded, seam = padded_charts(level)
             self.columns = MovedGather(in_type, *self._read(padded, (ahead[padded.clamp(min=0)] + seam) % 6), count)
-            place = torch.full((count,), -1)
-            rows = (n + 2) * torch.arange(5)[:, None, None] + torch.arange(n)[:, None]
-            place[charts[:, 1:, :-1]] = rows * 2 * n + torch.arange(2 * n)
+            place = chart_places(level, 2)
             place[:12] = -1
             self.back = MovedGather(out_type, place, -ahead % 6, (5 * n + 8) * 2 * n)
         inside = torch.ones(count)
@@ -139,7 +136,7 @@ class HexContraction(ConstantModule):
         if self.invariant:
             self.around = MovedGather(in_type, *self._read(source[:12].T, turn[:12].T), count)
             self.register_constant("_mean", turn_matrices(out_type)[MEAN])
-            self.register_constant("_weight", torch.tensor([1.2] * 5 + [0.0, 1.0])[_SLOTS])
+            self.register_constant("_weight", torch.tensor([1.2] * 5 + [0.0, 1.0], dtype=torch.float64)[_SLOTS])
 
     def _read(self, source: Tensor, turn: Tensor, mute: bool = False) -> tuple[Tensor, Tensor]:
         """Corners as they are to be read; ``mute`` gives columns of zeros where the target is one."""
@@ -185,26 +182,6 @@ class PlainIcoConv(nn.Module):
 def _product(columns: Tensor, filter: Tensor) -> Tensor:
     """``[B, C_in, 7, V]`` and ``[C_out, C_in, 3, 3]`` to ``[B, C_out, V]``."""
     return filter.flatten(2)[:, :, 1:8].flatten(1) @ columns.flatten(1, 2)
-
-
-def padded_charts(level: int) -> tuple[Tensor, Tensor]:
-    """Five charts with a border of one pixel, ``[5, n + 2, 2 n + 2]``.
-
-    Returns:
-        Vertices (-1 where nothing is read) and the sixths by which each turns into the frame of the chart.
-    """
-    frames, inner = chart_frames(level), chart_vertices(level)[:, 1:, :-1]
-    rows, columns = inner.shape[1:]
-    vertex = torch.full((5, rows + 2, columns + 2), -1)
-    turn = torch.zeros_like(vertex)
-    for slot, (i, j) in enumerate(((0, 1), (-1, 1), (-1, 0), (0, -1), (1, -1), (1, 0))):
-        place = (slice(None), slice(1 + i, rows + 1 + i), slice(1 + j, columns + 1 + j))
-        # what a corner has for neighbours says nothing
-        known = (inner >= 12) & (frames.neighbours[inner, slot] >= 0)
-        vertex[place] = torch.where(known, frames.neighbours[inner, slot], vertex[place])
-        turn[place] = torch.where(known, frames.transport[inner, slot], turn[place])
-    vertex[:, 1:-1, 1:-1], turn[:, 1:-1, 1:-1] = inner, 0
-    return vertex, turn
 
 
 def check_words(**given: tuple[str, tuple[str, ...]]) -> None:

@@ -38,9 +38,7 @@ def symmetric_sphere(group: Group) -> Sphere:
     for sphere in candidates:
         if all(sphere.is_exact(group, g) for g in group.generators):
             return sphere
-    raise ValueError(
-        f"{group.name} permutes neither the icosahedral nor the octahedral vertices; pass sphere=, a sampling that it does"
-    )
+    raise ValueError(f"{group.name} permutes neither the icosahedral nor the octahedral vertices; pass sphere=")
 
 
 def vertex_permutations(group: Group, sphere: Sphere) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from steerable.aggregate.hexagon import MEAN
 from steerable.fields.type import FieldType
 from steerable.groups.cyclic import C
 from steerable.groups.dihedral import D
@@ -51,7 +50,7 @@ class MovedGather(ConstantModule):
     Args:
         type: of C(6), D(6) or C(1).
         source: columns ``[*table]``; -1 gives zero.
-        turn: sixths 0 to 5 ``[*table]``, or ``MEAN`` for the invariant part.
+        turn: sixths 0 to 5 ``[*table]``, or ``hexagon.MEAN`` for the invariant part.
         count: number V of columns.
     """
 

@@ -9,7 +9,7 @@ from steerable.aggregate.hexagon import MEAN, HexFrames, hex_frames
 from steerable.domains.sphere import IcosahedralSphere
 from steerable.fields.type import FieldType
 from steerable.nn.constants import ConstantModule
-from steerable.nn.ico_conv import Corners, check_words
+from steerable.nn.ico_conv import IcoCorners, check_words
 from steerable.nn.ico_gather import MovedGather, require_sixths
 from steerable.nn.module import EquivariantModule
 from steerable.nn.pool import require_permutation
@@ -43,7 +43,7 @@ class IcoPool(EquivariantModule):
         function: str = "mean",
         gauges: Tensor | None = None,
         coarse_gauges: Tensor | None = None,
-        corners: Corners = "zero",
+        corners: IcoCorners = "zero",
     ) -> None:
         require_sixths("IcoPool", in_type)
         check_words(corners=(corners, ("zero", "invariant")), function=(function, ("mean", "max")))
@@ -104,7 +104,7 @@ class IcoUnpool(EquivariantModule):
         sphere: IcosahedralSphere,
         gauges: Tensor | None = None,
         fine_gauges: Tensor | None = None,
-        corners: Corners = "zero",
+        corners: IcoCorners = "zero",
     ) -> None:
         require_sixths("IcoUnpool", in_type)
         check_words(corners=(corners, ("zero", "invariant")))
@@ -169,7 +169,7 @@ def ahead_of_fine(fine: HexFrames, coarse: HexFrames) -> Tensor:
     return ahead
 
 
-def read(source: Tensor, turn: Tensor, corners: Corners) -> tuple[Tensor, Tensor]:
+def read(source: Tensor, turn: Tensor, corners: IcoCorners) -> tuple[Tensor, Tensor]:
     """A table of columns with corners read as zero, which then are targets of nothing, or as invariants."""
     corner = (source >= 0) & (source < 12)
     if corners == "invariant":

@@ -60,5 +60,3 @@ class SphereProjection(ConstantModule):
     def extra_repr(self) -> str:
         """Sampling and number of samples that are seen."""
         return f"{self.side} x {self.side} -> {len(self.front)} of {self.sphere!r}"
-
-
