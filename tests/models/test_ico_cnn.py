@@ -86,7 +86,7 @@ def test_pictures_onto_vertices():
     shifted = snn.ico_project(xyz.roll(64, 3), sphere, shift=0.5 - 64)
     assert (shifted - found).abs().max() < 1e-12
     assert (snn.ico_project(xyz.roll(1, 3), sphere)[0].T - sphere.points()).abs().max() > 0.03
-    with pytest.raises(ValueError, match="64 rows and 127 columns; expected .* an even number"):
+    with pytest.raises(ValueError, match=r"64 rows and 127 columns; expected .* an even number"):
         snn.ico_project(xyz[..., :127], sphere)
     with pytest.raises(ValueError, match=r"expected \[B, C, 8, 16\]"):
         snn.IcoProject(sphere, 8, 16)(xyz)

@@ -61,7 +61,7 @@ def test_a_permutation_the_wrong_way_is_seen(monkeypatch):
     p = vertex_permutations(layer.group, layer.sphere)
     w = torch.randn(1, 4, layer.seen, dtype=torch.float64)
     y = layer(w)
-    errors = [(layer(moved_filter(w, p[h])) - moved_output(y, layer.group, h)).norm() for h in range(60)]  # noqa: PERF401
+    errors = [(layer(moved_filter(w, p[h])) - moved_output(y, layer.group, h)).norm() for h in layer.group.elements]
     assert max(errors) > 0.1 * y.norm()
 
 
@@ -69,28 +69,30 @@ def inverse(p):
     return torch.empty_like(p).scatter_(1, p, torch.arange(p.shape[1]).expand_as(p))
 
 
-def test_half_a_filter_permutes_nearly():
-    """Smooth blobs on the sphere, of which the camera sees the half in front: correlation above 0.9."""
-    torch.manual_seed(0)
+@pytest.mark.parametrize("seed", range(4))
+def test_half_a_filter_permutes_nearly(seed):
+    """A blob of which the camera sees the most: what half of the filter says is what all of it says."""
     sphere = IcosahedralSphere(1)
-    points = sphere.points()
     front = snn.SphereProjection(sphere, 8).front
     whole = snn.GroupCorrelation(1, 1, "I", sphere).double().requires_grad_(False)
     half = snn.GroupCorrelation(1, 1, "I", sphere, front).double().requires_grad_(False)
-    centres = random_rotation(3)[:, 2]
-    blobs = torch.exp(4 * (points @ centres.T) - 4).sum(1)
+    centre = random_rotation(1, torch.Generator().manual_seed(seed))[0, 2]
+    blob = torch.exp(4 * (sphere.points() @ centre) - 4)
+    blob = blob - blob.mean()
     for layer in (whole, half):
-        layer.signal.copy_(blobs)
-    found, wanted = [], []
-    p = vertex_permutations(whole.group, sphere)
-    for h in whole.group.elements:
-        seen = moved_filter(blobs[None, None], p[h])
-        wanted.append(whole(seen).flatten())
-        found.append(half(seen[:, :, front]).flatten())
-    table = torch.stack([torch.stack(found).flatten(), torch.stack(wanted).flatten()])
-    assert torch.corrcoef(table)[0, 1] > 0.9
-    shuffled = table[0][torch.randperm(table.shape[1])]
-    assert torch.corrcoef(torch.stack([shuffled, table[1]]))[0, 1].abs() < 0.1
+        layer.signal.copy_(blob)
+    views = moved_views(blob, vertex_permutations(whole.group, sphere))
+    agree = torch.tensor(
+        [float(torch.corrcoef(torch.stack([whole(v).flatten(), half(v[:, :, front]).flatten()]))[0, 1]) for v in views]
+    )
+    seen = torch.stack([v[:, :, front].square().sum() / v.square().sum() for v in views])
+    assert agree[seen > 0.5].median() > 0.94
+    assert 0.5 < agree[seen < 0.3].median() < 0.94  # a blob that is hidden leaves a rim alone
+    assert agree[seen > 0.5].median() > agree[seen < 0.3].median()
+
+
+def moved_views(blob, permutations):
+    return [moved_filter(blob[None, None], p) for p in permutations]
 
 
 def test_a_sample_sees_its_pixel():
@@ -228,19 +230,22 @@ def test_model():
 
 
 def test_it_learns():
-    """A few steps on one shape: well below the error of a constant."""
+    """A few steps on one shape, other views: well below the 126 degrees of a constant."""
     torch.manual_seed(0)
-    x, rotation, kind = draw_views(256, 0, 32, ("plane",), 0.0)
+    x, rotation, kind = draw_views(512, 0, 32, ("plane",), 0.0)
     net = st.create_model("image_to_icosahedral", side=32, widths=(16, 32), channels=8)
-    optimiser = torch.optim.AdamW(net.parameters(), 3e-3)
-    for _ in range(60):
-        rows = torch.randint(0, 256, (32,))
+    optimiser = torch.optim.AdamW(net.parameters(), 1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=100)
+    for _ in range(100):
+        rows = torch.randint(0, 512, (32,))
         optimiser.zero_grad()
         net.loss(x[rows], rotation[rows], kind[rows], width=0.35).backward()
         optimiser.step()
+        schedule.step()
+    x, rotation, kind = draw_views(200, 1, 32, ("plane",), 0.0)
     with torch.no_grad():
         error = torch.rad2deg(snn.pose_error(rotation, net.eval().pose(x, kind)))
-    assert error.median() < 60
+    assert error.median() < 90
 
 
 def test_bad_input():
@@ -256,5 +261,5 @@ def test_bad_input():
         snn.PoseHead()(torch.zeros(1, 60, 7))
     with pytest.raises(ValueError, match=r"features are \[1, 2, 8, 9\]; expected \[B, C, 8, 8\]"):
         snn.SphereProjection(IcosahedralSphere(1), 8)(torch.zeros(1, 2, 8, 9))
-    with pytest.raises(ValueError, match="coverage 1.2, sigma 0.2; expected"):
+    with pytest.raises(ValueError, match=r"coverage 1\.2, sigma 0\.2; expected"):
         snn.SphereProjection(IcosahedralSphere(1), 8, 1.2)
