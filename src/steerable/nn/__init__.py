@@ -1,5 +1,7 @@
 """Layers: one family a file."""
 
+from steerable.aggregate.hexagon import HexFrames as HexFrames
+from steerable.aggregate.hexagon import hex_frames as hex_frames
 from steerable.nn.adaptive_pool import AdaptiveAvgPool2d as AdaptiveAvgPool2d
 from steerable.nn.adaptive_pool import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from steerable.nn.bake import bake as bake
@@ -47,6 +49,19 @@ from steerable.nn.healpix_shuffle import HealpixPixelUnshuffle as HealpixPixelUn
 from steerable.nn.hom_linear import HomLinear as HomLinear
 from steerable.nn.hom_transform import HomAnalysis as HomAnalysis
 from steerable.nn.hom_transform import HomSynthesis as HomSynthesis
+from steerable.nn.ico_atlas import from_atlas as from_atlas
+from steerable.nn.ico_atlas import to_atlas as to_atlas
+from steerable.nn.ico_conv import IcoConv as IcoConv
+from steerable.nn.ico_conv import IcoCorners as IcoCorners
+from steerable.nn.ico_correlation import GroupCorrelation as GroupCorrelation
+from steerable.nn.ico_pool import IcoPool as IcoPool
+from steerable.nn.ico_pool import IcoUnpool as IcoUnpool
+from steerable.nn.ico_pose import PoseHead as PoseHead
+from steerable.nn.ico_pose import Poses as Poses
+from steerable.nn.ico_pose import pose_error as pose_error
+from steerable.nn.ico_project import IcoProject as IcoProject
+from steerable.nn.ico_project import ico_project as ico_project
+from steerable.nn.ico_projection import SphereProjection as SphereProjection
 from steerable.nn.implicit_conv import ImplicitConv2d as ImplicitConv2d
 from steerable.nn.implicit_conv import ImplicitConv3d as ImplicitConv3d
 from steerable.nn.implicit_conv import ImplicitPointConv as ImplicitPointConv
