@@ -85,9 +85,7 @@ class Legendre:
         l = start + (start + m + n + odd) % 2 + 2 * np.arange((self.band - start + 1) // 2)
         return np.where((l < self.band) & (l >= np.maximum(m, n)), l, -1)
 
-    def table(
-        self, block: int, device: torch.device | None = None, dtype: torch.dtype = torch.float64
-    ) -> Tensor:
+    def table(self, block: int, device: torch.device | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
         """One block ``[2 (q - p), H halves, K]``, computed in float64."""
         (p, q, start), (top, end) = self.spans[block], self.reach[block]
         device = torch.device("cpu") if device is None else device
