@@ -146,6 +146,8 @@ _TABLE: dict[str, Entry] = {
     "volume_unet_plain": Entry("plain_volume", "PlainVolumeUNet", {}, "plain twin of volume_unet", 17, "volumes"),
     "point_cnn": Entry("points", "PointCNN", {}, "point clouds, molecules: for any group of the space", 0, "points"),
     "point_cnn_plain": Entry("points", "PlainPointCNN", {}, "point_cnn without symmetry", 0, "points"),
+    "s2cnn": Entry("s2cnn", "S2CNN", {}, "the sphere: correlations on SO(3) by harmonics", 0, "sphere"),
+    "s2cnn_dense": Entry("s2cnn", "S2CNNDense", {}, "the same, back to fields on the sphere", 0, "sphere"),
     "sphere_cnn": Entry("sphere", "SphereCNN", {}, "the sphere: local convolutions on any sampling", 0, "sphere"),
     "sphere_cnn_plain": Entry("plain_sphere", "PlainSphereCNN", {}, "plain twin of sphere_cnn, on maps", 0, "sphere"),
     "sphere_unet": Entry("sphere", "SphereUNet", {}, "the sphere: fields of any spin to fields", 0, "sphere"),

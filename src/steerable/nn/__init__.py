@@ -57,6 +57,8 @@ from steerable.nn.maxout import MaxoutDense as MaxoutDense
 from steerable.nn.mlp import hidden_type as hidden_type
 from steerable.nn.mlp import mlp as mlp
 from steerable.nn.module import EquivariantModule as EquivariantModule
+from steerable.nn.needlet import NeedletTransform as NeedletTransform
+from steerable.nn.needlet_block import NeedletBlock as NeedletBlock
 from steerable.nn.norm import BatchNorm as BatchNorm
 from steerable.nn.norm_act import NormAct as NormAct
 from steerable.nn.norm_max_pool import NormMaxPool2d as NormMaxPool2d
@@ -94,6 +96,12 @@ from steerable.nn.so3_transform import SO3Analysis as SO3Analysis
 from steerable.nn.so3_transform import SO3Synthesis as SO3Synthesis
 from steerable.nn.soft_argmax import SoftArgmax1d as SoftArgmax1d
 from steerable.nn.soft_argmax import SoftArgmax2d as SoftArgmax2d
+from steerable.nn.spectral_act import SpectralAct as SpectralAct
+from steerable.nn.spectral_conv import RingSupport as RingSupport
+from steerable.nn.spectral_conv import S2Conv as S2Conv
+from steerable.nn.spectral_conv import SO3Conv as SO3Conv
+from steerable.nn.spectral_conv import SO3Mean as SO3Mean
+from steerable.nn.spectral_conv import SO3ToS2 as SO3ToS2
 from steerable.nn.sphere_conv import SphereConv as SphereConv
 from steerable.nn.sphere_norm import SphereBatchNorm as SphereBatchNorm
 from steerable.nn.sphere_pool import SphereAvgPool as SphereAvgPool
