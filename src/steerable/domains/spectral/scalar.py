@@ -46,7 +46,7 @@ class ShtTables:
 
     @cached_property
     def is_usual(self) -> bool:
-        """Whether rings are symmetric, even in number, of one length and start at longitude zero, with tables at hand."""
+        """Whether rings are symmetric, even in number, of one length, start at longitude zero, and tables are there."""
         circles = self.circles
         return circles.folds_first and len(circles.count) % 2 == 0 and not circles.first.any() and bool(self.blocks)
 
