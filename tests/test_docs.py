@@ -14,6 +14,7 @@ PAGES = {
     "groups": "steerable.groups",
     "fields": "steerable.fields",
     "domains": "steerable.domains",
+    "spectral": "steerable.domains.spectral",
     "kernels": "steerable.kernels",
     "nn": "steerable.nn",
     "models": "steerable.models",

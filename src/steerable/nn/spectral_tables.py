@@ -46,5 +46,5 @@ class SpectralTables(nn.Module):
             for i, name in enumerate(names):
                 table = self._buffers[name]
                 if table is not None and table.dtype != before[name] and table.device.type != "meta":
-                    self._buffers[name] = self.plans[n].table(i, table.device).to(table.dtype)
+                    self._buffers[name] = self.plans[n].table(i, table.device, table.dtype)
         return self

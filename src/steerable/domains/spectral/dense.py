@@ -29,8 +29,8 @@ class DensePlan(SpinPlan):
         if samples * self.size > LARGEST:
             raise ValueError(
                 f"{samples} numbers on points without rings and {self.size} coefficients of spin {self.spin} need a "
-                f"dense matrix of {samples * self.size} entries, got a limit of {LARGEST}; expected a smaller band, such as "
-                f"{max(1, int(np.sqrt(LARGEST / samples / 2)))}, or a sampling by rings"
+                f"dense matrix of {samples * self.size} entries, got a limit of {LARGEST}; expected a smaller band, "
+                f"such as {max(1, int(np.sqrt(LARGEST / samples / 2)))}, or a sampling by rings"
             )
         matrix = self.matrix().T
         weighted = matrix * np.tile(self.circles.weight / (4 * np.pi), 2 if self.spin else 1)

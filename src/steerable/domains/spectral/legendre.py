@@ -85,23 +85,27 @@ class Legendre:
         l = start + (start + m + n + odd) % 2 + 2 * np.arange((self.band - start + 1) // 2)
         return np.where((l < self.band) & (l >= np.maximum(m, n)), l, -1)
 
-    def table(self, block: int, device: torch.device | None = None) -> Tensor:
-        """One block ``[2 (q - p), H halves, K]`` in float64."""
+    def table(self, block: int, device: torch.device | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
+        """One block ``[2 (q - p), H halves, K]``, computed in float64."""
         (p, q, start), (top, end) = self.spans[block], self.reach[block]
         device = torch.device("cpu") if device is None else device
         theta = torch.from_numpy(self.colatitude[top:end].copy()).to(device)
-        degrees = torch.from_numpy(self._degrees(p, q, start)).to(device)
-        place = torch.where(degrees < 0, self.band, degrees) - start  # rows of zeros are taken from the padding
+        size, k = self.band - start, (self.band - start + 1) // 2
+        out = torch.zeros(q - p, 2, end - top, self.halves, k, dtype=dtype, device=device)
         scale = torch.from_numpy(self.scale[p:q].copy()).to(device)[:, None, None]
-        found = profiles(theta, self.m[p:q], self.n[p:q], start, self.band)[: self.halves]
-        index = place.flatten(1)[..., None].expand(-1, -1, len(theta))
-        parts = [(torch.nn.functional.pad(f, (0, 0, 0, 1)) * scale).gather(1, index) for f in found]
-        found = torch.stack(parts, -1).view(2 * (q - p), -1, self.halves * len(theta))
-        return found.mT.contiguous()  # this way round the product runs faster
+        for half, values in enumerate(profiles(theta, self.m[p:q], self.n[p:q], start, self.band)[: self.halves]):
+            values *= scale
+            for shift in (0, 1):  # pairs whose even functions are those of degrees start, start + 2, ... and the others
+                mine = torch.from_numpy(np.flatnonzero((start + self.m[p:q] + self.n[p:q]) % 2 == shift)).to(device)
+                for parity in (0, 1):
+                    first = (shift + parity) % 2
+                    rows = values[mine, first::2].mT
+                    out[mine, parity, :, half, : (size - first + 1) // 2] = rows.to(dtype)
+        return out.view(2 * (q - p), (end - top) * self.halves, k)  # this way round the product runs faster
 
     def tables(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> tuple[Tensor, ...]:
         """All blocks, computed in float64 and then cast."""
-        return tuple(self.table(i, device).to(dtype) for i in range(len(self.spans)))
+        return tuple(self.table(i, device, dtype) for i in range(len(self.spans)))
 
 
 def to_rows(folded: Tensor, plan: Legendre, tables: tuple[Tensor, ...]) -> Tensor:
@@ -156,7 +160,7 @@ def _given(plan: Legendre, tables: tuple[Tensor, ...], like: Tensor) -> Iterator
             f"with precompute=True"
         )
     for i in range(len(plan.spans)):  # one block lives at a time
-        yield plan.table(i, like.device).to(like.dtype)
+        yield plan.table(i, like.device, like.dtype)
 
 
 class _Rows(torch.autograd.Function):

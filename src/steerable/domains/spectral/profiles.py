@@ -45,10 +45,12 @@ def profiles(
     signs = _signs()[m % 2, n % 2, (m < n) * 1]
     factor = np.where((m > 0) == (n > 0), 1.0, np.sqrt(2.0))  # cosines of order m > 0 have the norm of one half
     first, second = (torch.from_numpy(s).to(plus)[:, None, None] for s in (signs[:, 0] * factor, signs[both, 1]))
-    a, b = plus * first, torch.zeros_like(plus)
-    index = torch.from_numpy(both).to(plus.device)
-    b[index] = a[index] - second * minus
-    a[index] += second * minus
+    a, b = plus.mul_(first), torch.zeros_like(plus)
+    if len(both):
+        index = torch.from_numpy(both).to(plus.device)
+        minus.mul_(second)
+        b[index] = a[index] - minus
+        a[index] += minus
     return a, b
 
 
@@ -63,32 +65,41 @@ def _unsigned(x: Tensor, m: np.ndarray, n: np.ndarray, start: int, band: int, dt
     carried = bool((exponent < 0).any())
     scale = torch.exp2(exponent).to(dtype)
     height = height.to(dtype)
+    factors = [torch.from_numpy(v).to(out)[..., None] for v in _factors(m, n, start, band)]
     for l in range(start, band):
         old, new = np.searchsorted(low, [l, l + 1])
         if old:
-            a, ab, c = (torch.from_numpy(v[:, None]).to(out) for v in _factors(l, m[:old], n[:old]))
-            following = before[:old].mul_(-c).addcmul_(torch.addcmul(-ab, a, height), now[:old])
-            before, now = torch.cat([now[:old], before[old:]]), torch.cat([following, now[old:]])
+            a, ab, c = (f[l - start, :old] for f in factors)
+            before[:old].mul_(c).addcmul_(torch.addcmul(ab, a, height), now[:old])
+            before, now = now, before  # what has not begun is zero in both
         now[old:new] = value[old:new]
         if carried and (l - start) % _EVERY == 0:
             rise = (now.abs() > 2.0**_LARGE) & (exponent < 0)
-            step = torch.where(rise, torch.clamp(-exponent, max=_LARGE), torch.zeros_like(exponent))
-            exponent += step
-            down = torch.exp2(-step).to(dtype)
-            now, before, scale = now * down, before * down, torch.exp2(exponent).to(dtype)
-        out[:new, l - start] = now[:new] * scale[:new] if carried else now[:new]
+            if bool(rise.any()):
+                step = torch.where(rise, torch.clamp(-exponent, max=_LARGE), torch.zeros_like(exponent))
+                exponent += step
+                down = torch.exp2(-step).to(dtype)
+                now, before, scale = now * down, before * down, torch.exp2(exponent).to(dtype)
+        if carried:
+            torch.mul(now[:new], scale[:new], out=out[:new, l - start])
+        else:
+            out[:new, l - start] = now[:new]
     return out
 
 
-def _factors(l: int, m: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``D_l = (a x - ab) D_(l-1) - c D_(l-2)`` for the functions times ``sqrt(2 l + 1)``, l above both orders."""
-    root = np.sqrt((l * l - m * m) * (l * l - n * n) * 1.0)
-    a = l * np.sqrt((2.0 * l - 1) * (2 * l + 1)) / root
-    if l == 1:
-        return a, 0 * a, 0 * a
-    k = l - 1
-    c = l * np.sqrt((k * k - m * m) * (k * k - n * n) * 1.0) / (k * root) * np.sqrt((2 * l + 1) / (2 * l - 3))
-    return a, a * (m * n) / (k * l), c
+def _factors(m: np.ndarray, n: np.ndarray, start: int, band: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``D_l = (a x + b) D_(l-1) + c D_(l-2)`` for the functions times ``sqrt(2 l + 1)``: a, b, c ``[L - start, P]``.
+
+    For degrees above both orders; the rest is never used.
+    """
+    l = np.maximum(np.arange(start, band)[:, None], np.maximum(np.maximum(m, np.abs(n)) + 1, 1)) * 1.0
+    root, k = np.sqrt((l * l - m * m) * (l * l - n * n)), l - 1
+    a = l * np.sqrt((2 * l - 1) * (2 * l + 1)) / root
+    first = k == 0
+    k = np.where(first, 1.0, k)
+    c = l * np.sqrt((k * k - m * m).clip(0) * (k * k - n * n).clip(0)) / (k * root)
+    c = np.where(first, 0.0, c * np.sqrt((2 * l + 1) / np.maximum(2 * l - 3, 1)))
+    return a, np.where(first, 0.0, -a * (m * n) / (k * l)), -c
 
 
 def _seeds(x: Tensor, low: np.ndarray, m: np.ndarray, n: np.ndarray) -> tuple[Tensor, Tensor]:
