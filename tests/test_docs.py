@@ -27,6 +27,7 @@ PAGES = {
     "shapes": "steerable.tasks.shapes",
     "molecules": "steerable.tasks.molecules",
     "panoramas": "steerable.tasks.panoramas",
+    "poses": "steerable.tasks.poses",
     "data": "steerable.data",
     "known": "steerable.data.known",
     "shards": "steerable.data.shards",
