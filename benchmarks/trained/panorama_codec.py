@@ -1,8 +1,8 @@
 """Compression of panoramas: convolutions on HEALPix against the equirectangular twin of equal parameters.
 
 Run: ``STEERABLE_DATA=... python -m benchmarks.trained.panorama_codec [--out DIR] [--steps 1800] [--seeds 0 1 2]``;
-about 20 minutes of one core. Every set, twin and seed leaves its points in ``DIR/points.json``, so a run that was
-stopped goes on where it was.
+about 20 minutes of one core. Every trained network leaves its point in ``DIR/points.json`` and its weights
+beside it, so a run that was stopped goes on where it was.
 
 Both codecs have the same layers, widths and parameters; nside 32 (12,288 pixels) stands beside 80 x 160 (12,800). Two
 sets: *real*, trained on random rotations of a photograph and tested on the Earth, upright and as eight rotations; and
@@ -141,7 +141,12 @@ def ceiling(kind: str, nside: int, test: dict[str, Tensor]) -> float:
 
 def run(args: argparse.Namespace) -> dict[str, list[float]]:
     """Train what is not there yet; all points ``set/kind/seed/trade -> [rate, quality, excess, ceiling]``."""
-    file = args.out / "points.json"
+    args.out.mkdir(parents=True, exist_ok=True)
+    file, sizes = args.out / "points.json", args.out / "sizes.json"
+    mine = {k: getattr(args, k) for k in ("nside", "width", "stages", "views", "batch", "steps", "tune", "trades")}
+    if sizes.exists() and json.loads(sizes.read_text()) != mine:
+        raise SystemExit(f"{args.out} holds points of other sizes, {sizes.read_text()}; give another --out")
+    sizes.write_text(json.dumps(mine))
     points = json.loads(file.read_text()) if file.exists() else {}
     for which in args.sets:
         names = {(k, s): [f"{which}/{k}/{s}/{t:g}" for t in args.trades] for k in KINDS for s in args.seeds}
@@ -149,23 +154,25 @@ def run(args: argparse.Namespace) -> dict[str, list[float]]:
             continue
         data = pictures(which, args.nside, args.views, args.root)
         for (kind, seed), several in names.items():
-            if all(n in points for n in several):
-                continue
             torch.manual_seed(seed)
-            net, start = codec(kind, args.nside, args.width, args.stages), time.perf_counter()
+            net, last = codec(kind, args.nside, args.width, args.stages), args.out / f"{which}_{kind}_{seed}.pt"
             for k, (trade, name) in enumerate(zip(args.trades, several, strict=True)):
+                if name in points:
+                    continue
+                if k:
+                    net.load_state_dict(torch.load(last, weights_only=True))
+                start = time.perf_counter()
                 steps, rate = (args.steps, 1e-2) if k == 0 else (args.tune, 4e-3)
                 train(net, data["train"][kind], trade, steps, rate, args.batch)
                 points[name] = [*score(net, kind, args.nside, data["test"]), ceiling(kind, args.nside, data["test"])]
                 bits, quality, excess, top = points[name]
-                seconds = time.perf_counter() - start
                 print(
                     f"{name}: {bits:.3f} bits, {quality:.2f} dB (no codec {top:.2f}), files {100 * excess:+.2f} % of "
-                    f"the estimate; {seconds:.0f} s",
+                    f"the estimate; {time.perf_counter() - start:.0f} s",
                     flush=True,
                 )
-            args.out.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(points, indent=1))
+                torch.save(net.state_dict(), last)
+                file.write_text(json.dumps(points, indent=1))
     return points
 
 
@@ -228,7 +235,7 @@ def main() -> None:
     parser.add_argument("--root", default=None, help="folder of the data sets; default STEERABLE_DATA")
     parser.add_argument("--sets", nargs="+", default=["real", "synthetic"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--trades", type=float, nargs="+", default=[0.02, 0.008, 0.003, 0.001], help="from the largest")
+    parser.add_argument("--trades", type=float, nargs="+", default=[0.03, 0.006, 0.0015, 0.0004], help="largest first")
     parser.add_argument("--nside", type=int, default=32)
     parser.add_argument("--width", type=int, default=24)
     parser.add_argument("--stages", type=int, default=3)
