@@ -75,8 +75,8 @@ class SphereLoss(ConstantModule):
         """Raise ``ValueError`` if nothing of a batch counts; silent while compiling."""
         if not torch.compiler.is_compiling() and shares.shape[0] and not bool((shares > 0).any()):
             raise ValueError(
-                f"{type(self).__name__}: the mask leaves nothing of this batch of {shares.shape[0]}; expected True where "
-                "samples count"
+                f"{type(self).__name__}: the mask leaves nothing of this batch of {shares.shape[0]}; expected True "
+                "where samples count"
             )
 
     def mean(self, values: Tensor, shares: Tensor) -> Tensor:
