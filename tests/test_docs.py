@@ -26,6 +26,8 @@ PAGES = {
     "volumes": "steerable.tasks.volumes",
     "shapes": "steerable.tasks.shapes",
     "molecules": "steerable.tasks.molecules",
+    "panoramas": "steerable.tasks.panoramas",
+    "poses": "steerable.tasks.poses",
     "data": "steerable.data",
     "known": "steerable.data.known",
     "shards": "steerable.data.shards",

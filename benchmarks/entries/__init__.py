@@ -23,6 +23,7 @@ GROUPS = (
     "space",
     "points",
     "sphere",
+    "sphere_transforms",
 )
 
 

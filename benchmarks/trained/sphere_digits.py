@@ -31,6 +31,7 @@ WIDTHS = (8, 12, 16)
 NETWORKS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "steerable": ("sphere_{}", {"degree": 1}, False),
     "axisymmetric": ("sphere_{}", {"degree": 0, "widths": (16, 24, 32)}, False),
+    "s2cnn": ("s2{}", {}, False),
     "held by north": ("sphere_{}", {"group": "C1", "widths": (10, 14, 20)}, False),
     "plain": ("sphere_{}_plain", {}, False),
     "plain, turned": ("sphere_{}_plain", {}, True),
@@ -86,10 +87,9 @@ def train(args: argparse.Namespace, name: str, copies: int, seed: int) -> dict[s
     area = sphere.weights().float()
     classes = 10 if args.task == "classify" else 11
     torch.manual_seed(seed)
-    kind = "cnn" if args.task == "classify" else "unet"
-    model = st.create_model(
-        form.format(kind), in_channels=1, num_classes=classes, sphere=sphere, **{"widths": WIDTHS, **options}
-    )
+    kind = "cnn" if args.task == "classify" else "cnn_dense" if form.startswith("s2") else "unet"
+    more = {} if form.startswith("s2") else {"widths": WIDTHS}
+    model = st.create_model(form.format(kind), in_channels=1, num_classes=classes, sphere=sphere, **{**more, **options})
     x, y = data["train"]
     epochs = max(args.epochs // copies, 2)
     steps = epochs * -(-len(x) // args.batch)

@@ -30,7 +30,7 @@ def test_rotations_change_little_and_north_aligned_much():
     scalar = st.SO2().type("1x0")
     errors = {g: float(sphere_errors(net, band=6, in_type=scalar).max()) for g, net in nets.items()}
     assert errors["SO2"] < 5e-3 and errors["O2"] < 5e-3
-    assert errors["C1"] > 5 * errors["SO2"]
+    assert errors["C1"] > 3 * errors["SO2"]
 
 
 def test_weights_serve_on_another_sampling():

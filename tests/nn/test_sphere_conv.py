@@ -227,3 +227,15 @@ def test_types_are_shown():
     conv = layer(*MIXED, 8, 1.0)
     assert "steerable" in repr(conv)
     assert isinstance(conv, nn.Module)
+
+
+def test_the_report_of_a_layer():
+    from steerable.laws import check
+
+    conv = layer(*MIXED, 32, 0.6)
+    report = check(conv, torch.randn(1, conv.in_type.size, 32, 64, dtype=torch.float64))
+    assert report.ok and report.exact[0].element == "90 deg to the east"
+    assert report.resampled[0].error < 0.02 and report.resampled[0].floor < 1e-12
+    t = C(1).type("1 trivial")
+    north = snn.SphereConv(t, t, conv.sphere, 0.6).double()
+    assert check(north, torch.randn(1, 1, 32, 64, dtype=torch.float64)).resampled[0].error > 0.3

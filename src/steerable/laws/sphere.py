@@ -53,7 +53,7 @@ def sphere_errors(
     Raises:
         ValueError: if no sampling is given and the module has none.
     """
-    sphere = sphere or _own(module, "sphere")
+    sphere = sphere or _own(module)
     own = getattr(module, "targets", None)
     ends: Sphere = targets or (own if isinstance(own, Sphere) else sphere)
     in_type = resolve_in_type(module, None, in_type, None)
@@ -123,8 +123,13 @@ def with_frames(type: FieldType) -> FieldType:
     return type.restrict(SO2())
 
 
-def _own(module: nn.Module, name: str) -> Sphere:
-    found = next((getattr(m, name) for m in module.modules() if isinstance(getattr(m, name, None), Sphere)), None)
+def sphere_of(module: nn.Module) -> Sphere | None:
+    """The sampling of the first layer that has one."""
+    return next((m.sphere for m in module.modules() if isinstance(getattr(m, "sphere", None), Sphere)), None)  # type: ignore[union-attr]
+
+
+def _own(module: nn.Module) -> Sphere:
+    found = sphere_of(module)
     if found is None:
-        raise ValueError(f"{type(module).__name__} has no {name} and none was given: pass {name}=")
+        raise ValueError(f"{type(module).__name__} has no sampling and none was given: pass sphere=")
     return found

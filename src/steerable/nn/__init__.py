@@ -1,5 +1,7 @@
 """Layers: one family a file."""
 
+from steerable.aggregate.hexagon import HexFrames as HexFrames
+from steerable.aggregate.hexagon import hex_frames as hex_frames
 from steerable.nn.adaptive_pool import AdaptiveAvgPool2d as AdaptiveAvgPool2d
 from steerable.nn.adaptive_pool import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from steerable.nn.bake import bake as bake
@@ -40,9 +42,26 @@ from steerable.nn.group_steerable import group_to_steerable as group_to_steerabl
 from steerable.nn.group_steerable import steerable_to_group as steerable_to_group
 from steerable.nn.harmonic_conv import HarmonicConv2d as HarmonicConv2d
 from steerable.nn.harmonic_conv import harmonic_type as harmonic_type
+from steerable.nn.healpix_conv import HealpixConv as HealpixConv
+from steerable.nn.healpix_pool import HealpixPool as HealpixPool
+from steerable.nn.healpix_shuffle import HealpixPixelShuffle as HealpixPixelShuffle
+from steerable.nn.healpix_shuffle import HealpixPixelUnshuffle as HealpixPixelUnshuffle
 from steerable.nn.hom_linear import HomLinear as HomLinear
 from steerable.nn.hom_transform import HomAnalysis as HomAnalysis
 from steerable.nn.hom_transform import HomSynthesis as HomSynthesis
+from steerable.nn.ico_atlas import from_atlas as from_atlas
+from steerable.nn.ico_atlas import to_atlas as to_atlas
+from steerable.nn.ico_conv import IcoConv as IcoConv
+from steerable.nn.ico_conv import IcoCorners as IcoCorners
+from steerable.nn.ico_correlation import GroupCorrelation as GroupCorrelation
+from steerable.nn.ico_pool import IcoPool as IcoPool
+from steerable.nn.ico_pool import IcoUnpool as IcoUnpool
+from steerable.nn.ico_pose import PoseHead as PoseHead
+from steerable.nn.ico_pose import Poses as Poses
+from steerable.nn.ico_pose import pose_error as pose_error
+from steerable.nn.ico_project import IcoProject as IcoProject
+from steerable.nn.ico_project import ico_project as ico_project
+from steerable.nn.ico_projection import SphereProjection as SphereProjection
 from steerable.nn.implicit_conv import ImplicitConv2d as ImplicitConv2d
 from steerable.nn.implicit_conv import ImplicitConv3d as ImplicitConv3d
 from steerable.nn.implicit_conv import ImplicitPointConv as ImplicitPointConv
@@ -61,6 +80,7 @@ from steerable.nn.mlp import hidden_type as hidden_type
 from steerable.nn.mlp import mlp as mlp
 from steerable.nn.module import EquivariantModule as EquivariantModule
 from steerable.nn.needlet import NeedletTransform as NeedletTransform
+from steerable.nn.needlet_block import NeedletBlock as NeedletBlock
 from steerable.nn.norm import BatchNorm as BatchNorm
 from steerable.nn.norm_act import NormAct as NormAct
 from steerable.nn.norm_max_pool import NormMaxPool2d as NormMaxPool2d
@@ -94,8 +114,11 @@ from steerable.nn.sequential import Residual as Residual
 from steerable.nn.sequential import Sequential as Sequential
 from steerable.nn.sht import SHT as SHT
 from steerable.nn.sht import InverseSHT as InverseSHT
+from steerable.nn.so3_transform import SO3Analysis as SO3Analysis
+from steerable.nn.so3_transform import SO3Synthesis as SO3Synthesis
 from steerable.nn.soft_argmax import SoftArgmax1d as SoftArgmax1d
 from steerable.nn.soft_argmax import SoftArgmax2d as SoftArgmax2d
+from steerable.nn.spectral_act import SpectralAct as SpectralAct
 from steerable.nn.spectral_conv import RingSupport as RingSupport
 from steerable.nn.spectral_conv import S2Conv as S2Conv
 from steerable.nn.spectral_conv import SO3Conv as SO3Conv

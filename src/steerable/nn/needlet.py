@@ -45,8 +45,8 @@ class NeedletTransform(ConstantModule):
     Raises:
         ValueError: for more levels than degrees, or another domain.
 
-    Source: Yi, Chen, Wang, Zhou, Lio, Fan and Hamann, "Approximate Equivariance SO(3) Needlet Convolution", TAG-ML 2022,
-    arXiv 2206.10385.
+    Source: Yi, Chen, Wang, Zhou, Lio, Fan and Hamann, "Approximate Equivariance SO(3) Needlet Convolution", TAG-ML,
+    2022, arXiv 2206.10385.
     """
 
     def __init__(self, band: int, levels: int = 2, on: str = "group") -> None:

@@ -62,8 +62,8 @@ class SHT(_Harmonic):
     functions on half of the rings.
 
     Args:
-        sphere: the sampling. By rings it is fast; on the rings of McEwen and Wiaux orders are first taken to Gauss rings;
-            points without rings are fitted by least squares with a dense matrix, for modest bands.
+        sphere: the sampling. By rings it is fast; on the rings of McEwen and Wiaux orders are first taken to Gauss
+            rings; points without rings are fitted by least squares with a dense matrix, for modest bands.
         type: type of SO2, or its string ``"1x0 + 1x2"``.
         band: degrees ``l < band``; default ``sphere.sampling_band``, or
             ``sphere.usual_band`` where none is exact.
@@ -117,8 +117,8 @@ class InverseSHT(_Harmonic):
     """Coefficients to fields on the sphere: spin-weighted spherical harmonic synthesis, a fast :class:`HomSynthesis`.
 
     Args:
-        sphere: the sampling. By rings it is fast; on the rings of McEwen and Wiaux orders are first taken to Gauss rings;
-            points without rings are fitted by least squares with a dense matrix, for modest bands.
+        sphere: the sampling. By rings it is fast; on the rings of McEwen and Wiaux orders are first taken to Gauss
+            rings; points without rings are fitted by least squares with a dense matrix, for modest bands.
         type: type of SO2 of the fields, or its string.
         band: degrees ``l < band`` of the coefficients; default ``sphere.sampling_band``, or
             ``sphere.usual_band`` where none is exact.

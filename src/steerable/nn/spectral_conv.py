@@ -66,6 +66,10 @@ class RingSupport:
         return convert_rotation(torch.stack([a, b, c - a], -1), "euler", "quaternion")
 
 
+#: two rings of six points, pi / 8 wide
+NEAR_IDENTITY = RingSupport()
+
+
 class _Correlation(EquivariantModule):
     """One parameter for each point of the support and pair of channels; or one for each coefficient."""
 
@@ -112,7 +116,7 @@ class S2Conv(_Correlation):
 
     def __init__(
         self, in_channels: int, out_channels: int, band_in: int, band_out: int,
-        support: RingSupport | None = RingSupport(),
+        support: RingSupport | None = NEAR_IDENTITY,
     ) -> None:  # fmt: skip
         types = sphere_signals(in_channels, band_in), rotation_signals(out_channels, band_out)
         super().__init__(types, (band_in, band_out), (in_channels, out_channels))
@@ -146,7 +150,7 @@ class SO3Conv(_Correlation):
 
     def __init__(
         self, in_channels: int, out_channels: int, band_in: int, band_out: int,
-        support: RingSupport | None = RingSupport(),
+        support: RingSupport | None = NEAR_IDENTITY,
     ) -> None:  # fmt: skip
         types = rotation_signals(in_channels, band_in), rotation_signals(out_channels, band_out)
         super().__init__(types, (band_in, band_out), (in_channels, out_channels))
@@ -188,7 +192,7 @@ class SO3ToS2(_Correlation):
 
     def __init__(
         self, in_channels: int, out_channels: int, band_in: int, band_out: int,
-        support: RingSupport | None = RingSupport(),
+        support: RingSupport | None = NEAR_IDENTITY,
     ) -> None:  # fmt: skip
         types = rotation_signals(in_channels, band_in), sphere_signals(out_channels, band_out)
         super().__init__(types, (band_in, band_out), (in_channels, out_channels))

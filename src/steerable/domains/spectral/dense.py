@@ -28,8 +28,8 @@ class DensePlan(SpinPlan):
         samples = len(self.circles.weight) * (2 if self.spin else 1)
         if samples * self.size > LARGEST:
             raise ValueError(
-                f"{samples} numbers on points without rings and {self.size} coefficients of spin {self.spin} need a dense "
-                f"matrix of {samples * self.size} entries, got a limit of {LARGEST}; expected a smaller band, such as "
+                f"{samples} numbers on points without rings and {self.size} coefficients of spin {self.spin} need a "
+                f"dense matrix of {samples * self.size} entries, got a limit of {LARGEST}; expected a smaller band, such as "
                 f"{max(1, int(np.sqrt(LARGEST / samples / 2)))}, or a sampling by rings"
             )
         matrix = self.matrix().T
@@ -41,8 +41,8 @@ class DensePlan(SpinPlan):
             lowest = 0.0
         if not lowest > 1e-3:
             raise ValueError(
-                f"{len(self.circles.weight)} points do not determine {self.size} coefficients of spin {self.spin} up to "
-                f"band {self.band}, got a smallest pivot of {lowest:.1e}; expected a smaller band or more points"
+                f"{len(self.circles.weight)} points do not determine {self.size} coefficients of spin {self.spin} up "
+                f"to band {self.band}, got a smallest pivot of {lowest:.1e}; expected a smaller band or more points"
             )
         exact = np.abs(gram - np.eye(len(gram))).max() < 1e-10
         inverse = weighted if exact else np.linalg.solve(gram, weighted)

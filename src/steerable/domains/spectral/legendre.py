@@ -31,6 +31,7 @@ class Legendre:
         n: the other orders ``[P]``.
         band: L.
         scale: factor of each pair ``[P]``.
+        halves: how many functions a number of a column stands for: 1, A alone, for scalars, else 2, A and B.
     """
 
     colatitude: np.ndarray
@@ -38,17 +39,15 @@ class Legendre:
     n: np.ndarray
     band: int
     scale: np.ndarray
-
-    @cached_property
-    def halves(self) -> int:
-        """How many functions a row holds: A alone for scalars, else A and B."""
-        return 2 if self.n.any() else 1
+    halves: int
 
     @cached_property
     def spans(self) -> tuple[tuple[int, int, int], ...]:
         """First and last pair and smallest degree of each block."""
         low = np.maximum(self.m, self.n)
-        blocks = 1 if self.band <= 64 else min(8, self.band // 32)  # one costs less than what a second would save
+        several = bool((self.n != self.n[0]).any())
+        small = 1 if self.band <= 64 else min(8, self.band // 32)  # one costs less than what a second would save
+        blocks = max(1, min(8, self.band // 4)) if several else small
         edges = sorted({int(e) for e in np.linspace(0, self.band, blocks + 1)})
         cuts = sorted({0, *np.searchsorted(low, edges[1:-1]).tolist(), len(low)})
         return tuple((p, q, int(low[p])) for p, q in itertools.pairwise(cuts))

@@ -70,7 +70,7 @@ class MeridianPlan(SpinPlan):
         out = []
         for parity in (0, 1):
             part = torch.view_as_real(spectrum[..., (parity + self.spin) % 2 :: 2].contiguous())
-            out.append((matrices[parity] @ part.flatten(1)).view(-1, *size, *part.shape[3:]))
+            out.append((matrices[parity] @ part.flatten(1)).view(matrices.shape[1], *size, *part.shape[3:]))
         even, odd = out if self.spin % 2 == 0 else out[::-1]
         if odd.shape[3] < even.shape[3]:
             odd = torch.nn.functional.pad(odd, (0, 0, 0, 1))

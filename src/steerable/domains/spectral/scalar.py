@@ -72,7 +72,7 @@ def sht_tables(
     scale = (
         np.where(m > 0, np.sqrt(0.5), 1.0) / np.sqrt(4 * np.pi) * np.where(m % 2 == 1, -1.0 if csphase else 1.0, 1.0)
     )
-    plan = Legendre(circles.colatitude[circles.mirrored[0]], m, 0 * m, band, scale)
+    plan = Legendre(circles.colatitude[circles.mirrored[0]], m, 0 * m, band, scale, 1)
     empty = (torch.zeros(0),) if precompute else ()
     return ShtTables(circles, plan, {}, empty).to(dtype, device)
 

@@ -55,7 +55,7 @@ class SpinPlan:
         n = np.full(self.band, self.spin)
         m, n = m[np.argsort(np.maximum(m, n), kind="stable")], n
         theta = self.rings.colatitude[self.rings.mirrored[0]]
-        return Legendre(theta, m, n, self.band, np.ones(self.band))
+        return Legendre(theta, m, n, self.band, np.ones(self.band), 2 if self.spin else 1)
 
     @cached_property
     def terms(self) -> Terms:
@@ -100,7 +100,7 @@ class SpinPlan:
         return index, factor
 
     def indices(self) -> dict[str, np.ndarray]:
-        """Places, origins and signs of the coefficients; all that a traced run asks for is there before it is traced."""
+        """Places, origins and signs of the coefficients; what a traced run asks for is there before it is traced."""
         (place, sign), (origin, factor) = self.places, self.origins
         _ = self.terms, self.size, self.legendre.rows, self.legendre.reach
         return {"place": place, "sign": sign, "origin": origin, "factor": factor}
@@ -125,7 +125,7 @@ class SpinPlan:
             constants: ``self.constants()`` as tensors.
             tables: ``self.legendre.tables()`` in the same dtype; none to compute them on the way.
         """
-        rows = to_rows(_columns(self.to_folded(x, constants), self.terms), self.legendre, tables)
+        rows = to_rows(columns(self.to_folded(x, constants), self.terms), self.legendre, tables)
         rows = rows.view(rows.shape[0], len(x), 2 * len(self.terms)).permute(1, 2, 0).flatten(1)
         return rows.index_select(1, constants["place"]) * constants["sign"]
 
@@ -134,10 +134,10 @@ class SpinPlan:
         rows = c.index_select(1, constants["origin"]) * constants["factor"]
         rows = rows.view(len(c), 2 * len(self.terms), len(self.legendre.degrees) + 1)
         values = from_rows(rows.permute(2, 0, 1).flatten(1), self.legendre, tables)
-        return self.from_folded(_components(values, self.terms, len(c), self.legendre.halves), constants)
+        return self.from_folded(components(values, self.terms, len(c), self.legendre.halves), constants)
 
 
-def _columns(folded: Tensor, terms: Terms) -> Tensor:
+def columns(folded: Tensor, terms: Terms) -> Tensor:
     """``[2, H, B, r, M]`` to ``[M, 2, H halves, B copies 2]``: what the tables are multiplied with.
 
     B is odd where A is even, and comes with -i.
@@ -165,8 +165,8 @@ def transposed(x: Tensor) -> Tensor:
     return torch.view_as_real(matrix.t().contiguous()).view(x.shape[-1], 2, x.shape[1], 2 * x.shape[2])
 
 
-def _components(values: Tensor, terms: Terms, batch: int, halves: int) -> Tensor:
-    """The transpose of :func:`_columns`: ``[M, 2, H halves, B copies 2]`` to ``[2, H, B, r, M]``."""
+def components(values: Tensor, terms: Terms, batch: int, halves: int) -> Tensor:
+    """The transpose of :func:`columns`: ``[M, 2, H halves, B copies 2]`` to ``[2, H, B, r, M]``."""
     copies = len(terms)
     circles = values.shape[2] // halves
     found = torch.view_as_complex(values.reshape(len(values), 2 * circles * halves * batch * copies, 2))
