@@ -192,7 +192,8 @@ def test_tooling(name):
     baked = st.bake(layer)
     assert (baked(x) - y).abs().max() < 1e-12
     for module in (layer, baked):
-        assert (torch.export.export(module, (x,)).module()(x) - y).abs().max() < 1e-12
+        program = torch.export.export(module, (x,), dynamic_shapes=({0: torch.export.Dim("batch")},)).module()
+        assert (program(x) - y).abs().max() < 1e-12 and program(torch.cat([x, x])).shape[0] == 4
         assert (torch.compile(module, backend="aot_eager", fullgraph=True)(x) - y).abs().max() < 1e-12
     assert (pickle.loads(pickle.dumps(layer))(x) - y).abs().max() == 0
     assert (torch.func.vmap(baked)(x[:, None])[:, 0] - y).abs().max() < 1e-12

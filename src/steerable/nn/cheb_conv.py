@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from steerable.aggregate.pairs import PairRows, pair_rows, pair_sums
 from steerable.domains.lie import LieGroupGraph
 from steerable.nn.constants import ConstantModule
+from steerable.nn.no_autocast import no_autocast
 
 
 class ChebConv(ConstantModule):
@@ -61,11 +62,11 @@ class ChebConv(ConstantModule):
             ValueError: for other channels or another grid.
         """
         check_vertices(self, x, self.graph, self.in_channels)
-        with torch.autocast(x.device.type, enabled=False):
+        with no_autocast(x):
             flat = x.to(self.weight.dtype).flatten(2).permute(2, 0, 1).contiguous()  # [V, B, C]
             y = self._inputs_first(flat) if self.in_channels <= self.out_channels else self._outputs_first(flat)
             y = y if self.bias is None else y + self.bias
-        return y.permute(1, 2, 0).contiguous().view(len(x), self.out_channels, *self.graph.shape)
+        return y.permute(1, 2, 0).contiguous().view(x.shape[0], self.out_channels, *self.graph.shape)
 
     def _step(self, z: Tensor) -> Tensor:
         """``L' z`` of ``[V, B, C]``."""

@@ -11,6 +11,7 @@ from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
 from steerable.nn.linear import Linear
 from steerable.nn.module import EquivariantModule, require_same_group, require_type
+from steerable.nn.no_autocast import no_autocast
 from steerable.nn.sphere_attention_cores import GlobalCore, NeighbourCore, frequencies
 from steerable.nn.sphere_conv import check_sphere, require_frames
 
@@ -240,7 +241,7 @@ def attended(
     shape: tuple[int, ...],
 ) -> Tensor:
     """Maps, core, map; under autocast in the dtype of the weights, since exponents are summed."""
-    with torch.autocast(x.device.type, enabled=False):
+    with no_autocast(x):
         x = x.to(distance.dtype).flatten(2)
         if query is not None:
             query = query.to(distance.dtype).flatten(2)

@@ -62,10 +62,10 @@ class SphereLoss(ConstantModule):
         shares = self.shares.to(like if like.is_floating_point() else self.shares)[None]
         if mask is None:
             return shares
-        if eager and (mask.dtype != torch.bool or tuple(mask.shape) not in (shape, (len(like), *shape))):
+        if eager and (mask.dtype != torch.bool or tuple(mask.shape) not in (shape, (like.shape[0], *shape))):
             raise ValueError(
                 f"{type(self).__name__}: the mask is {mask.dtype} {list(mask.shape)}; expected bool {list(shape)} or "
-                f"{[len(like), *shape]}, True where samples count"
+                f"{[like.shape[0], *shape]}, True where samples count"
             )
         shares = shares * mask.view(-1, *shape)
         self.require_some(shares)
@@ -73,16 +73,16 @@ class SphereLoss(ConstantModule):
 
     def require_some(self, shares: Tensor) -> None:
         """Raise ``ValueError`` if nothing of a batch counts; silent while compiling."""
-        if not torch.compiler.is_compiling() and len(shares) and not bool((shares > 0).any()):
+        if not torch.compiler.is_compiling() and shares.shape[0] and not bool((shares > 0).any()):
             raise ValueError(
-                f"{type(self).__name__}: the mask leaves nothing of this batch of {len(shares)}; expected True where "
-                "samples count"
+                f"{type(self).__name__}: the mask leaves nothing of this batch of {shares.shape[0]}; expected True "
+                "where samples count"
             )
 
     def mean(self, values: Tensor, shares: Tensor) -> Tensor:
         """Mean of ``[B, ..., *sphere.shape]`` by shares ``[B or 1, *sphere.shape]``; what has no share is not seen."""
         extra = values.dim() - shares.dim()
-        shares = shares.view(len(shares), *(1,) * extra, *shares.shape[1:]).expand_as(values)
+        shares = shares.view(shares.shape[0], *(1,) * extra, *shares.shape[1:]).expand_as(values)
         return torch.where(shares > 0, values, 0.0).mul(shares).sum() / shares.sum()
 
     def check_pair(self, x: Tensor, y: Tensor) -> None:
@@ -170,7 +170,7 @@ class SphereH1Loss(SphereMSELoss):
         flat = error.flatten(2).flatten(0, 1).T.contiguous()
         total = torch.zeros_like(flat)
         for slopes in self._slopes.to(x.dtype):
-            whole = torch.zeros(len(flat), dtype=x.dtype, device=x.device).index_add(0, self._target, slopes)
+            whole = torch.zeros(flat.shape[0], dtype=x.dtype, device=x.device).index_add(0, self._target, slopes)
             total = total + (pair_sums(slopes, flat, rows) - whole[:, None] * flat).square()
         return self.mean(total.T.reshape(x.shape), shares)
 
