@@ -26,6 +26,7 @@ PAGES = {
     "volumes": "steerable.tasks.volumes",
     "shapes": "steerable.tasks.shapes",
     "molecules": "steerable.tasks.molecules",
+    "panoramas": "steerable.tasks.panoramas",
     "poses": "steerable.tasks.poses",
     "data": "steerable.data",
     "known": "steerable.data.known",

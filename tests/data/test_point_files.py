@@ -28,6 +28,20 @@ def test_xyz(tmp_path):
     assert (a.comment, b.elements.tolist()) == ("first", [6])
     path.write_text("1\ngdb 1\nH 0 0 0\n100.0 200.0\nC\n")  # QM9 has more after the atoms
     assert len(read_points(path)) == 1
+    path.write_text("1\nfirst\nH 0 0 0\nrubbish\n1\nthird\nH 0 0 0\n")  # of other files nothing is lost in silence
+    with pytest.raises(InputError, match="'rubbish' on line 4"):
+        read_points(path)
+
+
+def test_npy(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(6).reshape(2, 3))
+    assert read_points(tmp_path / "a.npy")[0].positions.tolist() == [[0, 1, 2], [3, 4, 5]]
+    np.save(tmp_path / "a.npy", np.zeros((2, 4)))
+    with pytest.raises(InputError, match=r"float64 \[2, 4\]; expected positions"):
+        read_points(tmp_path / "a.npy")
+    (tmp_path / "a.npy").write_text("no array")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_points(tmp_path / "a.npy")
 
 
 @pytest.mark.parametrize(
@@ -178,6 +192,10 @@ def test_bad_folders(tmp_path):
         point_folder(tmp_path / "none")
     save(tmp_path / "one" / "a.npz", 0)
     with pytest.raises(InputError, match="expected two classes"):
+        point_folder(tmp_path)
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "a.stl").write_text("solid")
+    with pytest.raises(InputError, match=r"two' has no file of .npz.*1 other files"):
         point_folder(tmp_path)
     (tmp_path / "train").mkdir()
     with pytest.raises(InputError, match="The split is made here"):

@@ -105,3 +105,8 @@ def test_one_element_at_a_time():
     with pytest.raises(ValueError, match="one element at a time"):
         VoxelGrid(5, 5, 5).move(torch.zeros(1, 1, 5, 5, 5), C(4), torch.tensor([0, 1]))
     assert len({VoxelGrid(3, 4, 5), VoxelGrid(3, 4, 5)}) == 1
+
+
+def test_a_batch_of_images_is_no_volume():
+    with pytest.raises(ValueError, match=r"\(1, 1, 5, 5\); expected \[B, C, D, H, W\]"):
+        VoxelGrid.of(torch.zeros(1, 1, 5, 5))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.catalogue import GROUPS, elements, representations
 
 from steerable import FieldType
-from steerable.groups import O2, SO2, C, D
+from steerable.groups import O2, SO2, SO3, C, D
 
 C8 = C(8)
 NAMED = sorted(set(GROUPS) - {"Q8", "S4", "A5", "S5"})
@@ -159,3 +159,9 @@ def test_a_planted_channel_order_is_caught():
     g = torch.tensor(3)
     component_major = x.unflatten(1, (8, 2)).transpose(1, 2).flatten(1, 2)
     assert (t.transform(component_major, g) - torch.einsum("ij,bjh->bih", t.matrix(g), x)).abs().max() > 0.1
+
+
+def test_transform_refuses_other_channels():
+    t = SO3().type("1x1")
+    with pytest.raises(ValueError, match=r"x has shape \(5, 4\); expected \[B, 3, ...\]"):
+        t.transform(torch.rand(5, 4), t.group.identity)

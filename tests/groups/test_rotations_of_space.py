@@ -313,3 +313,8 @@ def test_planted_faults_are_caught():
     a, b = wigner_d(q, 2)[0], wigner_d(q, 1)[0]
     left = torch.einsum("gtu,uab->gtab", a, c)
     assert (left - torch.einsum("tcd,gca,gdb->gtab", c, a, b)).abs().max() > 0.1
+
+
+def test_a_matrix_is_no_element():
+    with pytest.raises(ValueError, match=r"unit quaternions .* got shape \(3, 3\)"):
+        SO3().action(torch.eye(3))

@@ -92,6 +92,14 @@ def test_channels_match_means_equal_compute():
     assert ours == theirs
 
 
+def test_bad_counts_and_groups():
+    for key in ("in_channels", "num_classes"):
+        with pytest.raises(ValueError, match=f"{key} is 0; expected 1 or more"):
+            st.create_model("point_cnn", **{key: 0})
+    with pytest.raises(TypeError, match="a group is given as 4; expected its name"):
+        st.create_model("volume_cnn", group=4)
+
+
 def test_names():
     assert "wrn28_10" in st.list_models("wrn*")
     with pytest.raises(ValueError, match="steerable_cnn"):

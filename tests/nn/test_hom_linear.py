@@ -237,3 +237,8 @@ def test_the_gradient_is_learned():
         exact = (l * (l + 1)) ** 0.5
         assert abs(float(k.norm()) - exact) < 1e-3 * exact
         assert float(k.abs().min()) < 1e-3 * exact  # the curl
+
+
+def test_types_without_a_space_are_refused():
+    with pytest.raises(TypeError, match="expected fields on a homogeneous space"):
+        snn.HomLinear(SO3().type("1x0"), SO3().type("1x0"))

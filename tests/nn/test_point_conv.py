@@ -153,6 +153,8 @@ def test_the_mean_of_equal_neighbours():
         (lambda t: snn.PointConv(t, t, -1.0), "positive distance"),
         (lambda t: snn.PointConv(t, t, math.nan), "positive distance"),
         (lambda t: snn.PointConv(t, t, 1.0, reduce="max"), "'sum' or 'mean'"),
+        (lambda t: snn.PointConv(t, t, 1.0, neighbours=0), "neighbours is 0; expected a positive"),
+        (lambda t: snn.PointConv(t, t, 1.0, spacing=0.0), r"spacing is 0\.0; expected a positive"),
         (lambda t: snn.PointConv(t, t, 1.0, dimension=2), "does not act on the plane"),
         (lambda t: snn.PointConv(t, t, 1.0, filters=st.kernels.Pixels(3)), "dimension=3"),
     ],
@@ -170,3 +172,51 @@ def test_bad_neighbourhoods():
         module(x, Points(torch.zeros(4, 2, dtype=torch.float64)).neighbours(1.0))
     with pytest.raises(ValueError, match="features of 4 points"):
         module(x, Points(torch.zeros(5, 3, dtype=torch.float64)).neighbours(1.0))
+    here = Points(torch.zeros(4, 3, dtype=torch.float64))
+    for wrong in (here, here.positions):
+        with pytest.raises(TypeError, match="expected a Neighbourhood"):
+            module(x, wrong)
+    g = here.neighbours(1.0)
+    with pytest.raises(ValueError, match=r"features are torch.float64, positions torch.float32"):
+        module(x, g.to(torch.float32))
+    with pytest.raises(ValueError, match=r"input is torch.float32; this layer has weights of torch.float64"):
+        module(x.float(), g.to(torch.float32))
+    with pytest.raises(ValueError, match=r"input is torch.int64; this layer expects real numbers"):
+        module(x.long(), g)
+    with pytest.raises(TypeError, match="input is of the type ndarray"):
+        module(x.numpy(), g)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("many", [False, True])
+def test_half_precision(dtype, many):
+    t = st.SO3().type("16x0 + 8x1 + 4x2") if many else st.SO3().type("2x0 + 1x1")
+    torch.manual_seed(0)
+    module = snn.PointConv(t, t, cutoff=1.0)
+    g = Points(torch.rand(30, 3)).neighbours(1.0)
+    x = torch.randn(30, t.size)
+    expected = module(x, g)
+    found = module.to(dtype)(x.to(dtype), g.to(dtype))
+    assert found.dtype == dtype
+    assert relative_error(found.float(), expected) < (0.05 if dtype == torch.bfloat16 else 0.01)
+
+
+def test_a_chain_forwards_the_neighbourhood():
+    t = st.SO3().type("2x0 + 1x1")
+    gate = snn.Gate(t)
+    kinds = (
+        snn.PointConv(t, gate.in_type, 1.0),
+        snn.ImplicitPointConv(t, gate.in_type, 1.0),
+    )
+    g = Points(torch.rand(9, 3, dtype=torch.float64)).neighbours(1.0)
+    x = torch.randn(9, t.size, dtype=torch.float64)
+    for conv in kinds:
+        chain = snn.Sequential(conv, gate, snn.Sequential(snn.PointConv(t, t, 1.0), snn.NormPool(t))).double().eval()
+        y = chain[2](gate(conv(x, g)), g)
+        assert torch.equal(chain(x, g), y)
+        assert relative_error(st.bake(chain)(x, g), y) < 1e-12
+    t = 2 * st.SO3().spectral_regular(1)
+    x = torch.randn(9, t.size, dtype=torch.float64)
+    for conv in (snn.GroupPointConv(t, t, cutoff=1.0), snn.SeparableGroupConv(t, t, cutoff=1.0)):
+        chain = snn.Sequential(conv, snn.NormPool(t)).double().eval()
+        assert relative_error(st.bake(chain)(x, g), chain(x, g)) < 1e-12

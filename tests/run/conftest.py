@@ -49,7 +49,7 @@ def networks(monkeypatch):
     stub.list_models = lambda: list(NETWORKS)
     stub.describe_model = lambda name: NETWORKS[name].__doc__
     stub.example_side = lambda name: 33
-    stub.example_domain = lambda name: "images"
+    stub.example_domain = lambda name: getattr(NETWORKS[name], "domain", "images")
     stub.create_model = lambda name, **kw: NETWORKS[name](**kw)
     monkeypatch.setitem(sys.modules, "steerable.models", stub)
     return NETWORKS

@@ -18,6 +18,13 @@ def volume(in_channels, num_classes, width=6):
     )
 
 
+def normed(in_channels, num_classes, width=6):
+    """As `volume`, with a batch norm after the mean: one value a channel of each volume."""
+    return nn.Sequential(
+        nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.BatchNorm1d(in_channels), nn.Linear(in_channels, num_classes)
+    )
+
+
 def voxels(in_channels, num_classes, width=6):
     """[B, C, D, H, W] -> [B, K, D, H, W]."""
     return nn.Sequential(
@@ -54,8 +61,11 @@ def invariant_points(in_channels, num_classes, width=16):
     return Cloud(in_channels, num_classes, width, True)
 
 
+volume.domain = normed.domain = voxels.domain = "volumes"
+points.domain = invariant_points.domain = "points"
 NETWORKS = {
     "tiny_volume": volume,
+    "tiny_volume_norm": normed,
     "tiny_voxels": voxels,
     "tiny_points": points,
     "tiny_invariant_points": invariant_points,

@@ -253,7 +253,7 @@ def test_predict_refuses(fitted, tmp_path, capsys, monkeypatch):
         ([str(tmp_path / "empty"), good, out], ("holds no run",)),
         ([run, out], ("0 images were given",)),
         ([run, str(tmp_path / "none.fits"), out], ("none.fits", "does not exist")),
-        ([run, str(tmp_path / "empty"), out], ("holds no image file (0 other files)",)),
+        ([run, str(tmp_path / "empty"), out], ("reads (0 other files)",)),
         ([run, f"@{tmp_path / 'none.txt'}", out], ("none.txt", "one path a line")),
         ([run, f"@{tmp_path / 'list.txt'}", out], ("names no file",)),
         ([run, "--list", str(tmp_path / "bytes.txt"), out], ("is no text",)),

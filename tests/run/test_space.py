@@ -96,7 +96,7 @@ def test_regions(tmp_path):
     y = np.zeros((2, 9, 9, 9), np.int64)
     np.savez(tmp_path / "truth.npz", x=x, y=y)
     assert main(["evaluate", str(out), f"--images={tmp_path / 'truth.npz'}"]) == 0
-    assert main(["check", str(out)]) == 2
+    assert main(["check", str(out)]) == 1  # a plain network of voxels
     assert main(["export", str(out), f"--out={tmp_path / 'a.pt2'}"]) == 2
 
 
@@ -154,8 +154,6 @@ def test_settings_of_another_kind_are_refused(tmp_path, capsys):
     for network, words, text in [
         ("tiny_volume", [*SMALL["volumes"], "--train.augment=d4"], "expected one of none, cube"),
         ("tiny_points", [*SMALL["shapes"], "--train.augment=cube"], "expected one of none, upright"),
-        ("tiny_volume", [*SMALL["shapes"]], "cannot take point sets"),
-        ("tiny_points", [*SMALL["volumes"]], "cannot take images"),
         ("tiny_volume", [*SMALL["volumes"], "--data.options.task=segment"], "one logit for each"),
         ("tiny_voxels", [*SMALL["volumes"]], "returns"),
         ("tiny_points", [*SMALL["shapes"], "--data.images=3"], "Set data.per_class"),
@@ -168,3 +166,36 @@ def test_settings_of_another_kind_are_refused(tmp_path, capsys):
         error = capsys.readouterr().err
         assert text in error and error.count("\n") == 1, (words, error)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_batch_of_one_is_one_line(tmp_path, capsys):
+    assert fit(tmp_path / "out", "tiny_volume_norm", *SMALL["volumes"], "--train.batch_size=1") == 2
+    err = capsys.readouterr().err
+    assert "train.batch_size is 1" in err and "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("network", "words", "says"),
+    [
+        ("tiny_points", SMALL["volumes"], "'tiny_points', which takes points, but volumes (train) has volumes"),
+        ("tiny_volume", SMALL["shapes"], "'tiny_volume', which takes volumes, but shapes (train) has points;"),
+    ],
+)
+def test_a_network_of_another_domain_is_refused(tmp_path, capsys, network, words, says):
+    assert fit(tmp_path / "out", network, *words) == 2
+    err = capsys.readouterr().err
+    assert says in err and "Set model.name to one of tiny_" in err and err.count("\n") == 1
+
+
+def test_volumes_without_channels_are_explained(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "a.npz", x=rng.standard_normal((30, 5, 5, 5)).astype(np.float32), y=np.arange(30) % 2)
+    words = ("--data.name=folder", f"--data.root={tmp_path}")
+    assert fit(tmp_path / "out", "tiny_volume", *words) == 2
+    assert "save volumes of one channel as x [N, 1, D, H, W]" in capsys.readouterr().err
+
+
+def test_options_of_another_reader_are_explained(tmp_path, capsys):
+    assert fit(tmp_path / "out", "tiny_volume", *SMALL["volumes"], "--data.options.points=3") == 2
+    assert "replace them all with --data.options '{}'" in capsys.readouterr().err

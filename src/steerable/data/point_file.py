@@ -44,8 +44,29 @@ def read_npz(path: Path) -> list[PointSet]:
     return found
 
 
+def read_npy(path: Path) -> PointSet:
+    """Read positions ``[m, 2]`` or ``[m, 3]``.
+
+    Raises:
+        InputError: no such array.
+    """
+    try:
+        place = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as e:
+        raise InputError(
+            f"'{path}' cannot be read ({str(e).splitlines()[0]}); expected an array of positions [m, 2] or [m, 3]."
+        ) from None
+    if place.ndim != 2 or place.shape[1] not in (2, 3) or place.dtype.kind not in "fiu":
+        raise InputError(
+            f"'{path}' holds {place.dtype} {list(place.shape)}; expected positions [m, 2] or [m, 3]. Save features "
+            "beside them with numpy.savez(path, positions=..., features=...)."
+        )
+    return PointSet(place.astype(np.float64))
+
+
 FORMATS: Mapping[str, Callable[[Path], PointSet | list[PointSet]]] = {
     ".npz": read_npz,
+    ".npy": read_npy,
     ".xyz": read_xyz,
     ".ply": read_ply,
     ".off": read_off,

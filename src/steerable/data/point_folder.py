@@ -39,7 +39,7 @@ def point_folder(
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     split_seed: int = 0,
 ) -> Splits:
-    """Read npz, XYZ, PLY, OFF and CSV files of points.
+    """Read npz, npy, XYZ, PLY, OFF and CSV files of points.
 
     Where every file names elements, each atom gets one feature for each element that occurs; else the features of the
     file, or the number 1.
@@ -78,7 +78,7 @@ def point_folder(
     names, sets, keys, rows = [], [], [], []
     for row, path in enumerate(files):
         found = read_points(path)
-        own = path.relative_to(folder).as_posix()
+        own = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
         for k, one in enumerate(found):
             names.append(own if len(found) == 1 else f"{own}#{k}")
             sets.append(one)
@@ -114,7 +114,14 @@ def _by_class(folder: Path) -> tuple[list[Path], dict[str, list[str]]]:
             f"points: '{folder}' has the sub-folders {split}; expected one for each class. The split is made here: put "
             "the files of a class together."
         )
-    files = [(p, kind.name) for kind in kinds for p in list_points(kind)[0]]
+    listed = {kind: list_points(kind) for kind in kinds}
+    for kind, (files, others) in listed.items():
+        if not files:
+            raise InputError(
+                f"points: the sub-folder '{kind}' has no file of {', '.join(FORMATS)} ({len(others)} other files); "
+                "expected files of its class. Convert them, or move it away."
+            )
+    files = [(p, kind.name) for kind in kinds for p in listed[kind][0]]
     found = {name for _, name in files}
     if len(found) < 2:
         raise InputError(

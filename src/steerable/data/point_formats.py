@@ -56,7 +56,7 @@ def read_xyz(path: Path) -> list[PointSet]:
             continue
         word = lines[at].strip()
         if not word.isdecimal() or at + 2 + int(word) > len(lines) or int(word) < 1:
-            if found:  # QM9 has frequencies and names after the atoms
+            if len(found) == 1 and found[0].comment.startswith("gdb"):  # QM9 has frequencies and names after the atoms
                 break
             raise InputError(
                 f"'{path}' has {word[:40]!r} on line {at + 1}; expected the number of atoms, and as many lines after "

@@ -31,7 +31,16 @@ class VoxelGrid(Domain):
 
     @classmethod
     def of(cls, x: Tensor) -> VoxelGrid:
-        """Grid of a volume ``[..., D, H, W]``."""
+        """Grid of a volume ``[D, H, W]`` or ``[B, C, D, H, W]``.
+
+        Raises:
+            ValueError: for another number of axes: a batch of images has four.
+        """
+        if x.ndim not in (3, 5):
+            raise ValueError(
+                f"VoxelGrid.of: x has shape {tuple(x.shape)}; expected [B, C, D, H, W] or [D, H, W]. Add the missing "
+                "axis with x[None] or x[:, None]"
+            )
         return cls(*x.shape[-3:])
 
     @property

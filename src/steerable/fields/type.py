@@ -142,7 +142,16 @@ class FieldType:
         return out
 
     def transform(self, x: Tensor, g: Tensor) -> Tensor:
-        """Apply one element to the channels of ``x [B, C, ...]``, leaving positions alone."""
+        """Apply one element to the channels of ``x [B, C, ...]``, leaving positions alone.
+
+        Raises:
+            ValueError: for another number of channels.
+        """
+        if x.ndim < 2 or x.shape[1] != self.size:
+            raise ValueError(
+                f"FieldType.transform: x has shape {tuple(x.shape)}; expected [B, {self.size}, ...], the channels of "
+                f"{self!r}"
+            )
         parts = []
         for b in self.blocks:
             v = x[:, b.start : b.stop].unflatten(1, b.shape)

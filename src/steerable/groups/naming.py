@@ -26,8 +26,11 @@ def parse_group(name: str) -> Group:
     """Group from its name: ``"C8"``, ``"D4"``, ``"SO2"``, ``"O3"``, ``"Oh"``, ``"D4h"``, ``"C2xD3"``.
 
     Raises:
+        TypeError: for what is no text.
         ValueError: for any other name.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"a group is given as {name!r}; expected its name, such as 'C8', 'D4', 'SO2', 'SO3' or 'O3'")
     text = name.strip()
     parts = split_top(text, "x")
     if len(parts) > 1:

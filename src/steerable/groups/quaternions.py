@@ -27,7 +27,16 @@ def quaternion_conjugate(q: Tensor) -> Tensor:
 
 
 def quaternion_to_matrix(q: Tensor) -> Tensor:
-    """Rotation matrices ``[..., 3, 3]`` of quaternions ``[..., 4]`` of any length but zero."""
+    """Rotation matrices ``[..., 3, 3]`` of quaternions ``[..., 4]`` of any length but zero.
+
+    Raises:
+        ValueError: for another last axis.
+    """
+    if q.shape[-1:] != (4,):
+        raise ValueError(
+            f"elements of SO3 are unit quaternions [..., 4] = (w, x, y, z), got shape {tuple(q.shape)}; convert other "
+            "descriptions with st.groups.convert_rotation"
+        )
     w, x, y, z = q.unbind(-1)
     s = 2 / (q * q).sum(-1)
     rows = [

@@ -32,6 +32,8 @@ from steerable.laws.points import point_errors as point_errors
 from steerable.laws.samples import grid_invariance_error as grid_invariance_error
 from steerable.laws.sizes import SizeViolation as SizeViolation
 from steerable.laws.sizes import size_violations as size_violations
+from steerable.laws.sphere import assert_equivariant_on_sphere as assert_equivariant_on_sphere
+from steerable.laws.sphere import sphere_errors as sphere_errors
 
 
 def __getattr__(name: str) -> Any:

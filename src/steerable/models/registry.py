@@ -140,6 +140,10 @@ _TABLE: dict[str, Entry] = {
     ),
     "warped_cnn": Entry("warped_cnn", "WarpedCNN", {}, "convolutions in log-polar coordinates; classes or a pose", 64),
     "warped_cnn_plain": Entry("warped_plain", "PlainTwin", {"of": "warped_cnn"}, "plain twin of warped_cnn", 64),
+    "cheb_lie_net": Entry(
+        "cheb_lie_net", "ChebLieNet", {}, "Laplacian polynomials on SE(2) with an anisotropic metric (ChebLieNet)", 32
+    ),
+    "cheb_lie_net_plain": Entry("cheb_lie_net", "ChebLieNetPlain", {}, "plain twin of cheb_lie_net", 32),
     "volume_cnn": Entry("volume", "VolumeCNN", {}, "volumes: convolutions of space, any group of it", 17, "volumes"),
     "volume_cnn_plain": Entry("plain_volume", "PlainVolumeCNN", {}, "plain twin of volume_cnn", 17, "volumes"),
     "volume_unet": Entry("volume", "VolumeUNet", {}, "volumes: one class a voxel, any group of space", 17, "volumes"),
@@ -154,6 +158,14 @@ _TABLE: dict[str, Entry] = {
     ),
     "point_cnn": Entry("points", "PointCNN", {}, "point clouds, molecules: for any group of the space", 0, "points"),
     "point_cnn_plain": Entry("points", "PlainPointCNN", {}, "point_cnn without symmetry", 0, "points"),
+    "s2cnn": Entry("s2cnn", "S2CNN", {}, "the sphere: correlations on SO(3) by harmonics", 0, "sphere"),
+    "s2cnn_dense": Entry("s2cnn", "S2CNNDense", {}, "the same, back to fields on the sphere", 0, "sphere"),
+    "sphere_cnn": Entry("sphere", "SphereCNN", {}, "the sphere: local convolutions on any sampling", 0, "sphere"),
+    "sphere_cnn_plain": Entry("plain_sphere", "PlainSphereCNN", {}, "plain twin of sphere_cnn, on maps", 0, "sphere"),
+    "sphere_unet": Entry("sphere", "SphereUNet", {}, "the sphere: fields of any spin to fields", 0, "sphere"),
+    "sphere_unet_plain": Entry(
+        "plain_sphere", "PlainSphereUNet", {}, "plain twin of sphere_unet, on maps", 0, "sphere"
+    ),
 }
 
 
@@ -192,6 +204,7 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
 
     Raises:
         ValueError: for an unknown name, naming the closest ones.
+            Also for fewer than one channel or class.
         TypeError: for an argument that the builder does not take, naming those it does.
     """
     module, builder, fixed = _entry(name)[:3]
@@ -200,6 +213,9 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
     unknown = [a for a in arguments if a not in known]
     if unknown:
         raise TypeError(f"model {name!r} takes no argument {unknown[0]!r}; it takes {', '.join(known)}")
+    for count in ("in_channels", "num_classes"):
+        if isinstance(arguments.get(count, 1), int) and arguments.get(count, 1) < 1:
+            raise ValueError(f"model {name!r}: {count} is {arguments[count]}; expected 1 or more")
     return build(**fixed, **arguments)
 
 

@@ -9,7 +9,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from steerable.nn.module import EquivariantModule
 from steerable.nn.plain_fourier import fold_fourier
-from steerable.nn.sequential import Plain
+from steerable.nn.sequential import Chain, Plain
 
 
 def bake(module: nn.Module) -> nn.Module:
@@ -33,7 +33,9 @@ def bake(module: nn.Module) -> nn.Module:
         return baked.eval()
     if isinstance(module, nn.Sequential):
         children = [(name, bake(child)) for name, child in module.named_children()]
-        chain = nn.Sequential(*fold([child for _, child in children]))
+        layers = fold([child for _, child in children])
+        on_points = any(getattr(layer, "takes_neighbourhood", False) for layer in layers)
+        chain = Chain(*layers) if on_points else nn.Sequential(*layers)
         return chain.eval()
     if isinstance(module, EquivariantModule) and not any(True for _ in module.children()):
         module.bake()  # raises with the name of the layer

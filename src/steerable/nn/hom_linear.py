@@ -24,12 +24,19 @@ class HomLinear(Linear):
         init: ``"he"`` or ``"delta"``.
 
     Raises:
+        TypeError: for types of fields that belong to no space.
         ValueError: if the groups differ.
 
     Source: Kondor and Trivedi, ICML 2018, arXiv 1802.03690; Xu et al., ICML 2022, arXiv 2206.08362.
     """
 
     def __init__(self, in_fields: HomType, out_fields: HomType, bias: bool = True, init: str = "he") -> None:
+        for given in (in_fields, out_fields):
+            if not isinstance(given, HomType):
+                raise TypeError(
+                    f"HomLinear: got {given!r}; expected fields on a homogeneous space, such as "
+                    "st.Homogeneous(SO3, SO2, band=8).fields('1x0')"
+                )
         super().__init__(in_fields.type, out_fields.type, bias, init)
         self.in_fields, self.out_fields = in_fields, out_fields
 

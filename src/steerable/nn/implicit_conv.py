@@ -129,6 +129,8 @@ class ImplicitPointConv(_Implicit):
         ValueError: as :class:`ImplicitKernel`.
     """
 
+    takes_neighbourhood = True
+
     def __init__(
         self,
         in_type: FieldType,
@@ -163,6 +165,8 @@ class ImplicitPointConv(_Implicit):
 
 class PlainImplicitPointConv(nn.Module):
     """A point convolution with any module as its kernel."""
+
+    takes_neighbourhood = True
 
     def __init__(self, kernel: nn.Module, bias: Tensor | None, cutoff: float | None, neighbours: float) -> None:
         super().__init__()

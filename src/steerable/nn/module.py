@@ -37,10 +37,20 @@ class EquivariantModule(ConstantModule):
             spatial: number of axes after the channels, or ``None`` for any.
 
         Raises:
+            TypeError: what is no tensor.
             ValueError: naming the layer, what was given, what was expected and the likely mend.
         """
         if torch.compiler.is_compiling():
             return
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"{type(self).__name__}: input is of the type {type(x).__name__}; this layer expects a tensor. Say "
+                "torch.as_tensor(...)"
+            )
+        if not (x.is_floating_point() or x.is_complex()):
+            raise ValueError(
+                f"{type(self).__name__}: input is {x.dtype}; this layer expects real numbers. Say x.float()"
+            )
         wanted = self.in_type.size
         if spatial is not None and x.dim() == 1 + spatial and x.shape[0] == wanted:
             raise ValueError(

@@ -52,15 +52,17 @@ class PointConv(SteerableMap):
         init: ``"he"`` or ``"delta"``.
         backend: ``"functions"`` multiplies by the scalar functions of every offset; ``"frame"`` turns every pair so
             that its offset lies on the third axis, where few products are left (irreps of SO3 and O3); ``"auto"``
-            takes what needs fewer products. Both compute the same; compilers always see the first.
+            takes what needs fewer products. Both compute the same; compilers and half precision always see the first.
 
     Raises:
-        ValueError: for an even kernel, a group that does not act on the space, types that do not meet, a cut-off that
-            is not positive.
+        ValueError: for an even kernel, a group that does not act on the space, types that do not meet, a cut-off,
+            spacing or number of neighbours that is not positive.
 
     Source: Thomas et al., "Tensor field networks", arXiv 1802.08219, with the kernels of Cesa, Lang and Weiler, ICLR
     2022, for any compact group.
     """
+
+    takes_neighbourhood = True
 
     def __init__(
         self,
@@ -95,6 +97,9 @@ class PointConv(SteerableMap):
             )
         filters = filters or GaussianRings.for_points(kernel_size, bandlimit, self.dimension)
         require_space("PointConv", in_type, filters, self.dimension)
+        for what, length in (("spacing", spacing), ("neighbours", neighbours)):
+            if length is not None and not (length > 0 and math.isfinite(length)):
+                raise ValueError(f"PointConv: {what} is {length}; expected a positive number")
         self.cutoff, self.spacing = cutoff, spacing or cutoff / (kernel_size // 2 + 1)
         super().__init__(in_type, out_type, filters, kernel_size, self.dimension, 1, bias)
         self._shape = (out_type.size, in_type.size, filters.count)
@@ -127,7 +132,8 @@ class PointConv(SteerableMap):
         """Map features ``[M, in_type.size]`` of the sources to ``[N, out_type.size]`` of the targets of ``g``.
 
         Raises:
-            ValueError: for a neighbourhood of another dimension or other points.
+            TypeError: for points or positions in place of a neighbourhood.
+            ValueError: for a neighbourhood of another dimension, dtype or other points.
         """
         self.check_input(x, 0)
         check_neighbourhood(self, x, g, self.dimension)
@@ -161,6 +167,8 @@ class PointConv(SteerableMap):
     def _takes_frames(self, plan: FramePlan, x: Tensor, g: Neighbourhood) -> bool:
         if torch.compiler.is_compiling() or not runs_eagerly(x, g.offset) or not g.num_edges:
             return False
+        if x.element_size() < 4 or g.offset.element_size() < 4:  # rotations of pairs need complex numbers
+            return False
         return self.backend == "frame" or frame_pays(plan, self._shape, g.num_edges, g.num_targets)
 
     def extra_repr(self) -> str:
@@ -179,6 +187,8 @@ class PointConv(SteerableMap):
 
 class PlainPointConv(nn.Module):
     """A point convolution with a fixed filter ``[C_out, C_in, F]``."""
+
+    takes_neighbourhood = True
 
     def __init__(
         self, filter: Tensor, bias: Tensor | None, functions: tuple[Filters, float, float | None, Reduce]
@@ -223,14 +233,20 @@ def frame_pays(plan: FramePlan, shape: tuple[int, ...], pairs: int, points: int)
 
 
 def check_neighbourhood(layer: nn.Module, x: Tensor, g: Neighbourhood, dimension: int) -> None:
-    """Refuse a neighbourhood of other points or of another space. Looks at shapes only, silent while compiling.
+    """Refuse a neighbourhood of other points or of another space. Looks at shapes and types, silent while compiling.
 
     Raises:
+        TypeError: no neighbourhood.
         ValueError: naming both.
     """
     if torch.compiler.is_compiling():
         return
     name = type(layer).__name__
+    if not isinstance(g, Neighbourhood):
+        raise TypeError(
+            f"{name}: got {type(g).__name__} beside the features; expected a Neighbourhood. Say "
+            "st.Points(positions, batch).neighbours(cutoff)"
+        )
     if g.offset.shape[-1] != dimension:
         raise ValueError(
             f"{name}: the neighbourhood has offsets in R^{g.offset.shape[-1]}; this layer is on R^{dimension}. Give "
@@ -239,4 +255,9 @@ def check_neighbourhood(layer: nn.Module, x: Tensor, g: Neighbourhood, dimension
     if x.shape[0] != g.num_sources:
         raise ValueError(
             f"{name}: features of {x.shape[0]} points, and a neighbourhood of {g.num_sources}; expected one row a point"
+        )
+    if x.dtype != g.offset.dtype and x.is_floating_point() and not torch.is_autocast_enabled(x.device.type):
+        raise ValueError(
+            f"{name}: features are {x.dtype}, positions {g.offset.dtype}; expected the same. Say "
+            f"positions.to({x.dtype}), or neighbourhood.to({x.dtype})"
         )

@@ -54,6 +54,8 @@ class SeparableGroupConv(EquivariantModule):
     Guibas, arXiv 2211.15903.
     """
 
+    takes_neighbourhood = True
+
     _delta: Tensor
 
     def __init__(

@@ -62,7 +62,22 @@ def _joins(left: nn.Module, right: nn.Module, i: int, current: FieldType | None)
     return None
 
 
-class Sequential(nn.Sequential):
+class Chain(nn.Sequential):
+    """``torch.nn.Sequential`` that forwards a second argument (a neighbourhood) to the layers that take one."""
+
+    takes_neighbourhood = True
+
+    def forward(self, input: Tensor, *neighbourhood: Any) -> Tensor:
+        """Apply every entry in turn."""
+        if not neighbourhood:
+            return super().forward(input)
+        for module in self:
+            takes = getattr(module, "takes_neighbourhood", False)
+            input = module(input, *neighbourhood) if takes else module(input)
+        return input
+
+
+class Sequential(Chain):
     """``torch.nn.Sequential`` that checks at construction that the types of neighbours meet.
 
     A plain module may follow only an all-trivial type; after it any number of plain modules may stand. A second
@@ -90,15 +105,6 @@ class Sequential(nn.Sequential):
         if isinstance(index, slice):
             return Sequential(OrderedDict(list(self._modules.items())[index]))
         return super().__getitem__(index)
-
-    def forward(self, input: Tensor, *neighbourhood: Any) -> Tensor:
-        """Apply every entry in turn."""
-        if not neighbourhood:
-            return super().forward(input)
-        for module in self:
-            takes = getattr(module, "takes_neighbourhood", False) or isinstance(module, Sequential)
-            input = module(input, *neighbourhood) if takes else module(input)
-        return input
 
 
 class Residual(EquivariantModule):

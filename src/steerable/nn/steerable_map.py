@@ -70,6 +70,22 @@ class SteerableMap(EquivariantModule):
         split = (lambda t: t) if self.groups == 1 else (lambda t: t.split(self.groups))
         return filter_bank(split(self.in_type), split(self.out_type), self.filters, self.kernel_size, self.groups)
 
+    def check_input(self, x: Tensor, spatial: int | None = None) -> None:
+        """As of every layer, and refuse another dtype than that of the weights, outside autocast.
+
+        Raises:
+            ValueError: naming both dtypes and the mend.
+        """
+        super().check_input(x, spatial)
+        if torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type):
+            return
+        own = next((p.dtype for p in self.parameters()), x.dtype)
+        if x.dtype != own:
+            raise ValueError(
+                f"{type(self).__name__}: input is {x.dtype}; this layer has weights of {own}. Say x.to({own}), or "
+                f"net.to({x.dtype})"
+            )
+
     def _banks(self) -> list[Tensor]:
         return [getattr(self, f"_bank{n}") for n in range(len(self._counts))]
 

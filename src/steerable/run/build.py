@@ -52,6 +52,33 @@ def build_model(config: ModelConfig, in_channels: int, num_classes: int) -> nn.M
         ) from None
 
 
+def check_domain(name: str, data: ImageData) -> None:
+    """Refuse a network of images, volumes or points on data of another kind.
+
+    Args:
+        name: of the network, one that there is.
+        data: what it is to see.
+
+    Raises:
+        InputError: naming both, and networks that take the data.
+    """
+    from steerable.models import example_domain, list_models
+
+    takes = example_domain(name)
+    has = {"plane": "images", "volume": "volumes"}.get(data.domain, data.domain)
+    if takes == has:
+        return
+    shape = "" if has == "points" else f" of {list(data.x.shape[1:])}"
+    fit = [n for n in list_models() if example_domain(n) == has and not n.endswith("_plain")]
+    mend = f"Set model.name to one of {', '.join(fit)}" if has != "images" else "Set model.name to a network of images"
+    if (takes, has) == ("volumes", "images"):
+        mend += ", or save volumes of one channel as x [N, 1, D, H, W]: x [N, C, H, W] are images"
+    raise InputError(
+        f"model.name is '{name}', which takes {takes}, but {data.source} has {has}{shape}; "
+        f"expected a network of {has}. {mend}."
+    )
+
+
 def not_exact(model: nn.Module, data: ImageData, broken: object) -> str:
     """Say that the size of images breaks the symmetry of a network, and the nearest side that does not."""
     side = nearest_side(model, data.channels, max(data.size), axes=len(data.size))

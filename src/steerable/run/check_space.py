@@ -1,4 +1,4 @@
-"""`steerable check` of networks of volumes and of point clouds, given by name."""
+"""`steerable check` of networks of volumes, of point clouds and of the sphere."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def check_space(model: nn.Module, domain: str, channels: int, side: int, group: 
     """Print how equivariant a network is on random input, in float64, and return whether it is.
 
     Args:
-        model: from `steerable.create_model`.
-        domain: volumes or points.
+        model: from `steerable.create_model`, or of a run.
+        domain: volumes, points or sphere.
         channels: plain channels of its input.
         side: of the volumes.
         group: the symmetry to ask about; None: that of its layers.
@@ -36,9 +36,12 @@ def check_space(model: nn.Module, domain: str, channels: int, side: int, group: 
     from steerable.domains.points import Points
     from steerable.laws import check, point_errors
     from steerable.laws.setting import find_group
+    from steerable.nn import PointConv
 
     model = model.double().eval()
     generator = torch.Generator().manual_seed(0)
+    if domain == "sphere":
+        return _check_sphere(model, channels, generator)
     acting = group or find_group(model)
     try:
         if domain == "volumes":
@@ -49,7 +52,9 @@ def check_space(model: nn.Module, domain: str, channels: int, side: int, group: 
         if acting is None or acting.order == 1:
             name = type(model).__name__
             raise InputError(f"check: the symmetry of {name} is {acting}; expected a group. Say --under SO3.")
-        positions = torch.rand(40, 3, dtype=torch.float64, generator=generator) * 2
+        layers = [m for m in model.modules() if isinstance(m, PointConv)]
+        n, reach = (layers[0].dimension, layers[0].cutoff) if layers else (3, 1.0)
+        positions = torch.rand(40, n, dtype=torch.float64, generator=generator) * 2 * reach
         points = Points(positions, torch.arange(40) // 20)
         x = torch.randn(40, channels, dtype=torch.float64, generator=generator)
         with torch.no_grad():
@@ -62,3 +67,19 @@ def check_space(model: nn.Module, domain: str, channels: int, side: int, group: 
     for name, error in errors.items():
         print(f"{name:<90} {error:8.1e}  {'exact' if error <= 1e-10 else 'NOT EXACT'}")
     return max(errors.values()) <= 1e-10
+
+
+def _check_sphere(model: nn.Module, channels: int, generator: torch.Generator) -> bool:
+    from steerable.laws import check
+    from steerable.laws.sphere import sphere_of
+
+    sphere = sphere_of(model)
+    if sphere is None:
+        raise InputError(f"check: {type(model).__name__} has no sampling of the sphere; expected one of its layers to.")
+    x = torch.randn(1, channels, *sphere.shape, dtype=torch.float64, generator=generator)
+    try:
+        report = check(model, x)
+    except (ValueError, RuntimeError, TypeError) as e:
+        raise InputError(f"check: fields of {channels} channels on {sphere!r}: {str(e).splitlines()[0]}") from None
+    print(report)
+    return report.ok and report.resampled[0].error < 0.1

@@ -50,8 +50,8 @@ def find_inputs(
             images, rest = listing(path)
             if not images:
                 raise InputError(
-                    f"'{path}' holds no image file ({len(rest)} other files); expected {', '.join(extensions)}. Mend "
-                    "the path."
+                    f"'{path}' holds no file that this network reads ({len(rest)} other files); expected "
+                    f"{', '.join(extensions)}. Mend the path."
                 )
             found += [Source(p.relative_to(path).as_posix(), p) for p in images]
             others += rest

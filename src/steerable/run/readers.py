@@ -201,4 +201,5 @@ def check_options(section: str, name: str, function: Callable[..., Any], options
             raise InputError(
                 f"{section}.options.{key}: '{name}' has no such option; expected one of {known}."
                 f"{did_you_mean(key, known)}"
+                + (" Options of a config stay: replace them all with --data.options '{}'." if section == "data" else "")
             )

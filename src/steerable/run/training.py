@@ -126,6 +126,13 @@ def train_network(
                 ckpt_path=resume,
                 weights_only=True,
             )
+        except ValueError as e:
+            if "when training" not in str(e):  # what torch and this library say of batch norms
+                raise
+            raise InputError(
+                f"train.batch_size is {train.batch_size}, and a batch has one value for each channel, of which a batch "
+                "norm can make no statistics; expected more. Raise train.batch_size to 2 or more."
+            ) from None
         except SystemExit as e:
             # the trainer turns Ctrl-C into an exit and makes the process deaf to the next one
             signal.signal(signal.SIGINT, handler)

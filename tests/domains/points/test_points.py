@@ -27,18 +27,33 @@ NAN = float("nan")
         ({"positions": torch.tensor([[0.0, 0, float("inf")]])}, "infinite"),
         ({"positions": torch.zeros(3, 3), "batch": torch.tensor([0, 1])}, r"expected torch.int64 \[3\]"),
         ({"positions": torch.zeros(3, 3), "batch": torch.tensor([0, 1, 1]).int()}, "int32"),
-        ({"positions": torch.zeros(3, 3), "batch": torch.tensor([1, 0, 1])}, "Sort the points"),
+        ({"positions": torch.zeros(3, 3), "batch": torch.tensor([1, 0, 1])}, "Sort points and features"),
         ({"positions": torch.zeros(3, 3), "batch": torch.tensor([-1, 0, 1])}, "from -1 to 1"),
         ({"positions": torch.zeros(3, 3), "batch": torch.tensor([0, 1, 2]), "num_graphs": 2}, "from 0 to 1"),
         ({"positions": torch.zeros(3, 3), "cell": torch.eye(2)}, r"expected \[3, 3\]"),
         ({"positions": torch.zeros(3, 3), "cell": torch.ones(3, 3)}, "linearly dependent"),
         ({"positions": torch.zeros(3, 3), "cell": torch.eye(3) * NAN}, "expected finite"),
         ({"positions": torch.zeros(3, 3), "weights": torch.ones(2)}, "one a point"),
+        ({"positions": torch.zeros(2, 3), "weights": torch.tensor([1.0, NAN])}, "1 of 2 weights are NaN"),
+        ({"positions": torch.zeros(0, 3), "num_graphs": -1}, "num_graphs is -1"),
     ],
 )
 def test_bad_clouds(arguments, word):
     with pytest.raises(ValueError, match=word):
         st.Points(**arguments)
+
+
+@pytest.mark.parametrize("name", ["positions", "batch", "cell", "weights"])
+def test_what_is_no_tensor_is_refused(name):
+    with pytest.raises(TypeError, match=f"{name} is of the type list; expected a tensor"):
+        st.Points(**{"positions": torch.zeros(3, 3), name: [0.0, 0.0, 0.0]})
+    with pytest.raises(TypeError, match="queries are of the type Tensor; expected Points"):
+        st.Points(torch.zeros(3, 3)).cross(torch.zeros(3, 3), 1.0)
+
+
+def test_weights_take_the_dtype_of_the_positions():
+    g = st.Points(torch.zeros(2, 3), weights=torch.ones(2, dtype=torch.float64)).neighbours(1.0)
+    assert g.weight.dtype == torch.float32
 
 
 @pytest.mark.parametrize("cutoff", [0, -1.0, NAN, "5"])

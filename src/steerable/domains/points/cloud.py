@@ -32,7 +32,9 @@ class Points(Domain):
         weights: the share of space of each point ``[N]``, such as of a quadrature; None: 1.
 
     Raises:
-        ValueError: shapes that do not belong together, positions that are not finite, a batch that is not sorted.
+        TypeError: what is no tensor.
+        ValueError: shapes that do not belong together, positions or weights that are not finite, a batch that is not
+            sorted.
     """
 
     def __init__(
@@ -43,13 +45,16 @@ class Points(Domain):
         num_graphs: int | None = None,
         weights: Tensor | None = None,
     ) -> None:
+        for name, given in (("positions", positions), ("batch", batch), ("cell", cell), ("weights", weights)):
+            if not isinstance(given, Tensor) and not (given is None and name != "positions"):
+                raise TypeError(
+                    f"Points: {name} is of the type {type(given).__name__}; expected a tensor. Say torch.as_tensor()."
+                )
         check_positions(positions)
         self.positions = positions
         self.batch, self.num_graphs = check_batch(batch, positions, num_graphs)
         self.cell = None if cell is None else check_cell(cell.to(positions), positions.shape[1], self.num_graphs)
-        if weights is not None and weights.shape != positions.shape[:1]:
-            raise ValueError(f"Points: weights are {list(weights.shape)}; expected [{len(positions)}], one a point.")
-        self._weights = weights
+        self._weights = None if weights is None else check_weights(weights, positions)
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -124,8 +129,14 @@ class Points(Domain):
             method: as in :meth:`neighbours`.
 
         Raises:
+            TypeError: queries that are no `Points`.
             ValueError: another dimension or number of graphs.
         """
+        if not isinstance(queries, Points):
+            raise TypeError(
+                f"Points.cross: the queries are of the type {type(queries).__name__}; expected Points. Say "
+                "st.Points(queries)."
+            )
         if (queries.dimension, queries.num_graphs) != (self.dimension, self.num_graphs):
             raise ValueError(
                 f"Points.cross: the queries are {queries}, the cloud is {self}; expected points of R^{self.dimension} "
@@ -217,6 +228,8 @@ def check_batch(batch: Tensor | None, positions: Tensor, num_graphs: int | None)
         ValueError: another shape or dtype, numbers that fall or are too large.
     """
     count = len(positions)
+    if num_graphs is not None and not (isinstance(num_graphs, int) and num_graphs >= 0):
+        raise ValueError(f"Points: num_graphs is {num_graphs!r}; expected a whole number, 0 or more.")
     if batch is None:
         graphs = 1 if num_graphs is None else num_graphs
         batch = torch.zeros(count, dtype=torch.int64, device=positions.device)
@@ -227,10 +240,33 @@ def check_batch(batch: Tensor | None, positions: Tensor, num_graphs: int | None)
         )
     else:
         graphs = (int(batch[-1]) + 1 if count else 0) if num_graphs is None else num_graphs
-    if count and (bool((batch[1:] < batch[:-1]).any()) or int(batch[0]) < 0 or int(batch[-1]) >= graphs):
+    falls = batch[1:] < batch[:-1]
+    if bool(falls.any()):
+        at = int(falls.nonzero()[0])
         raise ValueError(
-            f"Points: batch runs from {int(batch.min())} to {int(batch.max())} and "
-            f"{'falls somewhere' if bool((batch[1:] < batch[:-1]).any()) else 'does not fall'}; expected ascending "
-            f"numbers from 0 to {graphs - 1}. Sort the points by their cloud."
+            f"Points: batch falls from {int(batch[at])} to {int(batch[at + 1])} after point {at}; expected ascending "
+            "numbers. Sort points and features by their cloud."
+        )
+    if count and (int(batch[0]) < 0 or int(batch[-1]) >= graphs):
+        raise ValueError(
+            f"Points: batch runs from {int(batch[0])} to {int(batch[-1])}; expected numbers from 0 to {graphs - 1}, "
+            f"below num_graphs = {graphs}. Count clouds from 0, or raise num_graphs."
         )
     return batch, graphs
+
+
+def check_weights(weights: Tensor, positions: Tensor) -> Tensor:
+    """Return the share of space of each point in the dtype of the positions.
+
+    Raises:
+        ValueError: another shape, or shares that are not finite.
+    """
+    if weights.shape != positions.shape[:1]:
+        raise ValueError(f"Points: weights are {list(weights.shape)}; expected [{len(positions)}], one a point.")
+    broken = ~torch.isfinite(weights)
+    if bool(broken.any()):
+        raise ValueError(
+            f"Points: {int(broken.sum())} of {len(weights)} weights are NaN or infinite; expected finite shares of "
+            "space. Drop these points."
+        )
+    return weights.to(positions)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.domains.sphere.neighbours import logarithm
+from steerable.domains.sphere.ring_neighbours import ring_neighbours
 from steerable.domains.sphere.rings import RingSphere
-from steerable.domains.sphere.sphere import Sphere, frames_at
+from steerable.domains.sphere.sphere import Sphere
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +35,7 @@ class MeridianPairs:
 
 
 def by_rings(sphere: Sphere, targets: Sphere) -> bool:
-    """Whether two samplings have rings of equal numbers of points, so that a kernel depends on differences of longitude.
+    """Whether a kernel between two samplings depends on differences of longitude: rings of equal numbers of points.
 
     One number of longitudes must divide the other.
     """
@@ -56,32 +55,13 @@ def meridian_pairs(sphere: RingSphere, targets: RingSphere, radius: float) -> Me
         targets: those that receive, with :func:`by_rings`.
         radius: in radians, below pi.
     """
-    here, there = sphere.rings, targets.rings
-    steps = sphere.shape[1]
+    there, steps = targets.rings, sphere.shape[1]
     turns = max(1, targets.shape[1] // steps)
-    t, s = np.nonzero(np.abs(there.colatitude[:, None] - here.colatitude) <= radius * (1 + 1e-12))
-    theta, other = there.colatitude[t], here.colatitude[s]
-    # haversines: sin^2(r / 2) = sin^2(dtheta / 2) + sin theta sin theta' sin^2(dphi / 2)
-    room = math.sin(radius / 2) ** 2 - np.sin((theta - other) / 2) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.maximum(room, 0) / (np.sin(theta) * np.sin(other))
-        half = np.where(ratio < 1, 2 * np.arcsin(np.sqrt(np.minimum(ratio, 1))), np.pi)
-    half = np.where(np.isnan(half), np.pi, half)  # a pole is as far from all of a ring
-    found = []
-    unit = 2 * np.pi / steps
-    for turn in range(turns):
-        start = (there.first[t] + turn * 2 * np.pi / targets.shape[1] - here.first[s]) / unit
-        low = np.ceil(start - half / unit * (1 + 1e-12) - 1e-9).astype(np.int64)
-        count = np.minimum(np.floor(start + half / unit * (1 + 1e-12) + 1e-9).astype(np.int64) - low + 1, steps)
-        count = np.maximum(count, 0)
-        pair = np.repeat(np.arange(len(t)), count)
-        step = low[pair] + np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count)
-        found.append((t[pair] * turns + turn, s[pair], step % steps))
-    ring, source, step = (np.concatenate(column) for column in zip(*found, strict=True))
-    phi = there.first[ring // turns] + (ring % turns) * 2 * np.pi / targets.shape[1]
-    target_frames = frames_at(torch.from_numpy(there.colatitude[ring // turns]), torch.from_numpy(phi))
-    source_frames = frames_at(
-        torch.from_numpy(here.colatitude[source]), torch.from_numpy(here.first[source] + step * unit)
-    )
-    offset, transport = logarithm(target_frames, source_frames)
-    return MeridianPairs(ring, source, step, offset, transport, torch.from_numpy(here.weight[source]), turns)
+    phi = there.first[:, None] + np.arange(turns) * (2 * np.pi / targets.shape[1])
+    theta = np.broadcast_to(there.colatitude[:, None], phi.shape)
+    g = ring_neighbours(torch.from_numpy(np.stack([theta, phi], -1).reshape(-1, 2)), sphere.rings, radius)
+    ring, (source, step) = g.target.numpy(), np.divmod(g.source.numpy(), steps)
+    weight, transport = g.weight, g.transport
+    if weight is None or transport is None:
+        raise ValueError(f"{sphere!r}: expected weights and transport of all pairs, got {g}")
+    return MeridianPairs(ring, source, step, g.offset, transport, weight, turns)

@@ -15,28 +15,28 @@ from steerable.run.build import build_model, read_group
 from steerable.run.check_space import check_space
 from steerable.run.config import ModelConfig
 from steerable.run.scenes import random_scenes
-from steerable.run.store import load, require_images
+from steerable.run.store import load
 
 
-def find_model(args: argparse.Namespace) -> tuple[nn.Module, int, int]:
-    """Return the network that the arguments name, the number of its input channels, and the side of its images.
+def find_model(args: argparse.Namespace) -> tuple[nn.Module, int, int, str]:
+    """Return the network that the arguments name, its input channels, the side of its images, and what it takes.
 
     Raises:
         InputError: neither a run, nor an exported file, nor a known name.
     """
-    from steerable.models import example_side
+    from steerable.models import example_domain, example_side
 
     if is_exported(args.model):
-        return find_file(args)
+        return *find_file(args), "images"
     if Path(args.model).is_dir():
         model, record = load(args.model)
-        require_images(record, args.model, "check")
-        return model, int(record["in_channels"]), example_side(str(record["config"]["model"]["name"]))
+        name = str(record["config"]["model"]["name"])
+        return model, int(record["in_channels"]), example_side(name), example_domain(name)
     if "/" in args.model:
         raise InputError(f"'{args.model}' is not a folder; expected a run of `steerable fit` or a name. Mend the path.")
     torch.manual_seed(args.seed)
     model = build_model(ModelConfig(args.model, args.group), args.channels, args.classes).eval()
-    return model, args.channels, example_side(args.model)
+    return model, args.channels, example_side(args.model), example_domain(args.model)
 
 
 def find_file(args: argparse.Namespace) -> tuple[nn.Module, int, int]:
@@ -78,12 +78,9 @@ def main(argv: list[str]) -> int:
     out = Path(args.out)
     if not out.parent.is_dir():
         raise InputError(f"--out '{out}': the folder '{out.parent}' does not exist; expected one that does. Make it.")
-    model, channels, side = find_model(args)
+    model, channels, side, domain = find_model(args)
     side = args.size or side
     under = read_group(args.under, "--under")
-    from steerable.models import example_domain
-
-    domain = "images" if is_exported(args.model) or Path(args.model).is_dir() else example_domain(args.model)
     if domain != "images":
         return 0 if check_space(model, domain, channels, side, under) else 1
     from steerable.laws import check, error_against_angle

@@ -11,7 +11,7 @@ from steerable.data import Recipe, Splits
 from steerable.data.errors import InputError
 from steerable.run.augmented import check_augment
 from steerable.run.balance import balance_record
-from steerable.run.build import build_model, try_model
+from steerable.run.build import build_model, check_domain, try_model
 from steerable.run.calibrate import calibrate
 from steerable.run.config import FitConfig
 from steerable.run.floors import Floors
@@ -46,6 +46,7 @@ def fit_seed(config: FitConfig, data: Splits, seed: int, floors: Floors, resume:
     """
     torch.manual_seed(seed)
     model = build_model(config.model, data.train.channels, data.train.outputs)
+    check_domain(config.model.name, data.train)
     try_model(model, data.train, config.model.exact_sizes)
     record = describe(model, config, seed, data)
     head: frozenset[str] = frozenset()
