@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import torch
 from torch import nn
@@ -328,6 +330,30 @@ def test_tools(name):
 
     assert torch.autograd.gradcheck(call, (x, *small), fast_mode=True)
     assert torch.autograd.gradgradcheck(call, (x, *small), fast_mode=True)
+
+
+def test_a_mixture_of_gauges_or_levels_is_refused():
+    one, t = C6.type("1 trivial"), C6.type("1 regular")
+    other = frames(True).gauges
+    with pytest.raises(ValueError, match=r"differ at \d+ of 162 vertices .* a mixture of gauges. Pass the same gauges"):
+        snn.IcoSequential(snn.IcoConv(one, t, S2), snn.ReLU(t), snn.IcoConv(t, t, S2, other))
+    with pytest.raises(ValueError, match=r"entry 0 \(IcoPool\) gives fields on .*42 vertices.* is on .*162 vertices"):
+        snn.IcoSequential(snn.IcoPool(t, S2), snn.ReLU(t), snn.IcoConv(t, t, S2))
+    with pytest.raises(TypeError, match="gives C6: 1 regular, but entry 1"):
+        snn.IcoSequential(snn.IcoConv(one, t, S2), snn.IcoConv(one, t, S2))
+    snn.IcoSequential(snn.IcoConv(t, one, S2), snn.IcoConv(one, t, S2, other))  # scalars have no frames
+    snn.IcoSequential(snn.IcoConv(t, t, S2, other), snn.IcoPool(t, S2, gauges=other), snn.IcoConv(t, t, S2.coarser()))
+
+
+def test_pickles_and_mixed_precision():
+    t = C6.type("1 regular")
+    layer = snn.IcoConv(t, t, S2).eval()
+    x = torch.randn(1, 6, 162)
+    again = pickle.loads(pickle.dumps(layer))
+    assert torch.equal(again(x), layer(x))
+    with torch.autocast("cpu", torch.bfloat16):
+        half = layer(x)
+    assert (half - layer(x)).abs().max() < 0.05 * layer(x).abs().max()
 
 
 def test_bad_input():

@@ -55,11 +55,6 @@ class HexFrames:
                 f"the sixths of a turn"
             )
 
-    @property
-    def corners(self) -> Tensor:
-        """Numbers of the 12 vertices with five neighbours."""
-        return torch.arange(12)
-
     @cached_property
     def neighbours(self) -> Tensor:
         """``[V, 6]`` by slot; corners start at their first neighbour and end with -1."""

@@ -70,7 +70,7 @@ class IcoCNN(nn.Module):
                 layers.append(snn.IcoPool(wide, sphere, corners=corners))
                 sphere = sphere.coarser()
             current = wide
-        self.features = snn.Sequential(*layers, pool := invariants(current))
+        self.features = snn.IcoSequential(*layers, pool := invariants(current))
         self.head = nn.Sequential(
             nn.Linear(pool.out_type.size, hidden), nn.BatchNorm1d(hidden), nn.ELU(), nn.Linear(hidden, num_classes)
         )

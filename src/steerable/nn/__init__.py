@@ -62,6 +62,7 @@ from steerable.nn.ico_pose import pose_error as pose_error
 from steerable.nn.ico_project import IcoProject as IcoProject
 from steerable.nn.ico_project import ico_project as ico_project
 from steerable.nn.ico_projection import SphereProjection as SphereProjection
+from steerable.nn.ico_sequential import IcoSequential as IcoSequential
 from steerable.nn.implicit_conv import ImplicitConv2d as ImplicitConv2d
 from steerable.nn.implicit_conv import ImplicitConv3d as ImplicitConv3d
 from steerable.nn.implicit_conv import ImplicitPointConv as ImplicitPointConv

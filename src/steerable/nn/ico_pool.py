@@ -53,7 +53,7 @@ class IcoPool(EquivariantModule):
         fine = hex_frames(sphere, gauges)
         coarse = hex_frames(sphere.coarser(), coarse_gauges)
         self.sphere, self.targets, self.function, self.corners = sphere, coarse.sphere, function, corners
-        self.out_frames, n = coarse, coarse.sphere.num_points
+        self.frames, self.out_frames, n = fine, coarse, coarse.sphere.num_points
         ahead = ahead_of_fine(fine, coarse)
         here = torch.arange(n)[:, None]
         source = torch.cat([here, fine.neighbours[:n]], 1)
@@ -111,7 +111,8 @@ class IcoUnpool(EquivariantModule):
         super().__init__(in_type, in_type)
         coarse = hex_frames(sphere, gauges)
         fine = hex_frames(sphere.finer(), fine_gauges)
-        self.sphere, self.targets, self.corners, self.out_frames = sphere, fine.sphere, corners, fine
+        self.sphere, self.targets, self.corners = sphere, fine.sphere, corners
+        self.frames, self.out_frames = coarse, fine
         n = sphere.num_points
         ahead = ahead_of_fine(fine, coarse)
         parents = fine.sphere.parents  # a vertex that stays is its own parent, twice
