@@ -12,7 +12,7 @@ from torch.nn import functional as F
 import steerable.nn as snn
 from steerable.domains import Sphere
 from steerable.groups import SO2, SO3, C
-from steerable.nn.healpix_image import face_images
+from steerable.nn.healpix.image import face_images
 
 SIDES = (1, 2, 3, 4, 8, 16)
 

@@ -15,7 +15,7 @@ from steerable.aggregate.hexagon import HexFrames, chart_frames, chart_vertices
 from steerable.domains.sphere import IcosahedralSphere
 from steerable.groups import full_icosahedral, icosahedral
 from steerable.kernels import Hexagons
-from steerable.nn.ico_gather import turn_matrices
+from steerable.nn.icosahedral.gather import turn_matrices
 
 C6, D6 = st.C(6), st.D(6)
 S2 = IcosahedralSphere(2)
@@ -191,7 +191,7 @@ def test_a_planted_fault_is_seen(fault, monkeypatch):
 
 
 def test_shifted_seams_are_seen(monkeypatch):
-    from steerable.nn import ico_conv
+    from steerable.nn.icosahedral import conv as ico_conv
 
     vertex, turn = ico_conv.padded_charts(2)
     monkeypatch.setattr(ico_conv, "padded_charts", lambda level: (vertex, -turn % 6))
@@ -277,7 +277,7 @@ def test_levels(kind, function, drawn, corners):
 
 
 def test_pooling_with_wrong_frames_is_seen(monkeypatch):
-    from steerable.nn import ico_pool
+    from steerable.nn.icosahedral import pool as ico_pool
 
     monkeypatch.setattr(ico_pool, "ahead_of_fine", lambda fine, coarse: torch.zeros(42, dtype=torch.int64))
     t, fine, coarse = C6.type("1 regular"), frames(True), frames(True, 1)

@@ -12,7 +12,7 @@ import steerable.nn as snn
 from steerable import laws
 from steerable.domains.sphere import IcosahedralSphere
 from steerable.groups import parse_group, random_rotation
-from steerable.nn.ico_correlation import vertex_permutations
+from steerable.nn.icosahedral.correlation import vertex_permutations
 from steerable.tasks.poses import SHAPES, draw_views, render_depth
 
 GROUPS = ["I", "O", "T"]
@@ -54,7 +54,7 @@ def test_a_filter_on_the_whole_sphere_permutes_exactly(name, dtype, limit):
 
 
 def test_a_permutation_the_wrong_way_is_seen(monkeypatch):
-    from steerable.nn import ico_correlation
+    from steerable.nn.icosahedral import correlation as ico_correlation
 
     monkeypatch.setattr(ico_correlation, "vertex_permutations", lambda g, s: inverse(vertex_permutations(g, s)))
     layer = snn.GroupCorrelation(4, 1, "I").double().requires_grad_(False)
@@ -127,7 +127,7 @@ def test_poses_turn_with_the_output(name):
 
 
 def test_the_other_order_of_element_and_offset_would_not(monkeypatch):
-    from steerable.nn import ico_pose
+    from steerable.nn.icosahedral import pose as ico_pose
 
     def swapped(self, x):
         poses = honest(self, x)

@@ -11,8 +11,8 @@ import torch
 from steerable.groups import SO3, sampling_matrix
 from steerable.groups.sampling import sphere_rule
 from steerable.groups.spherical import spherical_harmonics
-from steerable.nn.needlet import NeedletTransform, needlet_filters, shrink
-from steerable.nn.spectral_conv import RingSupport, S2Conv, SO3Conv, SO3Mean, SO3ToS2, rotation_signals, total
+from steerable.nn.sphere.needlet import NeedletTransform, needlet_filters, shrink
+from steerable.nn.sphere.spectral_conv import RingSupport, S2Conv, SO3Conv, SO3Mean, SO3ToS2, rotation_signals, total
 
 G = SO3()
 LAYERS = {"s2": S2Conv, "so3": SO3Conv, "to_s2": SO3ToS2}

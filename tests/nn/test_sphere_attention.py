@@ -102,7 +102,7 @@ def test_doubling_the_sampling_changes_nothing_to_second_order(kind):
 
 def test_without_weights_it_does_not_converge(monkeypatch):
     monkeypatch.setattr(
-        "steerable.nn.sphere_attention_cores.require_weights",
+        "steerable.nn.sphere.attention_cores.require_weights",
         lambda s: torch.full((s.num_points,), 4 * math.pi / s.num_points),
     )
     planted = globally(Sphere.gauss(16), Sphere.gauss(6))
@@ -117,7 +117,7 @@ def test_without_weights_it_does_not_converge(monkeypatch):
 def globally_planted(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(
-            "steerable.nn.sphere_attention_cores.require_weights", lambda s: torch.ones(s.num_points).double()
+            "steerable.nn.sphere.attention_cores.require_weights", lambda s: torch.ones(s.num_points).double()
         )
         return globally(Sphere.gauss(16))
 
@@ -153,7 +153,7 @@ def test_without_transport_it_is_not():
 
 def test_a_sharp_rim_is_seen(monkeypatch):
     good = float(sphere_errors(locally(Sphere.gauss(12), 0.7), band=3).max())
-    monkeypatch.setattr("steerable.nn.sphere_attention_cores.envelope", lambda d, r: torch.ones_like(d))
+    monkeypatch.setattr("steerable.nn.sphere.attention_cores.envelope", lambda d, r: torch.ones_like(d))
     assert float(sphere_errors(locally(Sphere.gauss(12), 0.7), band=3).max()) > 2 * good
 
 

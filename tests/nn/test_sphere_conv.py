@@ -16,7 +16,7 @@ from steerable.domains.sphere.ring_neighbours import ring_logarithm
 from steerable.groups import O2, SO2, C
 from steerable.kernels import GaussianRings, Zernike
 from steerable.laws.sphere import frames_of, sphere_errors
-from steerable.nn.sphere_contraction import PairContraction, RingContraction
+from steerable.nn.sphere.contraction import PairContraction, RingContraction
 
 S = SO2()
 MIXED = ("2x0 + 1x1", "1x0 + 1x2")

@@ -10,7 +10,7 @@ from torch import Tensor
 from steerable.aggregate.hexagon import HexFrames
 from steerable.fields.type import FieldType
 from steerable.groups import D, Group, icosahedral
-from steerable.nn.ico_gather import MovedGather
+from steerable.nn.icosahedral.gather import MovedGather
 
 
 def random_gauges(frames: HexFrames, generator: torch.Generator | None = None) -> Tensor:

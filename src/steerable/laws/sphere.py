@@ -19,7 +19,7 @@ from steerable.groups import SO2, SO3
 from steerable.groups.conversions import convert_rotation
 from steerable.groups.sampling import frame_over
 from steerable.laws.setting import evaluated, resolve_in_type, resolve_out_type
-from steerable.nn.sht import InverseSHT
+from steerable.nn.sphere.sht import InverseSHT
 
 #: far from every axis of a grid: ZYZ angles
 GENERIC = (1.1, 0.9, 2.3)

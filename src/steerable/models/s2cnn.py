@@ -10,7 +10,7 @@ import steerable.nn as snn
 from steerable.domains.sphere import Sphere
 from steerable.groups import SO2
 from steerable.models.sphere import levels
-from steerable.nn.spectral_conv import NEAR_IDENTITY
+from steerable.nn.sphere.spectral_conv import NEAR_IDENTITY
 
 
 def lifted(

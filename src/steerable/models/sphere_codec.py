@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from steerable.domains.sphere.healpix import HealpixSphere
 from steerable.models.codec import Codec
 from steerable.models.gdn import GDN
-from steerable.nn.healpix_conv import HealpixConv
-from steerable.nn.healpix_image import require_healpix
-from steerable.nn.healpix_shuffle import HealpixPixelShuffle
+from steerable.nn.healpix.conv import HealpixConv
+from steerable.nn.healpix.image import require_healpix
+from steerable.nn.healpix.shuffle import HealpixPixelShuffle
 
 #: a convolution ``(in, out, stage, stride)`` and a shuffle ``(out, stage)``, at the resolution after so many halvings
 Build = Callable[..., nn.Module]

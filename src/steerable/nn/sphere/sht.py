@@ -14,7 +14,7 @@ from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
 from steerable.groups import SO2, SO3
 from steerable.nn.module import EquivariantModule
-from steerable.nn.spectral_tables import SpectralTables
+from steerable.nn.sphere.spectral_tables import SpectralTables
 
 
 class _Harmonic(EquivariantModule):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from steerable.aggregate.hexagon import HexFrames, chart_frames, chart_places, chart_vertices, padded_charts
 from steerable.fields.type import FieldType
-from steerable.nn.ico_gather import MovedGather, require_sixths
+from steerable.nn.icosahedral.gather import MovedGather, require_sixths
 
 
 def to_atlas(x: Tensor, type: FieldType, frames: HexFrames, padding: int = 0) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from steerable.domains.sphere import Sphere
-from steerable.nn.sphere_loss import SphereLoss
+from steerable.nn.sphere.loss import SphereLoss
 
 
 class SphereConfusion(SphereLoss):

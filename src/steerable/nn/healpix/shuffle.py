@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from steerable.domains.sphere.healpix import HealpixSphere
 from steerable.fields.type import FieldType
 from steerable.nn.baked import Baked
-from steerable.nn.healpix_image import check_pixels, require_healpix, scalars
+from steerable.nn.healpix.image import check_pixels, require_healpix, scalars
 from steerable.nn.module import EquivariantModule
 
 

@@ -9,11 +9,11 @@ from steerable.aggregate.hexagon import MEAN, HexFrames, hex_frames
 from steerable.domains.sphere import IcosahedralSphere
 from steerable.fields.type import FieldType
 from steerable.nn.constants import ConstantModule
-from steerable.nn.ico_conv import IcoCorners, check_words
-from steerable.nn.ico_gather import MovedGather, require_sixths
+from steerable.nn.icosahedral.conv import IcoCorners, check_words
+from steerable.nn.icosahedral.gather import MovedGather, require_sixths
 from steerable.nn.module import EquivariantModule
 from steerable.nn.pool import require_permutation
-from steerable.nn.sphere_conv import check_sphere
+from steerable.nn.sphere.conv import check_sphere
 
 
 class IcoPool(EquivariantModule):

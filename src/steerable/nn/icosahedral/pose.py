@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from steerable.groups import SO2, Group, convert_rotation, geodesic, parse_group
 from steerable.nn.constants import ConstantModule
-from steerable.nn.ico_correlation import rotations_of
+from steerable.nn.icosahedral.correlation import rotations_of
 
 
 class Poses(NamedTuple):

@@ -9,7 +9,7 @@ from steerable.domains.spectral.precision import full_precision, widened
 from steerable.domains.spectral.so3 import RotationPlan, rotation_analysis, rotation_synthesis
 from steerable.fields.type import FieldType
 from steerable.nn.constants import ConstantModule
-from steerable.nn.spectral_tables import SpectralTables
+from steerable.nn.sphere.spectral_tables import SpectralTables
 
 
 class _RotationTransform(ConstantModule):

@@ -9,7 +9,7 @@ from steerable.domains.sphere.healpix import HealpixSphere
 from steerable.fields.type import FieldType
 from steerable.kernels.pixels import Pixels
 from steerable.nn.baked import Baked
-from steerable.nn.healpix_image import check_pixels, face_images, require_healpix, scalars
+from steerable.nn.healpix.image import check_pixels, face_images, require_healpix, scalars
 from steerable.nn.init import initialise
 from steerable.nn.steerable_map import SteerableMap
 

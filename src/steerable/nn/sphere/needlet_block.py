@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from steerable.nn.module import EquivariantModule
-from steerable.nn.needlet import NeedletTransform
-from steerable.nn.spectral_act import SpectralAct
-from steerable.nn.spectral_conv import NEAR_IDENTITY, RingSupport, SO3Conv, rotation_signals
+from steerable.nn.sphere.needlet import NeedletTransform
+from steerable.nn.sphere.spectral_act import SpectralAct
+from steerable.nn.sphere.spectral_conv import NEAR_IDENTITY, RingSupport, SO3Conv, rotation_signals
 
 
 class NeedletBlock(EquivariantModule):

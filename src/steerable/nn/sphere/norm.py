@@ -8,7 +8,7 @@ from torch import Tensor
 from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
 from steerable.nn.norm import BatchNorm
-from steerable.nn.sphere_conv import check_sphere
+from steerable.nn.sphere.conv import check_sphere
 
 
 class SphereBatchNorm(BatchNorm):

@@ -13,10 +13,10 @@ from steerable.domains.sphere import IcosahedralSphere
 from steerable.fields.type import FieldType
 from steerable.kernels.hexagons import Hexagons
 from steerable.nn.constants import ConstantModule
-from steerable.nn.ico_gather import MovedGather, require_sixths, turn_matrices
+from steerable.nn.icosahedral.gather import MovedGather, require_sixths, turn_matrices
 from steerable.nn.init import initialise
 from steerable.nn.module import require_same_group
-from steerable.nn.sphere_conv import check_sphere
+from steerable.nn.sphere.conv import check_sphere
 from steerable.nn.steerable_map import SteerableMap
 
 IcoCorners = Literal["zero", "invariant"]

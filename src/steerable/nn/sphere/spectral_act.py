@@ -12,10 +12,10 @@ from steerable.domains.sphere import Sphere
 from steerable.groups import SO2
 from steerable.nn.functional.pointwise_functions import pointwise_function
 from steerable.nn.module import EquivariantModule
-from steerable.nn.needlet import shrink
-from steerable.nn.sht import SHT
-from steerable.nn.so3_transform import SO3Analysis
-from steerable.nn.spectral_conv import rotation_signals, sphere_signals, total
+from steerable.nn.sphere.needlet import shrink
+from steerable.nn.sphere.sht import SHT
+from steerable.nn.sphere.so3_transform import SO3Analysis
+from steerable.nn.sphere.spectral_conv import rotation_signals, sphere_signals, total
 
 
 class SpectralAct(EquivariantModule):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from steerable.nn.constants import ConstantModule
-from steerable.nn.spectral_conv import total
+from steerable.nn.sphere.spectral_conv import total
 
 
 def needlet_filters(x: np.ndarray) -> np.ndarray:

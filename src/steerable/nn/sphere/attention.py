@@ -12,8 +12,8 @@ from steerable.fields.type import FieldType
 from steerable.nn.linear import Linear
 from steerable.nn.module import EquivariantModule, require_same_group, require_type
 from steerable.nn.no_autocast import no_autocast
-from steerable.nn.sphere_attention_cores import GlobalCore, NeighbourCore, frequencies
-from steerable.nn.sphere_conv import check_sphere, require_frames
+from steerable.nn.sphere.attention_cores import GlobalCore, NeighbourCore, frequencies
+from steerable.nn.sphere.conv import check_sphere, require_frames
 
 #: radius of the means that stand for queries on another sampling, in spacings
 _BLUR = 2.5

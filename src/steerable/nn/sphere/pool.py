@@ -8,7 +8,7 @@ from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
 from steerable.nn.baked import Baked
 from steerable.nn.module import EquivariantModule
-from steerable.nn.sphere_conv import check_sphere
+from steerable.nn.sphere.conv import check_sphere
 
 
 class SphereAvgPool(EquivariantModule):
