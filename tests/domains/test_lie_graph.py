@@ -295,7 +295,7 @@ def test_graphs_compare_by_value():
         (lambda: LieGroupGraph.se2(6, eps=-1.0), "positive"),
         (lambda: LieGroupGraph.se2(6, eps=float("nan")), "positive"),
         (lambda: LieGroupGraph.se2(6, xi=-2.0), "xi is -2"),
-        (lambda: LieGroupGraph.se2(2, orientations=2, k=8), "from 1 to 7"),
+        (lambda: LieGroupGraph.se2(2, orientations=2, k=8), "expected 1 to 7"),
         (lambda: LieGroupGraph.se2(6, k=0), "k is 0"),
         (lambda: LieGroupGraph.se2(6, weights="area"), "density, paper"),
         (lambda: LieGroupGraph.se2(6, bandwidth=0.0), "bandwidth"),
