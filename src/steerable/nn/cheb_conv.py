@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from steerable.aggregate.pairs import PairRows, pair_rows, pair_sums
 from steerable.domains.lie import LieGroupGraph
+from steerable.domains.spectral.precision import full_precision
 from steerable.nn.constants import ConstantModule
-from steerable.nn.no_autocast import no_autocast
 
 
 class ChebConv(ConstantModule):
@@ -62,7 +62,7 @@ class ChebConv(ConstantModule):
             ValueError: for other channels or another grid.
         """
         check_vertices(self, x, self.graph, self.in_channels)
-        with no_autocast(x):
+        with full_precision(x):
             flat = x.to(self.weight.dtype).flatten(2).permute(2, 0, 1).contiguous()  # [V, B, C]
             y = self._inputs_first(flat) if self.in_channels <= self.out_channels else self._outputs_first(flat)
             y = y if self.bias is None else y + self.bias

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from steerable.aggregate.paths import accumulation_dtype
 from steerable.fields.type import FieldType
+from steerable.groups.eager import full_precision
 from steerable.groups.group import Group
-from steerable.nn.functional.fourier_act import no_autocast
 from steerable.nn.functional.frames import DIMENSIONS, Frames, frames_of_vectors
 from steerable.nn.linear import Linear
 from steerable.nn.module import EquivariantModule, require_type
@@ -68,7 +68,7 @@ def frames_of_field(
         softness: see :class:`Frame`.
     """
     n = DIMENSIONS[kind]
-    with no_autocast(x):
+    with full_precision(x):
         rows = x.movedim(1, -1).to(accumulation_dtype(x))
         w = weight.to(rows.dtype)
         if share == "sample":

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from steerable.aggregate.pairs import PairRows, pair_rows, pair_sums
 from steerable.domains.lie import LieGroupGraph
+from steerable.domains.spectral.precision import full_precision
 from steerable.nn.cheb_conv import check_vertices
 from steerable.nn.constants import ConstantModule
-from steerable.nn.no_autocast import no_autocast
 
 KINDS = ("mean", "max")
 
@@ -82,7 +82,7 @@ class GraphUnpool(ConstantModule):
         check_vertices(self, x, self.sources)
         rows = PairRows(self._start, self._source, self._target, self._column_start, self._by_column)
         wide = x if x.dtype in (torch.float32, torch.float64) else x.float()  # no sparse products of half precision
-        with no_autocast(x):
+        with full_precision(x):
             y = pair_sums(self._values.to(wide), wide.flatten(2).flatten(0, 1).T.contiguous(), rows)
         return y.T.to(x.dtype).reshape(*x.shape[:2], *self.graph.shape)
 

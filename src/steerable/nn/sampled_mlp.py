@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from steerable.fields.type import FieldType
+from steerable.groups.eager import full_precision
 from steerable.groups.group import Group
 from steerable.groups.sampling import default_samples, natural_domain, sample_points, sampling_pair
 from steerable.groups.subgroup import Inclusion, as_inclusion
 from steerable.nn.baked import Baked
-from steerable.nn.functional.fourier_act import Function, no_autocast
+from steerable.nn.functional.fourier_act import Function
 from steerable.nn.functional.layout import join_blocks, merge_dims, split_blocks
 from steerable.nn.functional.pointwise_functions import pointwise_function
 from steerable.nn.module import EquivariantModule, require_same_group, require_type
@@ -39,7 +40,7 @@ def across_channels(
     f = pointwise_function(function).value if isinstance(function, str) else function
     weights = [w for n in range(len(tensors)) if (w := tensors.get(f"weight_{n}")) is not None]
     dtype = weights[0].dtype
-    with no_autocast(x):
+    with full_precision(x):
         values = []
         for k, (block, shape) in enumerate(zip(split_blocks(x, [m * d for m, d in shapes]), shapes, strict=True)):
             fields = block.to(dtype).reshape(x.shape[0], *shape, x.shape[2:].numel())

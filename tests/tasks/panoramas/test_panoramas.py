@@ -125,7 +125,7 @@ def test_curves_bend_as_a_monotone_cubic():
         (
             lambda: ws_psnr(torch.zeros(1, 3, 768), torch.zeros(1, 1, 768), Sphere.healpix(8)),
             ValueError,
-            "equal shapes",
+            "two fields of one shape",
         ),
         (lambda: ws_psnr(torch.zeros(1, 3, 48), torch.zeros(1, 3, 48), Sphere.healpix(8)), ValueError, r"768.*nside 2"),
         (lambda: bd_rate([(1, 30)], [(1, 30), (2, 31)]), ValueError, "two points"),

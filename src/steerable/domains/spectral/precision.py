@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
-
 import torch
 from torch import Tensor
 
-
-def full_precision(x: Tensor) -> AbstractContextManager[Any]:
-    """A context without autocast for the device of a tensor."""
-    kind = x.device.type
-    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
+from steerable.groups.eager import full_precision as full_precision
 
 
 def widened(x: Tensor) -> Tensor:

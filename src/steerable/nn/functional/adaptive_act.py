@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from steerable.aggregate.paths import accumulation_dtype
-from steerable.nn.functional.fourier_act import Function, fourier_act, no_autocast
+from steerable.groups.eager import full_precision
+from steerable.nn.functional.fourier_act import Function, fourier_act
 from steerable.nn.functional.frames import ELEMENT_AXES, Frames, irrep_matrices
 from steerable.nn.functional.pointwise_functions import pointwise_function
 
@@ -67,7 +68,7 @@ def adaptive_act(
     Source: Inal and Cesa, "Adaptive Sampling for Continuous Group Equivariant Neural Networks", 2024, arXiv 2409.08741.
     """
     dtype = accumulation_dtype(x)
-    with no_autocast(x):
+    with full_precision(x):
         rows = x.movedim(1, -1).to(dtype)
         elements, weight = frames.elements.to(dtype), frames.weight
         lead = elements.shape[: elements.dim() - ELEMENT_AXES[plan.kind]]

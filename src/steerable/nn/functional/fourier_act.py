@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from steerable.aggregate.paths import accumulation_dtype, choose_path, runs_eagerly
+from steerable.groups.eager import full_precision
 from steerable.nn.functional.pointwise_functions import pointwise_function
 from steerable.nn.functional.tiles import Planes, Scratch, Tiling
 
@@ -55,12 +55,6 @@ def fourier_act(x: Tensor, sample: Tensor, project: Tensor, function: str | Func
     return _EagerFourierAct.apply(x, sample, project, function)
 
 
-def no_autocast(x: Tensor) -> AbstractContextManager[Any]:
-    """Rounded to bf16, the sampling matrix would no longer be equivariant."""
-    kind = x.device.type
-    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
-
-
 def _product(matrix: Tensor, x: Tensor) -> Tensor:
     """``[a, b] x [n, b, P] -> [n, a, P]``: one thin product per field (never a 1x1 convolution)."""
     return torch.bmm(matrix.unsqueeze(0).expand(x.shape[0], -1, -1), x)
@@ -70,7 +64,7 @@ def plain_fourier_act(x: Tensor, sample: Tensor, project: Tensor, function: str 
     """The definition, in ordinary operators; shapes as in `fourier_act`."""
     f = pointwise_function(function).value if isinstance(function, str) else function
     dtype = accumulation_dtype(x)
-    with no_autocast(x):
+    with full_precision(x):
         fields = _fields(x).to(dtype)
         y = _product(project.to(dtype), f(_product(sample.to(dtype), fields)))
     return y.to(x.dtype).reshape(x.shape)
@@ -84,7 +78,7 @@ def _fields(x: Tensor) -> Tensor:
 def formula_backward(x: Tensor, sample: Tensor, project: Tensor, grad: Tensor, function: str) -> Tensor:
     """Gradient with respect to `x`, ``sample^T (f'(sample v) * project^T grad)``, as differentiable operators."""
     dtype = accumulation_dtype(x)
-    with no_autocast(x):
+    with full_precision(x):
         samples = _product(sample.to(dtype), _fields(x).to(dtype))
         back = pointwise_function(function).backward(_product(project.to(dtype).t(), _fields(grad).to(dtype)), samples)
         y = _product(sample.to(dtype).t(), back)

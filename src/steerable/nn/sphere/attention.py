@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor, nn
 
+from steerable.domains.spectral.precision import full_precision
 from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
 from steerable.nn.linear import Linear
 from steerable.nn.module import EquivariantModule, require_same_group, require_type
-from steerable.nn.no_autocast import no_autocast
 from steerable.nn.sphere.attention_cores import GlobalCore, NeighbourCore, frequencies
 from steerable.nn.sphere.conv import check_sphere, require_frames
 
@@ -241,7 +241,7 @@ def attended(
     shape: tuple[int, ...],
 ) -> Tensor:
     """Maps, core, map; under autocast in the dtype of the weights, since exponents are summed."""
-    with no_autocast(x):
+    with full_precision(x):
         x = x.to(distance.dtype).flatten(2)
         if query is not None:
             query = query.to(distance.dtype).flatten(2)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from steerable.aggregate.transport import Carried, carried
+from steerable.domains.spectral.precision import full_precision
 from steerable.domains.sphere import Sphere
 from steerable.domains.sphere.meridian import by_rings
 from steerable.fields.type import FieldType
@@ -154,7 +155,7 @@ def convolved(x: Tensor, contraction: SphereContraction, filter: Tensor, bias: T
     """The contraction and the bias; under autocast in the dtype of the filter, for transforms need its accuracy."""
     if x.shape[0] == 0:  # no Fourier transform of nothing
         return x.new_zeros(0, len(filter), *contraction.targets.shape) + filter.sum() * 0
-    with torch.autocast(x.device.type, enabled=False):
+    with full_precision(x):
         y = contraction(x.to(filter.dtype), filter)
         return y if bias is None else y + bias.view(-1, *(1,) * (y.dim() - 2))
 

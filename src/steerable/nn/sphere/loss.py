@@ -54,11 +54,8 @@ class SphereLoss(ConstantModule):
         """
         shape = self.sphere.shape
         eager = not torch.compiler.is_compiling()
-        if eager and tuple(like.shape[-len(shape) :]) != shape:
-            raise ValueError(
-                f"{type(self).__name__}: the field is {list(like.shape)}; expected [B, ..., "
-                f"{', '.join(map(str, shape))}] on {self.sphere!r}"
-            )
+        if eager:
+            self.sphere.check_map(like)
         shares = self.shares.to(like if like.is_floating_point() else self.shares)[None]
         if mask is None:
             return shares

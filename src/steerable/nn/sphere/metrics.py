@@ -92,5 +92,5 @@ def ws_psnr(x: Tensor, y: Tensor, sphere: Sphere, peak: float = 1.0, mask: Tenso
     loss = SphereLoss(sphere, mask).to(x.device)
     loss.check_pair(x, y)
     shares = loss.areas(x)
-    error = torch.where(shares[:, None] > 0, (x - y).square(), 0.0).mean(1)
+    error = torch.where(shares[:, None] > 0, (x - y).double().square(), 0.0).mean(1)
     return 10 * torch.log10(peak**2 / (error * shares).flatten(1).sum(1))

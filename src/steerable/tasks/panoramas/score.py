@@ -1,41 +1,10 @@
-"""How good a codec of panoramas is: error over the sphere, and the rate that one saves against another."""
+"""How good a codec of panoramas is: the rate that it saves against another."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
-
-from steerable.domains.sphere import Sphere
-
-
-def ws_psnr(x: Tensor, y: Tensor, sphere: Sphere, peak: float = 1.0) -> Tensor:
-    """Peak signal to noise in decibels, the square error weighted by the area of each sample (WS-PSNR).
-
-    Args:
-        x, y: ``[B, C, *sphere.shape]``.
-        sphere: where they lie; of an equirectangular image :func:`panorama_sphere`, whose weights are the cosines of
-            the latitudes.
-        peak: the largest value there can be.
-
-    Returns:
-        ``[B]``.
-
-    Raises:
-        ValueError: for another shape.
-
-    Source: Sun, Lu and Yu, "Weighted-to-Spherically-Uniform Quality Evaluation for Omnidirectional Video", IEEE SPL 24
-    (2017), eq. 7.
-    """
-    sphere.check_map(x)
-    if x.shape != y.shape:
-        raise ValueError(f"ws_psnr: maps of {list(x.shape)} and {list(y.shape)}; expected equal shapes")
-    areas = sphere.angles()[..., 0].sin() if len(sphere.shape) == 2 else sphere.areas()
-    error = ((x - y).double().square() * (areas / areas.sum())).flatten(2).sum(2).mean(1)
-    return 10 * torch.log10(peak**2 / error)
-
 
 Curve = Sequence[tuple[float, float]]
 
