@@ -146,6 +146,9 @@ _TABLE: dict[str, Entry] = {
     "volume_unet_plain": Entry("plain_volume", "PlainVolumeUNet", {}, "plain twin of volume_unet", 17, "volumes"),
     "point_cnn": Entry("points", "PointCNN", {}, "point clouds, molecules: for any group of the space", 0, "points"),
     "point_cnn_plain": Entry("points", "PlainPointCNN", {}, "point_cnn without symmetry", 0, "points"),
+    "sprin": Entry("sprin", "SPRIN", {}, "point clouds: invariants of pairs, exact for every rotation", 0, "points"),
+    "sprin_plain": Entry("pointnet", "PointNet", {}, "plain twin of sprin: pointnet", 0, "points"),
+    "pointnet": Entry("pointnet", "PointNet", {}, "PointNet, without symmetry: plain twin of sprin", 0, "points"),
 }
 
 

@@ -90,6 +90,8 @@ from steerable.nn.sequential import Residual as Residual
 from steerable.nn.sequential import Sequential as Sequential
 from steerable.nn.soft_argmax import SoftArgmax1d as SoftArgmax1d
 from steerable.nn.soft_argmax import SoftArgmax2d as SoftArgmax2d
+from steerable.nn.sparse_so3_conv import SparseSO3Conv as SparseSO3Conv
+from steerable.nn.sparse_so3_conv import pair_invariants as pair_invariants
 from steerable.nn.sphere_conv import SphereConv as SphereConv
 from steerable.nn.tensor_product import TensorProduct as TensorProduct
 from steerable.nn.transformer_sequence import Normalised as Normalised
