@@ -50,6 +50,7 @@ from steerable.nn.init import project_filter_ as project_filter_
 from steerable.nn.layer_norm import LayerNorm as LayerNorm
 from steerable.nn.lift_act_project import LiftActProject as LiftActProject
 from steerable.nn.linear import Linear as Linear
+from steerable.nn.local_frame_conv import LocalFrameSphericalConv as LocalFrameSphericalConv
 from steerable.nn.magnitude_norm import MagnitudeNorm as MagnitudeNorm
 from steerable.nn.mask import DiscMask as DiscMask
 from steerable.nn.maxout import Maxout as Maxout
