@@ -148,6 +148,7 @@ _TABLE: dict[str, Entry] = {
     "point_cnn_plain": Entry("points", "PlainPointCNN", {}, "point_cnn without symmetry", 0, "points"),
     "sprin": Entry("sprin", "SPRIN", {}, "point clouds: invariants of pairs, exact for every rotation", 0, "points"),
     "sprin_plain": Entry("pointnet", "PointNet", {}, "plain twin of sprin: pointnet", 0, "points"),
+    "prin": Entry("prin", "PRIN", {}, "point clouds: functions on shells, correlated over rotations", 0, "points"),
     "sgcn": Entry("sgcn", "SGCN", {}, "proteins, points: functions of directions in local frames", 0, "points"),
     "pointnet": Entry("pointnet", "PointNet", {}, "PointNet, without symmetry: plain twin of sprin", 0, "points"),
 }
