@@ -8,6 +8,7 @@ import torch
 import steerable as st
 import steerable.nn as snn
 from steerable import laws
+from steerable.domains import Neighbourhood
 from steerable.domains.points.frames import in_frames, neighbour_frames
 from steerable.groups.spherical import spherical_harmonics
 
@@ -40,7 +41,7 @@ def test_degree_zero_is_message_passing_bit_for_bit():
     g = seen(cloud())
     # numbers whose sums are exact in any order
     weight = torch.randint(-8, 9, (g.num_edges,), generator=G).to(T) / 8
-    g = st.Neighbourhood(g.target, g.source, g.offset, g.num_targets, g.num_sources, weight)
+    g = Neighbourhood(g.target, g.source, g.offset, g.num_targets, g.num_sources, weight)
     x = torch.randint(-8, 9, (24, 3), generator=G).to(T) / 4
     conv = snn.LocalFrameSphericalConv(3, 4, 0).double()
     with torch.no_grad():
@@ -71,7 +72,7 @@ def test_any_band_limited_filter_is_reproduced():
     u, w = grid.points().flatten(0, -2), grid.weights().flatten()
     offset = torch.randn(50, 3, dtype=T, generator=G)
     pairs = torch.arange(50)
-    g = st.Neighbourhood(pairs, pairs, offset, 50, 50)
+    g = Neighbourhood(pairs, pairs, offset, 50, 50)
     for lmax, fits in ((3, True), (4, True), (2, False)):
         conv = snn.LocalFrameSphericalConv(1, 1, lmax, root=False, bias=False).double()
         with torch.no_grad():
@@ -113,6 +114,6 @@ def test_bad_input():
         snn.LocalFrameSphericalConv(2, 2, -1)
     with pytest.raises(ValueError, match="radii of shells"):
         snn.LocalFrameSphericalConv(2, 2, 1, ())
-    few = st.Neighbourhood(g.target[:6], g.source[:6], g.offset[:6].float(), 1, 24)
+    few = Neighbourhood(g.target[:6], g.source[:6], g.offset[:6].float(), 1, 24)
     with pytest.raises(ValueError, match="root=False"):
         conv(torch.zeros(24, 2), few)

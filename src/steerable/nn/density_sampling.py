@@ -50,9 +50,7 @@ class DensityAwareSampling(ConstantModule):
         self.band, self.shells, self.window, self.adaptive, self.width = band, shells, window, adaptive, width
         self.sphere = Sphere.equiangular(band)
         self.register_constant("_angles", self.sphere.angles().flatten(0, -2))
-        theta, phi = self._angles.double().unbind(-1)
-        cells = torch.stack([theta.sin() * phi.cos(), theta.sin() * phi.sin(), theta.cos()], -1)
-        self.register_constant("_cells", cells)
+        self.register_constant("_cells", self.sphere.points().flatten(0, -2))
 
     def forward(self, x: Tensor, points: Points) -> Tensor:
         """Features ``[N, C]`` of points in the unit ball about the origin to ``[clouds, C, shells, 2b, 2b]``.
