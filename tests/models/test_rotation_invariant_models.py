@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from benchmarks.trained.cone_count import ceiling, fitted
 
 import steerable as st
 import steerable.models.sprin as sprin_module
+from benchmarks.trained.cone_count import ceiling, fitted
 from steerable import laws
 from steerable.domains import Points
 from steerable.domains.points.farthest import farthest_points
@@ -62,7 +62,9 @@ def test_faults_in_sprin_are_found(fault, monkeypatch):
     if fault == "no centre":
         monkeypatch.setattr(sprin_module, "centred", lambda points: points)
     elif fault == "first points":
-        monkeypatch.setattr(sprin_module, "farthest_points", lambda p, n: torch.cat([(p.batch == k).nonzero()[:n, 0] for k in (0, 1)]))
+        monkeypatch.setattr(
+            sprin_module, "farthest_points", lambda p, n: torch.cat([(p.batch == k).nonzero()[:n, 0] for k in (0, 1)])
+        )
     else:
         monkeypatch.setattr(
             sprin_module, "farthest_points",

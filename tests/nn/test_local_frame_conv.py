@@ -78,7 +78,9 @@ def test_any_band_limited_filter_is_reproduced():
         with torch.no_grad():
             y = spherical_harmonics(u, range(lmax + 1))
             conv.weight[0, 0] = (y * (w * target(u))[:, None]).sum(0) / (4 * torch.pi) ** 0.5
-            error = (conv(torch.ones(50, 1, dtype=T), g)[:, 0] - target(offset / offset.norm(dim=1, keepdim=True))).abs()
+            error = (
+                conv(torch.ones(50, 1, dtype=T), g)[:, 0] - target(offset / offset.norm(dim=1, keepdim=True))
+            ).abs()
         assert (error.max() < 1e-12) == fits
 
 

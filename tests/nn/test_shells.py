@@ -48,6 +48,7 @@ def test_correlation_is_exactly_equivariant(on, radial):
         assert relative_error(moved, expected) < 1e-12
     laws.assert_equivariant(conv, x, atol=1e-11)
     if on == "rotations":  # the fault: rows of the coefficients mixed in place of copies
+
         def faulty(x):
             flip = [(2 * l + 1) ** 2 for l in range(4)]
             parts = x.unflatten(1, (2, -1)).split(flip, 2)
@@ -93,7 +94,7 @@ def test_types():
     for bad in ({"band": 0}, {"band": 3, "radial": 2}, {"band": 3, "taps": 0}):
         with pytest.raises(ValueError, match="expected at least 1 of each"):
             snn.SphericalVoxelConv(1, 1, **bad)
-    with pytest.raises(ValueError, match="oversample 0.5"):
+    with pytest.raises(ValueError, match=r"oversample 0\.5"):
         snn.RotationSamples(3, 0.5)
 
 
@@ -176,7 +177,7 @@ def test_points_at_the_origin_and_on_the_axis(window, method):
 def test_bad_input():
     with pytest.raises(ValueError, match="window 'disc'"):
         snn.DensityAwareSampling(3, 2, "disc")
-    with pytest.raises(ValueError, match="expected .* in space"):
+    with pytest.raises(ValueError, match=r"expected .* in space"):
         snn.DensityAwareSampling(3, 2)(torch.ones(4, 1), st.Points(torch.randn(4, 2)))
     with pytest.raises(ValueError, match="method 'nearest'"):
         snn.PointResample(3, 2, "nearest")

@@ -62,7 +62,7 @@ class PointNet(nn.Module):
         self.task = task
 
     def forward(self, x: Tensor, positions: Tensor, batch: Tensor | None = None) -> Tensor:
-        """Features ``[N, in_channels]`` at ``[N, n]`` to ``[clouds, classes]``, or ``[N, classes]`` of a segmentation."""
+        """Features ``[N, in_channels]`` at ``[N, n]`` to ``[clouds, classes]``, or ``[N, classes]`` to segment."""
         points = centred(Points(positions, batch))
         y, own = torch.cat([x, points.positions], 1), None
         for k, layer in enumerate(self.body):  # type: ignore[arg-type]

@@ -99,7 +99,7 @@ class PRIN(nn.Module):
         )
 
     def forward(self, x: Tensor, positions: Tensor, batch: Tensor | None = None) -> Tensor:
-        """Features ``[N, in_channels]`` at ``[N, 3]`` to ``[clouds, classes]``, or ``[N, classes]`` of a segmentation."""
+        """Features ``[N, in_channels]`` at ``[N, 3]`` to ``[clouds, classes]``, or ``[N, classes]`` to segment."""
         points = in_unit_ball(Points(positions, batch))
         maps = self.maps(x, points)
         if self.task == "segment":

@@ -102,7 +102,7 @@ class SPRIN(nn.Module):
         )
 
     def forward(self, x: Tensor, positions: Tensor, batch: Tensor | None = None) -> Tensor:
-        """Features ``[N, in_channels]`` at ``[N, n]`` to ``[clouds, classes]``, or ``[N, classes]`` of a segmentation."""
+        """Features ``[N, in_channels]`` at ``[N, n]`` to ``[clouds, classes]``, or ``[N, classes]`` to segment."""
         points = centred(Points(positions, batch))
         levels = [(x, points)]
         for size, pair in zip(self.sizes, self.blocks, strict=True):

@@ -35,7 +35,7 @@ class PointResample(ConstantModule):
         super().__init__()
         if method not in METHODS or band < 1 or shells < 1:
             raise ValueError(
-                f"PointResample: band {band}, {shells} shells, method {method!r}; expected at least 1 and 1, and one of "
+                f"PointResample: band {band}, {shells} shells, method {method!r}; expected at least 1 and 1, one of "
                 f"{', '.join(METHODS)}."
             )
         self.band, self.shells, self.method = band, shells, method

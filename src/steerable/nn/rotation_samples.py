@@ -16,7 +16,7 @@ class RotationSamples(ConstantModule):
     """The two calls :meth:`synthesis` and :meth:`analysis` between coefficients and samples on a product grid of SO3.
 
     Coefficients are vectors of ``SO3().spectral_regular(band - 1)``; samples are the values of the function at
-    ``Rz(a) Ry(b) Rz(c)``, b at Gauss-Legendre nodes, a and c at equal steps. Degrees are summed at each b, then a and c:
+    ``Rz(a) Ry(b) Rz(c)``, b at Gauss-Legendre nodes, a and c at equal steps. Degrees are summed at each b, then a, c:
     about ``band^4`` products, where one dense matrix takes ``band^6``.
 
     Args:

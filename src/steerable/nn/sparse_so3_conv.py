@@ -1,4 +1,4 @@
-"""Rotation-invariant convolution of points: a kernel of low rank in eight numbers of each pair that no rotation moves."""
+"""Rotation-invariant convolution of points: a kernel of low rank in eight invariants of each pair."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def pair_invariants(g: Neighbourhood, targets: Tensor, sources: Tensor, handed: 
     for name, given, count in (("targets", targets, g.num_targets), ("sources", sources, g.num_sources)):
         if given.shape != (count, g.dimension):
             raise ValueError(
-                f"pair_invariants: {name} are {list(given.shape)}; expected {[count, g.dimension]}, as the neighbourhood."
+                f"pair_invariants: {name} are {list(given.shape)}; expected {[count, g.dimension]}, as its pairs."
             )
     if g.dimension == 2:  # the plane in space
         targets, sources = (nn.functional.pad(t, (0, 1)) for t in (targets, sources))

@@ -36,7 +36,7 @@ class SphericalVoxelConv(EquivariantModule):
     r"""``out(R, h) = sum_d sum_k theta_(d k) f(R q_k, h + d)`` with q_k on the equator: exactly equivariant.
 
     Functions on shells are given by coefficients ``[B, C D, shells]``. The kernel is a sum of deltas on a ring of
-    rotations ``Rz(a_k) Ry(pi / 2)``, whose coefficients are ``W_l = sum_k theta_k D^l(q_k)``: one matrix product for each
+    rotations ``Rz(a_k) Ry(pi / 2)``, whose coefficients are ``W_l = sum_k theta_k D^l(q_k)``: one matrix product a
     degree, one convolution along the shells. With ``on="sphere"`` the input is a function on the sphere, which is one
     on rotations that does not depend on the last turn. It is a :class:`HomLinear` with fewer parameters.
 

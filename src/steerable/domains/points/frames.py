@@ -110,7 +110,7 @@ def trace_frames(x: Tensor, chain: Tensor | None = None) -> LocalFrames:
 
 
 def neighbour_frames(points: Points, g: Neighbourhood) -> LocalFrames:
-    """Return frames of points that have no order: e1 to the mean of the neighbours, e2 in the plane of the cloud's mean.
+    """Return frames of points without an order: e1 to the mean of the neighbours, e2 in the plane of the cloud's mean.
 
     Where both lie on one line (points on an axis of symmetry) there is no frame.
 
