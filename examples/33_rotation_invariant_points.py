@@ -41,9 +41,9 @@ for k, (title, p) in enumerate((("32 of 1024 points", cone), ("after a turn", co
     axis.scatter(*p[mine].T, s=22, color="C3")
     axis.scatter(*p[few[3]][:, None], s=60, color="k", marker="x")
     axis.set(title=title)
-    axis.set_box_aspect((1, 1, 1), zoom=1.3)
+    axis.set(xlim=(-0.75, 0.75), ylim=(-0.75, 0.75), zlim=(-0.75, 0.75))
+    axis.set_box_aspect((1, 1, 1), zoom=1.4)
     axis.set_axis_off()
-    axis.axis("equal")
 
 # %%
 # Exact: invariants of pairs
@@ -90,7 +90,7 @@ for name, options in KINDS.items():
     errors = [missed(b, options)[0] for b in bands]
     axis.loglog(bands, errors, "o-", ms=4, label=name)
     print(f"PRIN, {name}: " + ", ".join(f"b = {b}: {e:.3f}" for b, e in zip(bands, errors, strict=True)))
-axis.set(xlabel="band b", title="PRIN: features move by", xticks=bands, xticklabels=bands)
+axis.set(xlabel="band b", title="PRIN: features move by", ylim=(0.01, 1), xticks=bands, xticklabels=bands)
 axis.minorticks_off()
 axis.legend(frameon=False, fontsize=8)
 plt.show()
@@ -110,8 +110,8 @@ for k, (title, p, c) in enumerate((("as it is", cone, f), ("turned", cone @ turn
     low, high = f[:, channel].quantile(0.02), f[:, channel].quantile(0.98)
     axis.scatter(*p.T, s=7, c=c[:, channel], vmin=low, vmax=high)
     axis.set(title=title)
-    axis.set_box_aspect((1, 1, 1), zoom=1.3)
+    axis.set(xlim=(-0.75, 0.75), ylim=(-0.75, 0.75), zlim=(-0.75, 0.75))
+    axis.set_box_aspect((1, 1, 1), zoom=1.4)
     axis.set_axis_off()
-    axis.axis("equal")
 plt.show()
 assert error < 0.1

@@ -45,6 +45,15 @@ def test_a_helix_rises_by_an_angstrom_and_a_half_and_is_right_handed():
 def test_folds(name):
     phi, psi = fold(name, 13)
     assert phi.shape == psi.shape == (13,)
+    if name in ("hairpin", "helices"):  # the chain comes back beside itself, and does not run through itself
+        ca = backbone(*fold(name, 26))[:, 1]
+        there, back = ca[:11], ca[-11:]
+        cosine = torch.nn.functional.cosine_similarity(
+            there[-4:].sum(0) - there[:4].sum(0), back[-4:].sum(0) - back[:4].sum(0), dim=0
+        )
+        apart = torch.arange(26)
+        assert cosine < -0.9 and (there[:4].mean(0) - back[-4:].mean(0)).norm() < 11
+        assert torch.cdist(ca, ca)[(apart[:, None] - apart).abs() > 2].min() > 4.5
     with pytest.raises(ValueError, match="'barrel'"):
         fold("barrel", 9)
 

@@ -10,7 +10,12 @@ from torch import Tensor
 #: length of each bond in angstroms and the angle at its first atom in degrees: N-CA, CA-C, C-N
 BONDS = ((1.458, 121.7), (1.525, 111.0), (1.329, 117.2))
 #: torsions phi, psi in degrees of residues in some folds
-FOLDS = {"helix": (-57.8, -47.0), "strand": (-119.0, 113.0), "turn": (-60.0, -30.0), "polyproline": (-75.0, 145.0)}
+FOLDS = {"helix": (-57.8, -47.0), "strand": (-119.0, 113.0), "polyproline": (-75.0, 145.0)}
+#: four residues between two helices or strands that lead back beside them, 10.3 and 6.5 angstroms away
+TURNS = {
+    "helix": ((-120.0, 130.0), (-120.0, 130.0), (60.0, 45.0), (-120.0, 130.0)),
+    "strand": ((-70.0, 140.0), (60.0, 45.0), (-120.0, 130.0), (-90.0, 0.0)),
+}
 
 
 def backbone(phi: Tensor, psi: Tensor, omega: Tensor | None = None) -> Tensor:
@@ -52,15 +57,16 @@ def fold(name: str, residues: int) -> tuple[Tensor, Tensor]:
         ValueError: another name.
     """
     if name in FOLDS:
-        parts = [name] * residues
+        found = [FOLDS[name]] * residues
     elif name in ("hairpin", "helices"):
-        side = (residues - 2) // 2
+        side = max(0, residues - 4) // 2
         kind = "strand" if name == "hairpin" else "helix"
-        parts = [kind] * side + ["turn"] * (residues - 2 * side) + [kind] * side
+        found = [FOLDS[kind]] * side + list(TURNS[kind])
+        found += [FOLDS[kind]] * (residues - len(found))
     else:
         raise ValueError(f"fold: the name is {name!r}; expected one of {', '.join((*FOLDS, 'hairpin', 'helices'))}.")
-    found = torch.tensor([FOLDS[p] for p in parts], dtype=torch.float64).view(-1, 2)
-    return found[:, 0], found[:, 1]
+    torsions = torch.tensor(found[:residues], dtype=torch.float64).view(-1, 2)
+    return torsions[:, 0], torsions[:, 1]
 
 
 def _about_first(angle: Tensor) -> Tensor:
