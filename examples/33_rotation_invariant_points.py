@@ -41,8 +41,8 @@ for k, (title, p) in enumerate((("32 of 1024 points", cone), ("after a turn", co
     axis.scatter(*p[mine].T, s=22, color="C3")
     axis.scatter(*p[few[3]][:, None], s=60, color="k", marker="x")
     axis.set(title=title)
-    axis.set(xlim=(-0.75, 0.75), ylim=(-0.75, 0.75), zlim=(-0.75, 0.75))
-    axis.set_box_aspect((1, 1, 1), zoom=1.4)
+    axis.set(xlim=(-0.9, 0.9), ylim=(-0.9, 0.9), zlim=(-0.9, 0.9))
+    axis.set_box_aspect((1, 1, 1), zoom=1.25)
     axis.set_axis_off()
 
 # %%
@@ -110,8 +110,8 @@ for k, (title, p, c) in enumerate((("as it is", cone, f), ("turned", cone @ turn
     low, high = f[:, channel].quantile(0.02), f[:, channel].quantile(0.98)
     axis.scatter(*p.T, s=7, c=c[:, channel], vmin=low, vmax=high)
     axis.set(title=title)
-    axis.set(xlim=(-0.75, 0.75), ylim=(-0.75, 0.75), zlim=(-0.75, 0.75))
-    axis.set_box_aspect((1, 1, 1), zoom=1.4)
+    axis.set(xlim=(-0.9, 0.9), ylim=(-0.9, 0.9), zlim=(-0.9, 0.9))
+    axis.set_box_aspect((1, 1, 1), zoom=1.25)
     axis.set_axis_off()
 plt.show()
 assert error < 0.1
