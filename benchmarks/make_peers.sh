@@ -14,3 +14,5 @@ fi
 # shellcheck disable=SC2086  # PEERS_PIP_ARGS is a list of words
 "$venv/bin/pip" install --quiet ${PEERS_PIP_ARGS:-} "torch==2.13.0" "numpy<2" "escnn==1.0.11"
 "$venv/bin/python" -c "import torch, numpy, escnn.nn; print('peers: torch', torch.__version__, 'numpy', numpy.__version__, 'escnn', escnn.__version__)"
+# torch-harmonics pins a newer torch; it runs on this one, without its requirements, in a folder that the benchmarks find
+"$venv/bin/pip" install --quiet ${PEERS_PIP_ARGS:-} --upgrade --no-deps --target "$here/.venv-peers-sphere" "torch-harmonics==0.9.3"

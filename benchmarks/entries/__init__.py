@@ -22,6 +22,8 @@ GROUPS = (
     "mobile",
     "space",
     "points",
+    "sphere",
+    "sphere_transforms",
 )
 
 

@@ -54,14 +54,23 @@ def test_transport_around_a_triangle_turns_by_its_area():
     assert apart(back, torch.zeros(1)) < 1e-14
 
 
+@pytest.mark.parametrize("targets", [None, *ALL[2:6], ALL[-1]], ids=repr)
 @pytest.mark.parametrize("sphere", RINGS, ids=repr)
-def test_pairs_turned_from_one_sector_are_those_that_are_searched(sphere):
-    fast, slow = sphere.neighbours(0.7123), Sphere.neighbours(sphere, 0.7123)
-    assert torch.equal(fast.target, slow.target) and torch.equal(fast.source, slow.source)
-    assert (fast.offset - slow.offset).abs().max() < 1e-13 and apart(fast.transport, slow.transport) < 1e-12
-    assert (fast.weight - slow.weight).abs().max() < 1e-14
-    order = fast.target * sphere.num_points + fast.source
-    assert bool((order[1:] > order[:-1]).all())
+def test_pairs_on_rings_are_those_that_a_search_finds(sphere, targets):
+    for radius in (0.0123, 0.7123, 1.9, 3.1):
+        fast, slow = sphere.neighbours(radius, targets), Sphere.neighbours(sphere, radius, targets)
+        assert torch.equal(fast.target, slow.target) and torch.equal(fast.source, slow.source)
+        assert (fast.num_targets, fast.num_sources) == (slow.num_targets, slow.num_sources)
+        if fast.num_edges:
+            far = slow.distance > 3  # near the opposite point all of them lose digits
+            assert (fast.offset - slow.offset)[~far].abs().max() < 1e-12
+            assert apart(fast.transport[~far], slow.transport[~far]) < 1e-12
+            assert (fast.weight - slow.weight).abs().max() < 1e-14
+        order = fast.target * sphere.num_points + fast.source
+        assert bool((order[1:] > order[:-1]).all())
+    for radius in (0, math.pi, -1.0, math.nan):
+        with pytest.raises(ValueError, match="expected radians between 0 and pi"):
+            sphere.neighbours(radius, targets)
 
 
 @pytest.mark.parametrize("sphere", RINGS, ids=repr)
@@ -111,4 +120,6 @@ def test_exactness_is_known_at_once_for_large_grids():
     turn = st.C(1024)
     for sphere in (Sphere.gauss(512), Sphere.equiangular(nlat=513, kind="cc"), Sphere.healpix(256)):
         assert sphere.is_exact(turn, torch.tensor(256)) and not sphere.is_exact(st.C(3), torch.tensor(1))
+    tilt = torch.tensor([1.0, 2e-8, 0.0, 0.0], dtype=torch.float64)  # about x1, by 4e-8
+    assert not Sphere.gauss(512).is_exact(st.SO3(), tilt) and Sphere.gauss(512).is_exact(st.SO3(), tilt**20)
     assert Sphere.gauss(512).is_exact(turn, torch.tensor(1)) and not Sphere.healpix(256).is_exact(turn, torch.tensor(1))

@@ -29,6 +29,8 @@ CLAIMS = [
     ("resnet", {}, (29, 33), (28, 32)),
     ("resnet", {"fit": "resample"}, (28, 32), ()),
     ("steerable_cnn", {"group": "D4"}, (28, 29, 32, 33), ()),
+    ("cheb_lie_net", {"in_channels": 1}, (32,), ()),
+    ("cheb_lie_net", {"in_channels": 1, "image_side": 28}, (28,), ()),
     ("lens_cnn", {"group": "D4"}, (64, 80), (60, 65, 72)),
     ("mobilenet_v2_small", {"group": "D4", "in_channels": 3}, (33, 41), (32, 37)),
 ]

@@ -19,6 +19,8 @@ from steerable.groups.constructions import adapted_vectors, restrict
 from steerable.groups.group import Group
 from steerable.groups.hom import hom_basis_array
 from steerable.groups.representation import Representation
+from steerable.groups.so2 import SO2
+from steerable.groups.so3 import SO3
 from steerable.groups.subgroup import Inclusion, as_inclusion
 
 
@@ -37,6 +39,8 @@ def mackey_maps(group: Group, id: str, inclusion: Inclusion, rep: Representation
             f"fields on {group.name}/{inclusion.name} need a representation of {inclusion.small.name}, got {rep!r}"
         )
     info = group.irrep_info(id)
+    if _about_axis(group, inclusion) and info.frequency > max(1, rep.frequency):
+        return _embedded(group, info.frequency, inclusion, rep)
     hom = hom_basis_array(restrict(group.irrep(id), inclusion), rep)
     if not len(hom):
         return np.zeros((0, rep.size, info.dim))
@@ -46,6 +50,20 @@ def mackey_maps(group: Group, id: str, inclusion: Inclusion, rep: Representation
         orbit = np.stack([np.kron(np.eye(rep.size), e.T) for e in info.endomorphisms])  # vec(T E), row-major
     basis = canonical_basis(flat.T @ flat, len(hom) // info.type, orbit)[:, :: info.type]
     return np.sqrt(info.dim) * basis.T.reshape(-1, rep.size, info.dim)
+
+
+def _about_axis(group: Group, inclusion: Inclusion) -> bool:
+    """Whether the pair is SO(3) over the rotations about its third axis."""
+    return group == SO3() and inclusion.small == SO2() and inclusion.is_canonical
+
+
+def _embedded(group: Group, degree: int, inclusion: Inclusion, rep: Representation) -> np.ndarray:
+    """The maps of a degree above the spins of ``rep``: those of a small degree on the columns ``|m| <= spin``."""
+    low = max(1, rep.frequency)
+    small = mackey_maps(group, str(low), inclusion, rep)
+    out = np.zeros((*small.shape[:2], 2 * degree + 1))
+    out[..., degree - low : degree + low + 1] = small * np.sqrt((2 * degree + 1) / (2 * low + 1))
+    return out
 
 
 def spectral_induced(

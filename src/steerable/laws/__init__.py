@@ -18,6 +18,10 @@ from steerable.laws.export import assert_onnx_equals as assert_onnx_equals
 from steerable.laws.field import Field as Field
 from steerable.laws.gauge import assert_gauge_equivariant as assert_gauge_equivariant
 from steerable.laws.gauge import gauge_error as gauge_error
+from steerable.laws.icosahedral import icosahedral_errors as icosahedral_errors
+from steerable.laws.icosahedral import random_gauges as random_gauges
+from steerable.laws.icosahedral import regauge as regauge
+from steerable.laws.icosahedral import turn_icosahedron as turn_icosahedron
 from steerable.laws.lint import lint as lint
 from steerable.laws.lint_rules import Finding as Finding
 from steerable.laws.permutation import assert_batch_independent as assert_batch_independent
@@ -28,6 +32,8 @@ from steerable.laws.points import point_errors as point_errors
 from steerable.laws.samples import grid_invariance_error as grid_invariance_error
 from steerable.laws.sizes import SizeViolation as SizeViolation
 from steerable.laws.sizes import size_violations as size_violations
+from steerable.laws.sphere import assert_equivariant_on_sphere as assert_equivariant_on_sphere
+from steerable.laws.sphere import sphere_errors as sphere_errors
 
 
 def __getattr__(name: str) -> Any:

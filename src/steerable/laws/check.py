@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steerable.domains.grid import PixelGrid
+from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
 from steerable.groups.group import Group
 from steerable.groups.so2 import SO2
+from steerable.groups.so3 import SO3
 from steerable.laws.equivariance import relative_error, turned_error
 from steerable.laws.field import Field
 from steerable.laws.lint import lint
@@ -27,6 +29,7 @@ from steerable.laws.setting import (
     tolerance,
 )
 from steerable.laws.sizes import SizeViolation, size_violations
+from steerable.laws.sphere import generic_rotation, sphere_errors, sphere_of, with_frames
 
 #: standard deviation, in pixels, of the blur before an image is turned by an angle that needs interpolation
 SMOOTHING = 2.0
@@ -84,7 +87,7 @@ class Report:
             verdict = "exact" if r.error <= self.limit else "NOT EXACT"
             lines.append(f"{r.element:<20}{r.error:>10.1e}{'-':>10}  {verdict}")
         lines += [f"{r.element:<20}{r.error:>10.1e}{r.floor:>10.1e}  resampled" for r in self.resampled]
-        if self.resampled:
+        if self.resampled and not self.resampled[0].element.startswith("generic"):
             lines.append(
                 f"resampled: input blurred by {SMOOTHING:g} px, compared on the inner disc; floor = the input turned "
                 f"there and back"
@@ -112,7 +115,8 @@ def check(
 
     Exact elements (quarter turns and flips of images) must hold to rounding. For others (45 degrees, group elements off
     the lattice) the error stands beside the floor that resampling alone costs. Strided layers are held against the size
-    rule, and the model is read for operations that break the symmetry.
+    rule, and the model is read for operations that break the symmetry. On rings of the sphere quarter turns about the
+    poles must hold to rounding; the error of a generic rotation stands beside what the sampling itself costs.
 
     Args:
         module: any module from one tensor to one tensor; fields ``[B, C, H, W]`` or class scores ``[B, classes]``.
@@ -128,6 +132,9 @@ def check(
         TypeError: if the module does not return one tensor.
         ValueError: if channels do not fit the types.
     """
+    sphere = sphere_of(module)
+    if sphere is not None:
+        return _on_sphere(module, x, sphere, in_type, out_type)
     in_type = resolve_in_type(module, x, in_type, group)
     with evaluated(module) as call:
         out = call(x)
@@ -150,6 +157,28 @@ def check(
         f"input {tuple(x.shape)}"
     )
     return Report(title, tolerance(x), exact, resampled, tuple(size_violations(module, x)), tuple(lint(module)))
+
+
+def _on_sphere(
+    module: nn.Module, x: Tensor, sphere: Sphere, in_type: FieldType | None, out_type: FieldType | None
+) -> Report:
+    """The same for a module on the sphere."""
+    known = getattr(module, "in_type", None)
+    fields = in_type or (known if isinstance(known, FieldType) else x.shape[1] * SO2().trivial)
+    errors = sphere_errors(module, sphere, in_type=fields, out_type=out_type)
+    there = sphere.transform(x, framed := with_frames(fields), g := generic_rotation())
+    back = sphere.transform(there, framed, SO3().inverse(g))
+    low = sphere.transform(x, framed, SO3().identity)
+    generic = Row("generic rotation", float(errors.max()), relative_error(back, low))
+    exact: tuple[Row, ...] = ()
+    if len(sphere.shape) == 2 and x.shape[3] % 4 == 0:
+        with evaluated(module) as call:
+            y, moved = call(x), call(x.roll(x.shape[3] // 4, 3))
+        if y.dim() == 2 or y.shape[3] % 4 == 0:
+            expected = y if y.dim() == 2 else y.roll(y.shape[3] // 4, 3)
+            exact = (Row("90 deg to the east", relative_error(moved, expected)),)
+    title = f"{type(module).__name__} on {sphere!r}: {_short(fields)}, input {tuple(x.shape)}"
+    return Report(title, tolerance(x), exact, (generic,), (), tuple(lint(module)))
 
 
 def _short(type: FieldType) -> str:

@@ -12,12 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from steerable.domains.homogeneous import Homogeneous, HomType
+from steerable.domains.spectral.rotation import rotate_coefficients
 from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
 from steerable.groups import SO2, SO3
 from steerable.groups.conversions import convert_rotation
 from steerable.groups.sampling import frame_over
 from steerable.laws.setting import evaluated, resolve_in_type, resolve_out_type
+from steerable.nn.sphere.sht import InverseSHT
 
 #: far from every axis of a grid: ZYZ angles
 GENERIC = (1.1, 0.9, 2.3)
@@ -51,8 +53,9 @@ def sphere_errors(
     Raises:
         ValueError: if no sampling is given and the module has none.
     """
-    sphere = sphere or _own(module, "sphere")
-    targets = targets or (sphere if getattr(module, "targets", None) is None else module.targets)  # type: ignore[assignment]
+    sphere = sphere or _own(module)
+    own = getattr(module, "targets", None)
+    ends: Sphere = targets or (own if isinstance(own, Sphere) else sphere)
     in_type = resolve_in_type(module, None, in_type, None)
     band = max(2, sphere.usual_band // 2) if band is None else band
     fields = frame_fields(in_type, band)
@@ -61,23 +64,22 @@ def sphere_errors(
     ) / math.sqrt(fields.type.size / in_type.size)
     rotations = [generic_rotation(), SO3().inverse(generic_rotation())] if rotations is None else rotations
     dtype = next((p.dtype for p in module.parameters()), torch.float64)
-    sample = fields.evaluate(frames_of(sphere))
+    sample = InverseSHT(sphere, with_frames(in_type), band).double()
     found = []
     with evaluated(module) as call:
 
         def run(c: Tensor) -> Tensor:
-            x = torch.einsum("ncd,bd->bcn", sample, c)
-            return call(x.reshape(batch, -1, *sphere.shape).to(dtype)).double()
+            return call(sample(c).to(dtype)).double()
 
         y = run(coefficients)
         for g in rotations:
-            turned = run(fields.type.transform(coefficients, g))
+            turned = run(rotate_coefficients(coefficients, fields.type, g))
             if y.dim() == 2:
                 found.append((turned - y).norm() / y.norm())
                 continue
             kind = with_frames(resolve_out_type(module, y, out_type, in_type))
-            root = targets.weights().expand(targets.shape).sqrt()
-            expected = targets.transform(y, kind, g)
+            root = ends.weights().expand(ends.shape).sqrt()
+            expected = ends.transform(y, kind, g)
             found.append(((turned - expected) * root).norm() / (y * root).norm())
     return torch.stack(found)
 
@@ -121,8 +123,13 @@ def with_frames(type: FieldType) -> FieldType:
     return type.restrict(SO2())
 
 
-def _own(module: nn.Module, name: str) -> Sphere:
-    found = next((getattr(m, name) for m in module.modules() if isinstance(getattr(m, name, None), Sphere)), None)
+def sphere_of(module: nn.Module) -> Sphere | None:
+    """The sampling of the first layer that has one."""
+    return next((m.sphere for m in module.modules() if isinstance(getattr(m, "sphere", None), Sphere)), None)  # type: ignore[union-attr]
+
+
+def _own(module: nn.Module) -> Sphere:
+    found = sphere_of(module)
     if found is None:
-        raise ValueError(f"{type(module).__name__} has no {name} and none was given: pass {name}=")
+        raise ValueError(f"{type(module).__name__} has no sampling and none was given: pass sphere=")
     return found

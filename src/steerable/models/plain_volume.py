@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from steerable.groups import Group
 from steerable.models.hidden import hidden_fields
 from steerable.models.plain_cnn import count_parameters, match_width
-from steerable.models.unet import UNet
+from steerable.models.unet import Interpolate, UNet
 from steerable.models.volume import VolumeCNN, VolumeUNet, read
 
 
@@ -104,6 +104,7 @@ class PlainVolumeUNet(nn.Module):
             return UNet(
                 [_block(a, b, kernel_size) for a, b in zip([in_channels, *channels[:-1]], channels, strict=True)],
                 [_shrink() for _ in channels[:-1]],
+                [Interpolate() for _ in channels[:-1]],
                 [_block(a + b, b, kernel_size) for a, b in zip(channels[:0:-1], channels[-2::-1], strict=True)],
                 nn.Conv3d(channels[0], num_classes, 1),
             )

@@ -140,10 +140,22 @@ _TABLE: dict[str, Entry] = {
     ),
     "warped_cnn": Entry("warped_cnn", "WarpedCNN", {}, "convolutions in log-polar coordinates; classes or a pose", 64),
     "warped_cnn_plain": Entry("warped_plain", "PlainTwin", {"of": "warped_cnn"}, "plain twin of warped_cnn", 64),
+    "cheb_lie_net": Entry(
+        "cheb_lie_net", "ChebLieNet", {}, "Laplacian polynomials on SE(2) with an anisotropic metric (ChebLieNet)", 32
+    ),
+    "cheb_lie_net_plain": Entry("cheb_lie_net", "ChebLieNetPlain", {}, "plain twin of cheb_lie_net", 32),
     "volume_cnn": Entry("volume", "VolumeCNN", {}, "volumes: convolutions of space, any group of it", 17, "volumes"),
     "volume_cnn_plain": Entry("plain_volume", "PlainVolumeCNN", {}, "plain twin of volume_cnn", 17, "volumes"),
     "volume_unet": Entry("volume", "VolumeUNet", {}, "volumes: one class a voxel, any group of space", 17, "volumes"),
     "volume_unet_plain": Entry("plain_volume", "PlainVolumeUNet", {}, "plain twin of volume_unet", 17, "volumes"),
+    "ico_cnn": Entry("ico_cnn", "IcoCNN", {}, "icosahedral CNN with transport of frames, for the sphere", 0, "sphere"),
+    "ico_cnn_plain": Entry("ico_cnn", "IcoCNNPlain", {}, "ico_cnn without transport, free kernels", 0, "sphere"),
+    "image_to_icosahedral": Entry(
+        "image_to_icosahedral", "ImageToIcosahedral", {}, "rotation of an object from an image: 60 poses, offsets", 64
+    ),
+    "image_to_icosahedral_plain": Entry(
+        "image_to_icosahedral", "ImageToPosePlain", {}, "the same encoder, rotation by plain regression", 64
+    ),
     "point_cnn": Entry("points", "PointCNN", {}, "point clouds, molecules: for any group of the space", 0, "points"),
     "point_cnn_plain": Entry("points", "PlainPointCNN", {}, "point_cnn without symmetry", 0, "points"),
     "sprin": Entry("sprin", "SPRIN", {}, "point clouds: invariants of pairs, exact for every rotation", 0, "points"),
@@ -151,6 +163,14 @@ _TABLE: dict[str, Entry] = {
     "prin": Entry("prin", "PRIN", {}, "point clouds: functions on shells, correlated over rotations", 0, "points"),
     "sgcn": Entry("sgcn", "SGCN", {}, "proteins, points: functions of directions in local frames", 0, "points"),
     "pointnet": Entry("pointnet", "PointNet", {}, "PointNet, without symmetry: plain twin of sprin", 0, "points"),
+    "s2cnn": Entry("s2cnn", "S2CNN", {}, "the sphere: correlations on SO(3) by harmonics", 0, "sphere"),
+    "s2cnn_dense": Entry("s2cnn", "S2CNNDense", {}, "the same, back to fields on the sphere", 0, "sphere"),
+    "sphere_cnn": Entry("sphere", "SphereCNN", {}, "the sphere: local convolutions on any sampling", 0, "sphere"),
+    "sphere_cnn_plain": Entry("plain_sphere", "PlainSphereCNN", {}, "plain twin of sphere_cnn, on maps", 0, "sphere"),
+    "sphere_unet": Entry("sphere", "SphereUNet", {}, "the sphere: fields of any spin to fields", 0, "sphere"),
+    "sphere_unet_plain": Entry(
+        "plain_sphere", "PlainSphereUNet", {}, "plain twin of sphere_unet, on maps", 0, "sphere"
+    ),
 }
 
 
@@ -170,7 +190,7 @@ def example_side(name: str) -> int:
 
 
 def example_domain(name: str) -> str:
-    """What a model takes: images, volumes or points. Raises ``ValueError`` for an unknown name."""
+    """What a model takes: images, volumes, points or sphere. Raises ``ValueError`` for an unknown name."""
     return _entry(name).domain
 
 
@@ -184,7 +204,8 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
 
     Returns:
         A module from ``[B, in_channels, H, W]`` to ``[B, num_classes]``; of volumes from ``[B, in_channels, D, H, W]``;
-        of points from features ``[N, in_channels]``, positions ``[N, n]`` and the cloud of each point ``[N]``.
+        of the sphere from ``[B, in_channels, V]``; of points from features ``[N, in_channels]``, positions ``[N, n]``
+        and the cloud of each point ``[N]``.
 
     Raises:
         ValueError: for an unknown name, naming the closest ones.

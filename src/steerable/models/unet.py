@@ -1,4 +1,4 @@
-"""The way of a volume through a U-Net, for steerable and for plain layers alike."""
+"""The way of a field through a U-Net, for steerable and for plain layers, on any domain."""
 
 from __future__ import annotations
 
@@ -11,26 +11,57 @@ class UNet(nn.Module):
 
     Args:
         down: a block for each resolution, from the full one.
-        shrink: halve the sides; one less than blocks.
+        shrink: to the next resolution; one less than blocks.
+        grow: back, from the bottom: ``grow(x, shape)`` to samples of that shape.
         up: a block for each resolution but the lowest, from the bottom; it takes both channels together.
         read: from the channels at full resolution to logits.
     """
 
-    def __init__(self, down: list[nn.Module], shrink: list[nn.Module], up: list[nn.Module], read: nn.Module) -> None:
+    def __init__(
+        self,
+        down: list[nn.Module],
+        shrink: list[nn.Module],
+        grow: list[nn.Module],
+        up: list[nn.Module],
+        read: nn.Module,
+    ) -> None:
         super().__init__()
         self.down, self.shrink, self.up = nn.ModuleList(down), nn.ModuleList(shrink), nn.ModuleList(up)
-        self.read = read
+        self.grow, self.read = nn.ModuleList(grow), read
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, in_channels, D, H, W]`` to logits ``[B, num_classes, D, H, W]``."""
+        """``[B, in_channels, ...]`` to logits ``[B, num_classes, ...]`` at the same samples."""
         kept = []
         for layer, shrink in zip(self.down, self.shrink, strict=False):
             x = layer(x)
             kept.append(x)
             x = shrink(x)
         x = self.down[-1](x)
-        for layer in self.up:
+        for grow, layer in zip(self.grow, self.up, strict=True):
             skip = kept.pop()
-            x = nn.functional.interpolate(x, size=skip.shape[2:], mode="trilinear", align_corners=True)
-            x = layer(torch.cat([x, skip], 1))
+            x = layer(torch.cat([grow(x, skip.shape[2:]), skip], 1))
         return self.read(x)
+
+
+class Interpolate(nn.Module):
+    """Linear interpolation that keeps the outermost samples where they are."""
+
+    def __init__(self, mode: str = "trilinear") -> None:
+        super().__init__()
+        self.mode = mode
+
+    def forward(self, x: Tensor, shape: torch.Size) -> Tensor:
+        """``[B, C, ...]`` to ``[B, C, *shape]``."""
+        return nn.functional.interpolate(x, size=shape, mode=self.mode, align_corners=True)
+
+
+class ByLayer(nn.Module):
+    """A layer that knows the shape it leads to."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor, shape: torch.Size) -> Tensor:
+        """The layer of ``x``."""
+        return self.layer(x)

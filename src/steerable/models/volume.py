@@ -10,7 +10,7 @@ import steerable.nn as snn
 from steerable.fields.type import FieldType
 from steerable.groups import Group, parse_group
 from steerable.models.hidden import activated, hidden_fields, invariants
-from steerable.models.unet import UNet
+from steerable.models.unet import Interpolate, UNet
 
 
 def block(current: FieldType, wide: FieldType, kernel_size: int) -> snn.Sequential:
@@ -107,6 +107,7 @@ class VolumeUNet(UNet):
         super().__init__(
             [block(a, b, kernel_size) for a, b in steps],
             [snn.BlurPool3d(t) for t in types[:-1]],
+            [Interpolate() for _ in types[:-1]],
             [block(low + t, t, kernel_size) for low, t in zip(types[:0:-1], types[-2::-1], strict=True)],
             snn.Sequential(pool, snn.Conv3d(pool.out_type, num_classes * group.trivial, 1)),
         )

@@ -1,4 +1,4 @@
-"""`steerable check` of networks of volumes and of point clouds."""
+"""`steerable check` of networks of volumes, of point clouds and of the sphere."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_space(model: nn.Module, domain: str, channels: int, side: int, group: 
 
     Args:
         model: from `steerable.create_model`, or of a run.
-        domain: volumes or points.
+        domain: volumes, points or sphere.
         channels: plain channels of its input.
         side: of the volumes.
         group: the symmetry to ask about; None: that of its layers.
@@ -40,6 +40,8 @@ def check_space(model: nn.Module, domain: str, channels: int, side: int, group: 
 
     model = model.double().eval()
     generator = torch.Generator().manual_seed(0)
+    if domain == "sphere":
+        return _check_sphere(model, channels, generator)
     acting = group or find_group(model)
     try:
         if domain == "volumes":
@@ -65,3 +67,19 @@ def check_space(model: nn.Module, domain: str, channels: int, side: int, group: 
     for name, error in errors.items():
         print(f"{name:<90} {error:8.1e}  {'exact' if error <= 1e-10 else 'NOT EXACT'}")
     return max(errors.values()) <= 1e-10
+
+
+def _check_sphere(model: nn.Module, channels: int, generator: torch.Generator) -> bool:
+    from steerable.laws import check
+    from steerable.laws.sphere import sphere_of
+
+    sphere = sphere_of(model)
+    if sphere is None:
+        raise InputError(f"check: {type(model).__name__} has no sampling of the sphere; expected one of its layers to.")
+    x = torch.randn(1, channels, *sphere.shape, dtype=torch.float64, generator=generator)
+    try:
+        report = check(model, x)
+    except (ValueError, RuntimeError, TypeError) as e:
+        raise InputError(f"check: fields of {channels} channels on {sphere!r}: {str(e).splitlines()[0]}") from None
+    print(report)
+    return report.ok and report.resampled[0].error < 0.1

@@ -7,6 +7,7 @@ from steerable.domains.sphere.icosahedral import IcosahedralSphere as Icosahedra
 from steerable.domains.sphere.latlon import LatLonSphere as LatLonSphere
 from steerable.domains.sphere.nodes import FibonacciSphere as FibonacciSphere
 from steerable.domains.sphere.nodes import SpherePoints as SpherePoints
+from steerable.domains.sphere.parse import parse_sphere as parse_sphere
 from steerable.domains.sphere.pooling import Pooling as Pooling
 from steerable.domains.sphere.rings import Rings as Rings
 from steerable.domains.sphere.rings import RingSphere as RingSphere

@@ -104,7 +104,7 @@ class HealpixSphere(RingSphere):
     @property
     def ring_order(self) -> Tensor | None:
         """Nested number of each pixel by rings; ``None`` where samples are by rings."""
-        return torch.from_numpy(_nested_of_ring(self.nside)) if self.nested else None
+        return torch.from_numpy(_nested_of_ring(self.nside).copy()) if self.nested else None
 
     def areas(self) -> Tensor:
         """Equal areas, whatever the weighting."""

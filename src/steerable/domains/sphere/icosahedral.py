@@ -56,16 +56,16 @@ class IcosahedralSphere(Sphere):
     @property
     def faces(self) -> Tensor:
         """Triangles ``[20 4^level, 3]``, corners counter-clockwise seen from outside."""
-        return torch.from_numpy(self._mesh[1])
+        return torch.from_numpy(self._mesh[1].copy())
 
     @property
     def parents(self) -> Tensor:
         """The two vertices of the level before between which each lies ``[V, 2]``; such a vertex itself twice."""
-        return torch.from_numpy(self._mesh[2])
+        return torch.from_numpy(self._mesh[2].copy())
 
     def points(self) -> Tensor:
         """Unit vectors ``[V, 3]``."""
-        return torch.from_numpy(self._mesh[0])
+        return torch.from_numpy(self._mesh[0].copy())
 
     def angles(self) -> Tensor:
         """Colatitude and longitude ``[V, 2]``."""
@@ -93,7 +93,7 @@ class IcosahedralSphere(Sphere):
 
     def weights(self) -> Tensor:
         """Areas of the Voronoi cells ``[V]``."""
-        return torch.from_numpy(self._areas)
+        return torch.from_numpy(self._areas.copy())
 
     @cached_property
     def hexagons(self) -> Tensor:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from steerable.domains.sphere.pooling import Pooling
 from steerable.domains.sphere.rings import RingSphere
@@ -36,6 +37,9 @@ class LatLonSphere(RingSphere):
                 f"{type(self).__name__} of {self.nlat} rings and {self.nlon} longitudes; expected at least {rows} rings"
                 " and 1 longitude"
             )
+
+    def _likely(self, x: Tensor) -> str:
+        return "; it lies on its side: latitude comes first" if x.shape[-2:] == (self.nlon, self.nlat) else ""
 
     def pooling(self, coarse: Sphere | None = None) -> Pooling:
         """Shares of areas between this grid and a coarser one; between two rectangles by overlap of their cells.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from steerable.domains.sphere.ring_neighbours import ring_neighbours
 from steerable.domains.sphere.rings import RingSphere
 from steerable.domains.sphere.sphere import Sphere
 
@@ -35,7 +35,7 @@ class MeridianPairs:
 
 
 def by_rings(sphere: Sphere, targets: Sphere) -> bool:
-    """Whether two samplings have rings of equal numbers of points, so that a kernel depends on differences of longitude.
+    """Whether a kernel between two samplings depends on differences of longitude: rings of equal numbers of points.
 
     One number of longitudes must divide the other.
     """
@@ -55,54 +55,13 @@ def meridian_pairs(sphere: RingSphere, targets: RingSphere, radius: float) -> Me
         targets: those that receive, with :func:`by_rings`.
         radius: in radians, below pi.
     """
-    here, there = sphere.rings, targets.rings
-    steps = sphere.shape[1]
+    there, steps = targets.rings, sphere.shape[1]
     turns = max(1, targets.shape[1] // steps)
-    t, s = np.nonzero(np.abs(there.colatitude[:, None] - here.colatitude) <= radius * (1 + 1e-12))
-    theta, other = there.colatitude[t], here.colatitude[s]
-    # haversines: sin^2(r / 2) = sin^2(dtheta / 2) + sin theta sin theta' sin^2(dphi / 2)
-    room = math.sin(radius / 2) ** 2 - np.sin((theta - other) / 2) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.maximum(room, 0) / (np.sin(theta) * np.sin(other))
-        half = np.where(ratio < 1, 2 * np.arcsin(np.sqrt(np.minimum(ratio, 1))), np.pi)
-    half = np.where(np.isnan(half), np.pi, half)  # a pole is as far from all of a ring
-    found = []
-    unit = 2 * np.pi / steps
-    for turn in range(turns):
-        start = (there.first[t] + turn * 2 * np.pi / targets.shape[1] - here.first[s]) / unit
-        low = np.ceil(start - half / unit * (1 + 1e-12) - 1e-9).astype(np.int64)
-        count = np.minimum(np.floor(start + half / unit * (1 + 1e-12) + 1e-9).astype(np.int64) - low + 1, steps)
-        count = np.maximum(count, 0)
-        pair = np.repeat(np.arange(len(t)), count)
-        step = low[pair] + np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count)
-        found.append((t[pair] * turns + turn, s[pair], step % steps))
-    ring, source, step = (np.concatenate(column) for column in zip(*found, strict=True))
-    longitude = here.first[source] + step * unit - there.first[ring // turns]
-    longitude -= (ring % turns) * 2 * np.pi / targets.shape[1]
-    offset, transport = ring_logarithm(there.colatitude[ring // turns], here.colatitude[source], longitude)
-    weight = torch.from_numpy(here.weight[source])
-    return MeridianPairs(ring, source, step, torch.from_numpy(offset), torch.from_numpy(transport), weight, turns)
-
-
-def ring_logarithm(theta: np.ndarray, other: np.ndarray, longitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What :func:`steerable.domains.sphere.neighbours.logarithm` gives, from colatitudes and the difference of longitudes.
-
-    Args:
-        theta: colatitude of the targets ``[E]``.
-        other: of the sources ``[E]``.
-        longitude: of the source less that of the target ``[E]``.
-
-    Returns:
-        ``[E, 2]`` and ``[E]``.
-    """
-    ct, st, co, so = np.cos(theta), np.sin(theta), np.cos(other), np.sin(other)
-    sin, half = np.sin(longitude), 2 * np.sin(longitude / 2) ** 2  # 1 - cos without cancellation
-    south, east = np.sin(other - theta) - ct * so * half, so * sin
-    up = np.cos(other - theta) - st * so * half
-    sine = np.hypot(south, east)
-    length = np.arctan2(sine, up)
-    scale = np.divide(length, sine, out=np.ones_like(sine), where=sine > 0)
-    lift = (np.sin(theta - other) - st * co * half) / (1 + up)  # of the source's south axis along the target's normal
-    x = np.cos(other - theta) - ct * co * half - lift * south
-    y = co * sin - lift * east
-    return np.stack([south * scale, east * scale], -1), np.arctan2(y, x)
+    phi = there.first[:, None] + np.arange(turns) * (2 * np.pi / targets.shape[1])
+    theta = np.broadcast_to(there.colatitude[:, None], phi.shape)
+    g = ring_neighbours(torch.from_numpy(np.stack([theta, phi], -1).reshape(-1, 2)), sphere.rings, radius)
+    ring, (source, step) = g.target.numpy(), np.divmod(g.source.numpy(), steps)
+    weight, transport = g.weight, g.transport
+    if weight is None or transport is None:
+        raise ValueError(f"{sphere!r}: expected weights and transport of all pairs, got {g}")
+    return MeridianPairs(ring, source, step, g.offset, transport, weight, turns)

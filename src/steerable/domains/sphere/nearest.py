@@ -13,7 +13,7 @@ from steerable.domains.points.cloud import Points
 
 def nearest_points(queries: Tensor, points: Tensor, k: int) -> np.ndarray:
     """Numbers ``[Q, k]`` of the nearest of some points ``[N, 3]`` to others ``[Q, 3]``, the nearest first."""
-    radius = math.sqrt(4 * math.pi / len(points)) * (1 + math.sqrt(k))
+    radius = math.sqrt(4 * math.pi / len(points)) * (0.5 + 0.62 * math.sqrt(k))
     out = np.zeros((len(queries), k), np.int64)
     left = torch.arange(len(queries))
     while len(left):

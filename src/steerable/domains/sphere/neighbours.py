@@ -10,8 +10,8 @@ from torch import Tensor
 from steerable.domains.points.cloud import Points
 from steerable.domains.points.neighbourhood import Neighbourhood
 
-# pairs whose frames are held together
-_CHUNK = 1 << 18
+#: pairs whose frames are held together
+CHUNK = 1 << 18
 
 
 def sphere_neighbours(targets: Tensor, sources: Tensor, weights: Tensor, radius: float) -> Neighbourhood:
@@ -26,17 +26,26 @@ def sphere_neighbours(targets: Tensor, sources: Tensor, weights: Tensor, radius:
     Raises:
         ValueError: for a radius that is not between 0 and pi, where a point has no logarithm.
     """
-    if not 0 < radius < math.pi:
-        raise ValueError(f"the radius of a neighbourhood on the sphere is {radius}; expected radians between 0 and pi")
-    chord = 2 * math.sin(min(radius, math.pi) / 2) * (1 + 1e-12)
+    chord = check_radius(radius)
     near = Points(sources[..., 2]).cross(Points(targets[..., 2]), chord)
     offset, transport = targets.new_empty(near.num_edges, 2), targets.new_empty(near.num_edges)
-    for e in range(0, near.num_edges, _CHUNK):  # frames of all pairs would take more memory than the result
-        part = slice(e, e + _CHUNK)
+    for e in range(0, near.num_edges, CHUNK):  # frames of all pairs would take more memory than the result
+        part = slice(e, e + CHUNK)
         offset[part], transport[part] = logarithm(targets[near.target[part]], sources[near.source[part]])
     return Neighbourhood(
         near.target, near.source, offset, len(targets), len(sources), weights[near.source], None, transport
     )
+
+
+def check_radius(radius: float) -> float:
+    """Return the chord of a radius, a little longer than it is.
+
+    Raises:
+        ValueError: for a radius that is not between 0 and pi, where a point has no logarithm.
+    """
+    if not 0 < radius < math.pi:
+        raise ValueError(f"the radius of a neighbourhood on the sphere is {radius}; expected radians between 0 and pi")
+    return 2 * math.sin(radius / 2) * (1 + 1e-12)
 
 
 def logarithm(targets: Tensor, sources: Tensor) -> tuple[Tensor, Tensor]:

@@ -57,10 +57,9 @@ class Pooling:
         lead = self.fine.check_map(x)
         flat = x.flatten(-len(self.fine.shape))
         out = flat.new_zeros(*lead, len(self.index))
-        for index, weight in zip(
-            self.index.T, self.weight.T.to(flat), strict=True
-        ):  # k passes: no [coarse, k] features
-            out = out + flat[..., index] * weight
+        index = self.index.to(flat.device)
+        for k, weight in enumerate(self.weight.T.to(flat)):  # one after the other: no [coarse, k] copies
+            out = out + flat[..., index[:, k]] * weight
         return self.coarse.single_valued(out.reshape(*lead, *self.coarse.shape))
 
     def refine(self, x: Tensor) -> Tensor:
@@ -72,8 +71,9 @@ class Pooling:
         lead = self.coarse.check_map(x)
         flat = x.flatten(-len(self.coarse.shape))
         out = flat.new_zeros(*lead, self.fine.num_points)
-        for index, share in zip(self.index.T, self.area_shares.T.to(flat), strict=True):
-            out = out.index_add(-1, index, flat * share)
+        index = self.index.to(flat.device)
+        for k, share in enumerate(self.area_shares.T.to(flat)):
+            out = out.index_add(-1, index[:, k], flat * share)
         return self.fine.single_valued(out.reshape(*lead, *self.fine.shape))
 
     def down(self) -> Neighbourhood:

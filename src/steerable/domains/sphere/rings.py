@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from steerable.domains.points.neighbourhood import Neighbourhood
-from steerable.domains.sphere.neighbours import sphere_neighbours
 from steerable.domains.sphere.nodes import SpherePoints
+from steerable.domains.sphere.ring_neighbours import ring_neighbours
 from steerable.domains.sphere.sphere import Sphere
 from steerable.domains.sphere.turned import turned
 from steerable.groups.group import Group
@@ -84,33 +84,42 @@ class RingSphere(Sphere):
         )
 
     def neighbours(self, radius: float, targets: Sphere | None = None) -> Neighbourhood:
-        """As of any sampling; without other targets only those of one sector are searched, and turned to all others."""
-        if targets is not None or self.rings.turns == 1:
-            return super().neighbours(radius, targets)
-        r, turns = self.rings, self.rings.turns
-        every = np.repeat(np.arange(len(r.count)), r.count // turns)
-        column = np.arange(len(every)) - np.repeat(r.start // turns, r.count // turns)
-        angles = np.stack([r.colatitude[every], r.first[every] + column * 2 * np.pi / r.count[every]], -1)
-        sector = SpherePoints.from_angles(torch.from_numpy(angles)).frames()
+        """As of any sampling, without a search; without other targets those of one sector are turned to all others."""
         order = self.ring_order
-        frames, weights = self.frames().reshape(-1, 3, 3), self.flat_weights()
-        if order is not None:
-            frames, weights = frames[order], weights[order]
-        return turned(sphere_neighbours(sector, frames, weights, radius), r.count, turns, order)
+        if targets is None or targets is self:
+            return turned(
+                ring_neighbours(self._sector(), self.rings, radius), self.rings.count, self.rings.turns, order
+            )
+        near = ring_neighbours(targets.angles().reshape(-1, 2), self.rings, radius)
+        if order is None:
+            return near
+        source = order[near.source]
+        by = (near.target * self.num_points + source).argsort()
+        parts = {name: getattr(near, name)[by] for name in ("offset", "weight", "transport")}
+        return replace(near, source=source[by], **parts)
+
+    def _sector(self) -> Tensor:
+        """Angles ``[N / turns, 2]`` of the first samples of each ring, of which all others are turned ones."""
+        r = self.rings
+        size = r.count // r.turns
+        every = np.repeat(np.arange(len(size)), size)
+        column = np.arange(len(every)) - np.repeat(np.cumsum(size) - size, size)
+        longitude = r.first[every] + column * (2 * np.pi / r.count[every])
+        return torch.from_numpy(np.stack([r.colatitude[every], longitude], -1))
 
     # ---- symmetries
 
     def is_exact(self, group: Group, g: Tensor) -> bool:
         """Whether one rotation or reflection moves samples onto samples; at once where it keeps the axis."""
         matrix = group.action(g, 3).double().numpy()
-        if abs(matrix[2, 2]) > 1 - 1e-15:
+        if np.hypot(*matrix[2, :2]) < 1e-10:
             return self._steps(matrix) is not None
         return super().is_exact(group, g)
 
     def permutation(self, group: Group, g: Tensor) -> Tensor:
         """As of any sampling; samples of a pole move as those of the other rings do."""
         matrix = group.action(g, 3).double().numpy()
-        steps = self._steps(matrix) if abs(matrix[2, 2]) > 1 - 1e-15 else None
+        steps = self._steps(matrix) if np.hypot(*matrix[2, :2]) < 1e-10 else None
         if steps is None:
             return super().permutation(group, g)
         ring, sign, step = steps

@@ -10,15 +10,13 @@ import torch
 from torch import Tensor
 
 from steerable.domains.domain import Domain
-from steerable.domains.homogeneous import Homogeneous
 from steerable.domains.points.cloud import Points
 from steerable.domains.points.neighbourhood import Neighbourhood
 from steerable.domains.sphere.neighbours import sphere_neighbours
 from steerable.domains.sphere.pooling import Pooling, nearest_pooling
 from steerable.fields.type import FieldType
-from steerable.groups import SO2, SO3
+from steerable.groups import SO2
 from steerable.groups.group import Group
-from steerable.groups.sampling import frame_over
 
 if TYPE_CHECKING:
     from steerable.domains.sphere.equiangular import EquiangularSphere
@@ -297,14 +295,9 @@ class Sphere(Domain):
             type: fields of SO2.
             g: a unit quaternion ``[4]``.
         """
-        space = Homogeneous(SO3(), SO2(), self.usual_band - 1)
-        fields = space.fields(type)
-        theta, phi = self.angles().reshape(-1, 2).unbind(-1)
-        matrix = fields.evaluate(frame_over(SO3(), phi, theta)).to(x)  # [N, C, D]
-        weighted = matrix * (self.flat_weights() / (4 * math.pi)).to(x)[:, None, None]
-        found = torch.einsum("ncd,bcn->bd", weighted, x.flatten(2))
-        turned = fields.type.transform(found, g)
-        return torch.einsum("ncd,bd->bcn", matrix, turned).reshape(x.shape)
+        from steerable.domains.spectral.transform import rotate_fields  # it reads samplings
+
+        return rotate_fields(self, x, type, g)
 
     def flat_weights(self) -> Tensor:
         """Quadrature weights ``[N]``, of sum 4 pi."""

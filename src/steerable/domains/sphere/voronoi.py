@@ -10,7 +10,7 @@ from steerable.domains.sphere.nearest import nearest_points
 # neighbours looked at first; six cells touch a cell on average
 _FEW = 20
 # pairs looked at together
-_CHUNK = 1 << 21
+_CHUNK = 1 << 18
 
 
 def voronoi_areas(points: np.ndarray) -> np.ndarray:
@@ -36,17 +36,17 @@ def voronoi_areas(points: np.ndarray) -> np.ndarray:
     while len(left):
         want = min(want, len(xyz) - 1)
         rows = max(1, _CHUNK // want)
-        parts = np.split(left, range(rows, len(left), rows))
-        kept = [_cells(xyz, part, *_near(xyz, part, want)) for part in parts]
-        found, sure = (np.concatenate(part) for part in zip(*kept, strict=True))
+        near = nearest_points(torch.from_numpy(xyz[left]), torch.from_numpy(xyz), want + 1)[:, 1:]
+        parts = [slice(i, i + rows) for i in range(0, len(left), rows)]
+        found, sure = (np.concatenate(x) for x in zip(*(_cells(xyz, left[i], near[i]) for i in parts), strict=True))
         area[left[sure]] = found[sure]
         left, want = left[~sure], 4 * want
     shared = (area / count)[back.reshape(-1)]
     return shared * (4 * np.pi / shared.sum())
 
 
-def _cells(xyz: np.ndarray, which: np.ndarray, near: np.ndarray, far: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Areas of some cells from the nearest points, and whether no other point matters."""
+def _cells(xyz: np.ndarray, which: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Areas of some cells from the nearest points ``[n, k]``, in order, and whether no other point matters."""
     p = xyz[which]
     away = xyz[near] - p[:, None]  # [n, k, 3]
     square = (away**2).sum(-1)
@@ -62,13 +62,9 @@ def _cells(xyz: np.ndarray, which: np.ndarray, near: np.ndarray, far: np.ndarray
     area = triangle_areas(p[:, None], centre, np.roll(centre, -1, 1)).sum(-1)
     chord = np.linalg.norm(centre - p[:, None], axis=-1).max(-1)
     reach = 2 * np.arcsin(np.minimum(chord / 2, 1))  # radius of the cell
-    return area, (near.shape[1] == len(xyz) - 1) | (2 * np.arcsin(np.minimum(far / 2, 1)) > 2 * reach)
-
-
-def _near(xyz: np.ndarray, which: np.ndarray, want: int) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest other points ``[n, want]`` of some, and the distance of the last."""
-    found = nearest_points(torch.from_numpy(xyz[which]), torch.from_numpy(xyz), want + 1)[:, 1:]
-    return found, np.linalg.norm(xyz[found[:, -1]] - xyz[which], axis=-1)
+    return area, (near.shape[1] == len(xyz) - 1) | (
+        2 * np.arcsin(np.minimum(np.sqrt(square[:, -1]) / 2, 1)) > 2 * reach
+    )
 
 
 def _tangents(p: np.ndarray) -> np.ndarray:
@@ -84,24 +80,25 @@ def _hulls(plane: np.ndarray) -> np.ndarray:
 
     Gift wrapping, all hulls at once: from a corner, the next is the point with all others on its left.
     """
-    n = np.arange(len(plane))
-    start = (plane**2).sum(-1).argmax(1)
-    now, path, open_ = start, [start], np.ones(len(plane), bool)
-    for _ in range(plane.shape[1]):
-        best = np.where(now == 0, plane.shape[1] - 1, 0)
-        edge = plane - plane[n, now][:, None]
-        length = (edge**2).sum(-1)
-        for j in range(plane.shape[1]):
-            u, v = edge[n, best], edge[:, j]
-            turn = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
-            slack = 1e-14 * np.sqrt(length[n, best] * length[:, j])
-            right = (turn < -slack) | ((np.abs(turn) <= slack) & (length[:, j] > length[n, best]))
-            best = np.where(right & (j != now), j, best)
-        now = np.where(open_, best, start)
-        open_ &= now != start
-        if not open_.any():
+    x, y = (np.ascontiguousarray(plane[..., c].T) for c in (0, 1))  # [k, n]
+    start = (x * x + y * y).argmax(0)
+    now, left, path = start, np.arange(x.shape[1]), [start]
+    for _ in range(len(x)):
+        at = np.arange(len(left))
+        u, v = x - x[now, at], y - y[now, at]
+        length = u * u + v * v
+        best, bu, bv, bl = (np.zeros(len(left), t) for t in (np.int64, float, float, float))
+        for j in range(len(x)):
+            turn, slack = bu * v[j] - bv * u[j], 1e-14 * np.sqrt(bl * length[j])
+            right = (turn < -slack) | ((np.abs(turn) <= slack) & (length[j] > bl))
+            best = np.where(right, j, best)
+            bu, bv, bl = (np.where(right, new[j], old) for new, old in ((u, bu), (v, bv), (length, bl)))
+        going = best != start[left]
+        if not going.any():
             break
-        path.append(now)
+        left, now, x, y = left[going], best[going], x[:, going], y[:, going]
+        path.append(start.copy())
+        path[-1][left] = now
     return np.stack(path, 1)
 
 

@@ -20,7 +20,7 @@ from steerable.kernels.filters import Filters
 from steerable.kernels.zernike import Zernike
 from steerable.nn.init import initialise
 from steerable.nn.module import require_space
-from steerable.nn.sphere_contraction import PairContraction, RingContraction, SphereContraction
+from steerable.nn.sphere.contraction import PairContraction, RingContraction, SphereContraction
 from steerable.nn.steerable_map import SteerableMap
 
 

@@ -1,0 +1,194 @@
+"""Equivariance or augmentation for spherical images: digits painted on the sphere, upright or turned any way.
+
+Run: ``python -m benchmarks.trained.sphere_digits --out DIR`` (goes on after an interruption; ``--report`` only prints).
+Digits of STEERABLE_DATA/mnist (12,000 training and 5,000 test digits, each already turned in its own plane), one, two
+or four on a sphere of Gauss rings. Networks see them upright (on the equator) and are tested upright and turned; plain
+networks also see ``--copies`` times as many, turned at random: the sweep of augmentation. After Gerken, Carlsson,
+Linander, Ohlsson, Petersson and Persson, "Equivariance versus Augmentation for Spherical Images", ICML 2022, arXiv
+2202.03990. Validation chooses the epoch; the test part is used once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import steerable as st
+from steerable.tasks.sky import spherical_items
+
+WIDTHS = (8, 12, 16)
+#: name: model, its arguments, whether it is shown turned spheres
+NETWORKS: dict[str, tuple[str, dict[str, Any], bool]] = {
+    "steerable": ("sphere_{}", {"degree": 1}, False),
+    "axisymmetric": ("sphere_{}", {"degree": 0, "widths": (16, 24, 32)}, False),
+    "s2cnn": ("s2{}", {}, False),
+    "held by north": ("sphere_{}", {"group": "C1", "widths": (10, 14, 20)}, False),
+    "plain": ("sphere_{}_plain", {}, False),
+    "plain, turned": ("sphere_{}_plain", {}, True),
+    "plain, equal channels, turned": ("sphere_{}_plain", {"match": "compute"}, True),
+}
+
+
+def pictures(part: str, count: int, start: int = 0) -> tuple[Tensor, Tensor]:
+    """Digits in [0, 1] and their classes."""
+    root = Path(os.environ["STEERABLE_DATA"])
+    with np.load(root / "mnist" / "mnist_rotated_derived.npz") as z:
+        x, y = (torch.from_numpy(z[f"{k}_{part}"][start : start + count]) for k in "xy")
+    return x.float() / float(x.max()), y.long()
+
+
+def parts(args: argparse.Namespace, turned: bool, copies: int) -> dict[str, tuple[Tensor, Tensor]]:
+    """Fields and answers of all parts."""
+    sphere, found = st.Sphere.gauss(args.rings), {}
+    rows = {
+        "train": ("train", args.train, 0, turned, copies),
+        "val": ("train", args.validation, args.train, turned, 1),
+        "upright": ("test", args.test, 0, False, 1),
+        "turned": ("test", args.test, 0, True, 1),
+    }
+    for k, (name, (part, count, start, turn, times)) in enumerate(rows.items()):
+        x, y = pictures(part, count, start)
+        fields, first, regions = spherical_items(x, y, sphere, args.items, turn, times, seed=k)
+        found[name] = (fields, first if args.task == "classify" else regions)
+    return found
+
+
+def score(model: nn.Module, data: tuple[Tensor, Tensor], task: str, classes: int, area: Tensor) -> float:
+    """Accuracy, or the mean intersection over union of the digits by area."""
+    x, y = data
+    with torch.no_grad():
+        answer = torch.cat([model.eval()(part).argmax(1) for part in x.split(64)])
+    if task == "classify":
+        return float((answer == y).double().mean())
+    area = area.expand(y.shape[1:])
+    found = []
+    for k in range(1, classes):
+        here, there = answer == k, y == k
+        union = ((here | there) * area).sum()
+        found.append(float(((here & there) * area).sum() / union) if float(union) else float("nan"))
+    return float(np.nanmean(found))
+
+
+def train(args: argparse.Namespace, name: str, copies: int, seed: int) -> dict[str, Any]:
+    """Train one network and score it."""
+    form, options, shown_turned = NETWORKS[name]
+    data = parts(args, shown_turned, copies)
+    sphere = st.Sphere.gauss(args.rings)
+    area = sphere.weights().float()
+    classes = 10 if args.task == "classify" else 11
+    torch.manual_seed(seed)
+    kind = "cnn" if args.task == "classify" else "cnn_dense" if form.startswith("s2") else "unet"
+    more = {} if form.startswith("s2") else {"widths": WIDTHS}
+    model = st.create_model(form.format(kind), in_channels=1, num_classes=classes, sphere=sphere, **{**more, **options})
+    x, y = data["train"]
+    epochs = max(args.epochs // copies, 2)
+    steps = epochs * -(-len(x) // args.batch)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=args.lr, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, args.lr, total_steps=steps)
+    weight = None
+    if args.task == "segment":  # background is nearly everything
+        weight = torch.ones(classes)
+        weight[0] = 0.1
+    best: tuple[float, dict[str, Tensor]] = (-1.0, {})
+    start = time.process_time()
+    for _ in range(epochs):
+        model.train()
+        for rows in torch.randperm(len(x)).split(args.batch):
+            loss = F.cross_entropy(model(x[rows]), y[rows], weight, reduction="none")
+            loss = loss.mean() if args.task == "classify" else (loss * area).mean() / area.mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+        reached = score(model, data["val"], args.task, classes, area)
+        if reached > best[0]:
+            best = reached, {k: v.clone() for k, v in model.state_dict().items()}
+    seconds = time.process_time() - start
+    model.load_state_dict(best[1])
+    begin = time.process_time()
+    figures = {k: score(model, data[k], args.task, classes, area) for k in ("upright", "turned")}
+    latency = (time.process_time() - begin) / (2 * args.test)
+    count = sum(p.numel() for p in model.parameters())
+    return {"validation": best[0], **figures, "seconds": seconds, "latency": latency, "parameters": count}
+
+
+def report(rows: dict[str, Any], args: argparse.Namespace) -> None:
+    """Print the table of all cells that are there, and draw turned score against copies."""
+    unit = "accuracy" if args.task == "classify" else "mean IoU"
+    print(f"| network | copies | parameters | {unit}, upright | {unit}, turned | seeds | s a seed | ms a sphere |")
+    print("|---|---|---|---|---|---|---|---|")
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for name, copies in itertools.product(NETWORKS, args.copies):
+        cells = [r for k, r in rows.items() if k.startswith(f"{name}/{copies}/")]
+        if not cells:
+            continue
+        upright, turned = ([c[k] for c in cells] for k in ("upright", "turned"))
+        text = [f"{np.mean(v):.3f} +- {np.std(v, ddof=1) if len(v) > 1 else 0:.3f}" for v in (upright, turned)]
+        seconds, latency = np.mean([c["seconds"] for c in cells]), 1e3 * np.mean([c["latency"] for c in cells])
+        count = cells[0]["parameters"]
+        print(
+            f"| {name} | {copies} | {count:,} | {text[0]} | {text[1]} | {len(cells)} | {seconds:.0f} | {latency:.1f} |"
+        )
+        curves.setdefault(name, []).append((copies, float(np.mean(turned))))
+    floor = 0.1 if args.task == "classify" else 0.0
+    print(f"| constant | | | {floor:.3f} | {floor:.3f} | | | |")
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    for name, points in curves.items():
+        style = "--" if len(points) == 1 else "o-"
+        x = [p[0] for p in points] if len(points) > 1 else [1, max(args.copies)]
+        axes.plot(x, [p[1] for p in points] if len(points) > 1 else [points[0][1]] * 2, style, label=name)
+    axes.set(xlabel="copies of the training set, turned at random", ylabel=f"{unit} on turned spheres", xscale="log")
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(Path(args.out) / "augmentation.png", dpi=120)
+
+
+def main() -> None:
+    """Train what is missing and print the table."""
+    p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    p.add_argument("--out", required=True)
+    p.add_argument("--task", choices=["classify", "segment"], default="classify")
+    p.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
+    p.add_argument("--items", type=int, default=1)
+    p.add_argument("--rings", type=int, default=24)
+    p.add_argument("--train", type=int, default=2000)
+    p.add_argument("--validation", type=int, default=500)
+    p.add_argument("--test", type=int, default=1000)
+    p.add_argument("--epochs", type=int, default=20)
+    p.add_argument("--batch", type=int, default=32)
+    p.add_argument("--lr", type=float, default=5e-3)
+    p.add_argument("--copies", type=int, nargs="+", default=[1, 4])
+    p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    p.add_argument("--report", action="store_true")
+    args = p.parse_args()
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / "rows.json"
+    rows = json.loads(file.read_text()) if file.exists() else {}
+    for seed, name, copies in itertools.product(args.seeds, args.networks, args.copies):
+        if copies > 1 and not NETWORKS[name][2]:
+            continue
+        key = f"{name}/{copies}/{seed}"
+        if key not in rows and not args.report:
+            rows[key] = train(args, name, copies, seed)
+            file.write_text(json.dumps(rows, indent=1))
+            print(key, {k: round(v, 4) for k, v in rows[key].items()}, flush=True)
+    report(rows, args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Samplings by name, as configurations write them."""
+
+from __future__ import annotations
+
+import re
+
+from steerable.domains.sphere.sphere import Sphere
+
+_NAMES = ("gauss", "equiangular", "healpix", "icosahedral", "fibonacci")
+
+
+def parse_sphere(text: str) -> Sphere:
+    """``"gauss(32)"``, ``"healpix(16, nested)"``, ``"icosahedral(4)"``, ``"equiangular(32, mw)"``, ``"fibonacci(99)"``.
+
+    Args:
+        text: the name of a constructor of :class:`Sphere` and its arguments; ``key=value`` for named ones.
+
+    Raises:
+        ValueError: naming what is known.
+    """
+    found = re.fullmatch(r"\s*(\w+)\s*\(([^()]*)\)\s*", text)
+    if not found or found[1] not in _NAMES:
+        raise ValueError(
+            f"sphere is {text!r}; expected one of {', '.join(_NAMES)} with its size, such as 'gauss(32)' or "
+            f"'healpix(16, nested)'"
+        )
+    arguments: list[int | str] = []
+    named: dict[str, int | float | str | bool] = {}
+    for part in filter(None, (p.strip() for p in found[2].split(","))):
+        key, _, value = part.rpartition("=")
+        if part == "nested":
+            named["nested"] = True
+        elif key:
+            named[key.strip()] = _number(value.strip())
+        else:
+            arguments.append(int(part) if part.lstrip("-").isdigit() else part)
+    try:
+        return getattr(Sphere, found[1])(*arguments, **named)
+    except TypeError as error:
+        raise ValueError(f"sphere is {text!r}: {error}; see steerable.Sphere.{found[1]}") from error
+
+
+def _number(value: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value

@@ -1,0 +1,1 @@
+"""Layers on HEALPix pixels in nested order."""

@@ -1,0 +1,1 @@
+"""Layers on the icosahedral grid: gauges of six directions, charts, poses."""

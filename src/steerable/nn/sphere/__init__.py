@@ -1,0 +1,1 @@
+"""Layers on the sphere: local convolutions, transforms by harmonics, attention, losses."""

@@ -1,0 +1,60 @@
+"""Batch normalisation on the sphere: every sample counts by its area."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from steerable.domains.sphere import Sphere
+from steerable.fields.type import FieldType
+from steerable.nn.norm import BatchNorm
+from steerable.nn.sphere.conv import check_sphere
+
+
+class SphereBatchNorm(BatchNorm):
+    """:class:`BatchNorm` with statistics over the area of the sphere, not over samples, which crowd at the poles.
+
+    So the statistics of a turned field are those of the field, up to the error of the quadrature. Parameters, running
+    statistics and what eval does are those of :class:`BatchNorm`.
+
+    Args:
+        in_type: type of the channels ``[B, C, *sphere.shape]``.
+        sphere: where the fields lie.
+        options: of :class:`BatchNorm`.
+
+    Raises:
+        ValueError: for wrong channels, another sampling, or in train if there is a single value to normalise.
+    """
+
+    shares: Tensor
+
+    def __init__(self, in_type: FieldType, sphere: Sphere, **options: float | bool | None) -> None:
+        super().__init__(in_type, **options)  # type: ignore[arg-type]
+        self.sphere = sphere
+        weights = sphere.weights().expand(sphere.shape)
+        self.register_constant("shares", weights / weights.sum())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise ``x [B, C, *sphere.shape]``."""
+        self.check_input(x)
+        check_sphere(self, x, self.sphere)
+        if x.shape[0] == 0 or not self._runs or not (self.training or self.running_var is None):
+            return self._fixed(x)
+        self._check_values(x)
+        wide = x if x.dtype in (torch.float32, torch.float64) else x.float()
+        flat, shares = wide.flatten(2), self.shares.flatten().to(wide)
+        means = self.moments((flat @ shares).mean(0)) / self.lengths.to(wide)
+        centred = flat - self.channels(means)[:, None]
+        var = self.per_field((centred.square() @ shares).mean(0)) / self.sizes.to(wide)
+        if self.training and self.running_mean is not None and self.running_var is not None:
+            factor = self._factor()
+            with torch.no_grad():
+                values = self.sizes * (x.numel() // x.shape[1])
+                unbiased = var * (values / (values - self.lost).clamp_min(1))
+                self.running_mean.lerp_(means.detach().to(self.running_mean.dtype), factor)
+                self.running_var.lerp_(unbiased.detach().to(self.running_var.dtype), factor)
+        scale = torch.rsqrt(var + self.eps)
+        scale = (scale if self.weight is None else scale * self.weight).index_select(0, self.field)
+        y = centred * scale[:, None]
+        y = y if self.bias is None else y + self.channels(self.bias)[:, None]
+        return y.to(x.dtype).view(x.shape)

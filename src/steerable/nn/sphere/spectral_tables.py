@@ -1,0 +1,50 @@
+"""Tables of Legendre functions as a part of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from steerable.domains.spectral.legendre import Legendre
+
+
+class SpectralTables(nn.Module):
+    """Tables for several sums over colatitude, no part of the state, one for both directions.
+
+    They are computed in float64 and cast; whenever the dtype of the module changes they are computed again, so no copy
+    in float64 is kept. A module of the inverse transform holds the same object.
+
+    Args:
+        plans: the sums, by number (the spin).
+        precompute: hold the tables; otherwise they are computed block by block in every run.
+    """
+
+    def __init__(self, plans: Mapping[int, Legendre], precompute: bool = True) -> None:
+        super().__init__()
+        self.plans, self.precompute = dict(plans), precompute
+        self._names: dict[int, list[str]] = {n: [] for n in self.plans}
+        for n, plan in self.plans.items() if precompute else ():
+            for i, table in enumerate(plan.tables(torch.get_default_dtype())):
+                self._names[n].append(f"table{n}_{i}")
+                self.register_buffer(self._names[n][-1], table, persistent=False)
+
+    def forward(self) -> dict[int, tuple[Tensor, ...]]:
+        """All tables by number."""
+        return {n: tuple(getattr(self, name) for name in names) for n, names in self._names.items()}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tables."""
+        return sum(t.numel() * t.element_size() for group in self().values() for t in group)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SpectralTables:
+        before = {name: b.dtype for name, b in self._buffers.items() if b is not None}
+        super()._apply(fn, recurse)
+        for n, names in self._names.items():
+            for i, name in enumerate(names):
+                table = self._buffers[name]
+                if table is not None and table.dtype != before[name] and table.device.type != "meta":
+                    self._buffers[name] = self.plans[n].table(i, table.device, table.dtype)
+        return self

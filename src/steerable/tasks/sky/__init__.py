@@ -1,0 +1,9 @@
+"""Fields on the sphere: the earth, the air, the sky."""
+
+from __future__ import annotations
+
+from steerable.tasks.sky.items import paint as paint
+from steerable.tasks.sky.items import poses as poses
+from steerable.tasks.sky.items import spherical_items as spherical_items
+from steerable.tasks.sky.pictures import draw_field as draw_field
+from steerable.tasks.sky.pictures import draw_map as draw_map

@@ -1,0 +1,89 @@
+"""Networks on the sphere: any sampling, any spin, and their plain twins."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import steerable as st
+from steerable.domains.sphere import parse_sphere
+from steerable.laws import sphere_errors
+
+SAMPLINGS = ["gauss(16)", "healpix(4)", "icosahedral(3)", "equiangular(nlat=18, kind=fejer)", "fibonacci(400)"]
+
+
+@pytest.mark.parametrize("sphere", SAMPLINGS)
+def test_trains_and_answers_on_every_sampling(sphere):
+    torch.manual_seed(0)
+    net = st.create_model("sphere_cnn", in_channels=2, num_classes=3, sphere=sphere, widths=(4, 6))
+    x = torch.randn(2, 2, *net.sphere.shape)
+    net(x).square().mean().backward()
+    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in net.parameters())
+    unet = st.create_model("sphere_unet", sphere=sphere, in_type="1x0 + 1x2", out_type="1x1", widths=(4, 6)).eval()
+    assert unet(torch.randn(2, 3, *unet.sphere.shape)).shape == (2, 2, *unet.sphere.shape)
+
+
+def test_rotations_change_little_and_north_aligned_much():
+    torch.manual_seed(0)
+    options = {"sphere": "gauss(32)", "widths": (4, 8), "in_channels": 1, "num_classes": 3}
+    nets = {g: st.create_model("sphere_cnn", group=g, **options).double() for g in ("SO2", "O2", "C1")}
+    scalar = st.SO2().type("1x0")
+    errors = {g: float(sphere_errors(net, band=6, in_type=scalar).max()) for g, net in nets.items()}
+    assert errors["SO2"] < 5e-3 and errors["O2"] < 5e-3
+    assert errors["C1"] > 3 * errors["SO2"]
+
+
+def test_weights_serve_on_another_sampling():
+    torch.manual_seed(0)
+    nets = [
+        st.create_model("sphere_cnn", sphere=s, widths=(4, 6), radius=0.3).eval() for s in ("gauss(24)", "healpix(12)")
+    ]
+    nets[1].load_state_dict(nets[0].state_dict())
+    answers = []
+    for net in nets:
+        x, y, z = net.sphere.points().unbind(-1)
+        answers.append(net((x * y + 0.5 * z + (x - z) ** 3)[None, None].float()))
+    assert float((answers[0] - answers[1]).detach().abs().max()) < 0.01
+
+
+def test_batch_norm_counts_by_area():
+    sphere, t = st.Sphere.gauss(24), st.SO2().type("1x0 + 1x1")
+    norm = st.nn.SphereBatchNorm(t, sphere).double().train()
+    x, y, z = sphere.points().unbind(-1)
+    field = torch.stack([z * z, x, y])[None]
+    found = norm(field)
+    shares = sphere.weights() / sphere.weights().sum()
+    mean = (found[:, 0] * shares).sum()
+    assert float(mean.detach()) == pytest.approx(0, abs=1e-12)
+    assert float((found[:, 0].square() * shares).sum().detach()) == pytest.approx(1, abs=1e-3)
+    plain = st.nn.BatchNorm(t).double().train()(field)
+    assert abs(float((plain[:, 0] * shares).sum().detach())) > 0.01  # samples that count alike crowd at the poles
+    norm.eval()
+    assert torch.allclose(norm(field), st.nn.BatchNorm(t).double().eval()(field) * 0 + norm(field))
+    assert norm(field[:0]).shape == (0, 3, *sphere.shape)
+
+
+def test_plain_twins():
+    for kind in ("cnn", "unet"):
+        options = {"in_channels": 1, "num_classes": 3, "sphere": "gauss(16)", "widths": (6, 10)}
+        ours = st.create_model(f"sphere_{kind}", **options)
+        plain = st.create_model(f"sphere_{kind}_plain", **options)
+        count = [sum(p.numel() for p in m.parameters()) for m in (ours, plain)]
+        assert abs(count[1] / count[0] - 1) < 0.1
+        x = torch.randn(2, 1, 16, 32)
+        assert plain.eval()(x).shape == ours.eval()(x).shape
+        shifted = plain(x.roll(4, 3))
+        expected = plain(x) if kind == "cnn" else plain(x).roll(4, 3)
+        assert torch.allclose(shifted, expected, atol=1e-4) or kind == "unet"
+    with pytest.raises(ValueError, match="expected a map of longitude and latitude"):
+        st.create_model("sphere_cnn_plain", sphere="healpix(4)")
+
+
+def test_names_of_samplings():
+    for text in SAMPLINGS:
+        assert parse_sphere(text) == parse_sphere(text.replace(" ", ""))
+    assert parse_sphere("healpix(4, nested)") == st.Sphere.healpix(4, nested=True)
+    assert parse_sphere("equiangular(8, mw)") == st.Sphere.equiangular(8, "mw")
+    for wrong in ("gauss", "cube(4)", "gauss()", "gauss(size=3)"):
+        with pytest.raises(ValueError, match="sphere is"):
+            parse_sphere(wrong)

@@ -1,0 +1,99 @@
+"""Transforms on samplings whose weights alone are not enough: extended meridians, HEALPix, points."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from tests.nn.layer_checks import tooling
+
+import steerable as st
+import steerable.nn as snn
+from steerable.domains import Homogeneous, RingSphere
+from steerable.domains.spectral import dense, meridian
+from steerable.groups import SO2, SO3
+from steerable.groups.sampling import frame_over
+
+MERIDIANS = {
+    "mw": st.Sphere.equiangular(8, "mw"),
+    "mw shifted": st.Sphere.equiangular(7, "mw", shift=0.5),
+    "mwss": st.Sphere.equiangular(8, "mwss"),
+    "cc": st.Sphere.equiangular(nlat=9, kind="cc"),
+    "fejer": st.Sphere.equiangular(nlat=8, kind="fejer"),
+}
+POINTS = {
+    "icosahedral": st.Sphere.icosahedral(2),
+    "fibonacci": st.Sphere.fibonacci(200),
+    "scattered": st.Sphere.scattered(torch.randn(400, 3, generator=torch.Generator().manual_seed(0))),
+}
+
+
+def values(sphere, type, band, c):
+    """Samples ``[B, C, *shape]`` of coefficients, by dense matrices of the group."""
+    fields = Homogeneous(SO3(), SO2(), band - 1).fields(type)
+    theta, phi = sphere.angles().reshape(-1, 2).unbind(-1)
+    found = torch.einsum("ncd,bd->bcn", fields.evaluate(frame_over(SO3(), phi, theta)), c)
+    return found.reshape(*found.shape[:2], *sphere.shape)
+
+
+def errors(sphere, type, band=None, **options):
+    """Of the analysis of band-limited fields, and of the synthesis."""
+    layer = snn.SHT(sphere, type, band, **options).double()
+    c = torch.randn(2, layer.out_type.size, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    x = values(sphere, type, layer.band, c)
+    return float((layer(x) - c).abs().max()), float((layer.inverse().double()(c) - x).abs().max())
+
+
+@pytest.mark.parametrize("name", MERIDIANS)
+@pytest.mark.parametrize("type", ["1x0", "1x1", "1x2 + 2x3"])
+def test_rings_hold_what_their_sampling_theorem_says(name, type):
+    sphere = MERIDIANS[name]
+    assert sphere.sampling_band > sphere.band and snn.SHT(sphere, type).band == sphere.sampling_band
+    assert max(errors(sphere, type)) < 1e-11
+    assert max(errors(sphere, type, sphere.band)) < 1e-11
+    assert max(errors(sphere, type, precompute=False)) < 1e-11
+
+
+def test_planted_parity_of_the_meridian_is_caught(monkeypatch):
+    right = meridian._waves
+    monkeypatch.setattr(meridian, "_waves", lambda theta, band: right(theta, band)[::-1])
+    with pytest.raises((ValueError, RuntimeError, AssertionError)):
+        assert errors(MERIDIANS["mwss"], "1x1")[0] < 1e-3
+
+
+@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("type", ["1x0", "1x1 + 1x2"])
+def test_points_are_fitted(name, type):
+    sphere = POINTS[name]
+    assert not isinstance(sphere, RingSphere) and max(errors(sphere, type)) < 1e-11
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_healpix_converges_with_iterations(nested):
+    sphere = st.Sphere.healpix(8, nested)
+    for type in ("1x0", "1x2"):
+        found = [errors(sphere, type, 12, iterations=k) for k in range(4)]
+        assert max(synthesis for _, synthesis in found) < 1e-11
+        analysis = [a for a, _ in found]
+        assert analysis[0] > 1e-3 and analysis[3] < 1e-4
+        assert all(after < before / 3 for before, after in itertools.pairwise(analysis))
+
+
+def test_tooling():
+    layer = snn.SHT(st.Sphere.healpix(2), "1x0", 3, iterations=1)
+    tooling(layer, torch.randn(2, 1, 48, dtype=torch.float64))
+    layer = snn.InverseSHT(MERIDIANS["mw"], "1x1", 3 + 2)
+    tooling(layer, torch.randn(2, layer.in_type.size, dtype=torch.float64))
+
+
+def test_what_is_too_large_is_refused(monkeypatch):
+    sphere = POINTS["fibonacci"]
+    with pytest.raises(ValueError, match="band 11; expected 1 to 10"):
+        snn.SHT(sphere, "1x0", 11)
+    monkeypatch.setattr(dense, "LARGEST", 10000)
+    with pytest.raises(ValueError, match="expected a smaller band, such as"):
+        snn.SHT(sphere, "1x0")
+    clumped = st.Sphere.scattered(torch.eye(3).repeat(50, 1) + 1e-3 * torch.randn(150, 3))
+    with pytest.raises(ValueError, match="do not determine"):
+        snn.SHT(clumped, "1x0", 5)
