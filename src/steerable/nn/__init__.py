@@ -14,6 +14,7 @@ from steerable.nn.conv import Conv3d as Conv3d
 from steerable.nn.conv import ConvTranspose2d as ConvTranspose2d
 from steerable.nn.conv import ConvTranspose3d as ConvTranspose3d
 from steerable.nn.crelu import CReLU as CReLU
+from steerable.nn.density_sampling import DensityAwareSampling as DensityAwareSampling
 from steerable.nn.depthwise import DepthwiseConv2d as DepthwiseConv2d
 from steerable.nn.dropout import FieldDropout as FieldDropout
 from steerable.nn.exactness import ExactnessWarning as ExactnessWarning
@@ -73,6 +74,7 @@ from steerable.nn.init import project_filter_ as project_filter_
 from steerable.nn.layer_norm import LayerNorm as LayerNorm
 from steerable.nn.lift_act_project import LiftActProject as LiftActProject
 from steerable.nn.linear import Linear as Linear
+from steerable.nn.local_frame_conv import LocalFrameSphericalConv as LocalFrameSphericalConv
 from steerable.nn.magnitude_norm import MagnitudeNorm as MagnitudeNorm
 from steerable.nn.mask import DiscMask as DiscMask
 from steerable.nn.maxout import Maxout as Maxout
@@ -86,6 +88,7 @@ from steerable.nn.norm_max_pool import NormMaxPool2d as NormMaxPool2d
 from steerable.nn.norm_pool import NormPool as NormPool
 from steerable.nn.pad import Pad2d as Pad2d
 from steerable.nn.point_conv import PointConv as PointConv
+from steerable.nn.point_resample import PointResample as PointResample
 from steerable.nn.pointwise import ELU as ELU
 from steerable.nn.pointwise import GELU as GELU
 from steerable.nn.pointwise import Hardtanh as Hardtanh
@@ -105,6 +108,7 @@ from steerable.nn.pose_predictor import Pose as Pose
 from steerable.nn.pose_predictor import PosePredictor as PosePredictor
 from steerable.nn.restrict import Disentangle as Disentangle
 from steerable.nn.restrict import Restrict as Restrict
+from steerable.nn.rotation_samples import RotationSamples as RotationSamples
 from steerable.nn.sampled_mlp import SampledMLP as SampledMLP
 from steerable.nn.separable_group_conv import SeparableGroupConv as SeparableGroupConv
 from steerable.nn.sequential import Branches as Branches
@@ -113,6 +117,8 @@ from steerable.nn.sequential import Residual as Residual
 from steerable.nn.sequential import Sequential as Sequential
 from steerable.nn.soft_argmax import SoftArgmax1d as SoftArgmax1d
 from steerable.nn.soft_argmax import SoftArgmax2d as SoftArgmax2d
+from steerable.nn.sparse_so3_conv import SparseSO3Conv as SparseSO3Conv
+from steerable.nn.sparse_so3_conv import pair_invariants as pair_invariants
 from steerable.nn.sphere.attention import SphereAttention as SphereAttention
 from steerable.nn.sphere.attention import SphereNeighbourAttention as SphereNeighbourAttention
 from steerable.nn.sphere.conv import SphereConv as SphereConv
@@ -140,6 +146,9 @@ from steerable.nn.sphere.spectral_conv import S2Conv as S2Conv
 from steerable.nn.sphere.spectral_conv import SO3Conv as SO3Conv
 from steerable.nn.sphere.spectral_conv import SO3Mean as SO3Mean
 from steerable.nn.sphere.spectral_conv import SO3ToS2 as SO3ToS2
+from steerable.nn.spherical_voxel_conv import SphericalVoxelConv as SphericalVoxelConv
+from steerable.nn.spherical_voxel_conv import mean_of_last_turn as mean_of_last_turn
+from steerable.nn.spherical_voxel_conv import shell_type as shell_type
 from steerable.nn.tensor_product import TensorProduct as TensorProduct
 from steerable.nn.transformer_sequence import Normalised as Normalised
 from steerable.nn.transformer_sequence import TransformerSequence as TransformerSequence
