@@ -13,7 +13,7 @@ from steerable.run.config import Augment, FitConfig
 
 TWINS = ("plain", "augmented")
 # the symmetry that a network has by itself
-OWN = {"steerable_cnn": "C8", "volume_cnn": "SO3", "volume_unet": "SO3", "point_cnn": "SO3"}
+OWN = {"steerable_cnn": "C8", "volume_cnn": "SO3", "volume_unet": "SO3", "point_cnn": "SO3", "sprin": "O3"}
 
 
 def augmentation(group: str, domain: str = "images") -> Augment:
