@@ -141,4 +141,4 @@ class ImageToPosePlain(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images ``[B, in_channels, side, side]`` to logits of the classes ``[B, num_classes]``."""
-        return self.poses(x).logits[:, :, 0]
+        return self.head(self.encoder(x)).unflatten(1, (self.num_classes, 7))[..., 0]
