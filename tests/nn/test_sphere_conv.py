@@ -11,7 +11,7 @@ from torch import nn
 
 import steerable.nn as snn
 from steerable.domains.points import Points
-from steerable.domains.sphere import GaussSphere, SpherePoints
+from steerable.domains.sphere import GaussSphere, Sphere, SpherePoints
 from steerable.domains.sphere.ring_neighbours import ring_logarithm
 from steerable.groups import O2, SO2, C
 from steerable.kernels import GaussianRings, Zernike
@@ -51,6 +51,44 @@ def test_modes_along_rings_equal_sums_over_pairs(types, targets):
     expected = by_pairs(conv)(x, conv.filter())
     assert (conv.contraction(x, conv.filter()) - expected).abs().max() < 1e-12
     assert conv(x).shape == (2, conv.out_type.size, *targets)
+
+
+FEJER = {"kind": "fejer", "shift": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("sphere", "targets"),
+    [
+        (GaussSphere(8, 15), None),  # an odd number of longitudes
+        (Sphere.equiangular(8, "mw"), None),  # a pole that is a ring
+        (Sphere.equiangular(nlat=9, kind="cc"), GaussSphere(6, 8)),
+        (Sphere.equiangular(nlat=8, **FEJER), Sphere.equiangular(nlat=4, **FEJER)),  # other first longitudes
+        (GaussSphere(9, 15), GaussSphere(5, 45)),
+    ],
+    ids=["odd", "mw", "poles", "shifted", "threefold"],
+)
+def test_on_any_rings(sphere, targets):
+    torch.manual_seed(0)
+    conv = snn.SphereConv(*(S.type(k) for k in MIXED), sphere, 1.1, targets).double()
+    assert isinstance(conv.contraction, RingContraction)
+    x = torch.randn(2, conv.in_type.size, *sphere.shape, dtype=torch.float64)
+    assert (conv.contraction(x, conv.filter()) - by_pairs(conv)(x, conv.filter())).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("sphere", "limit"),
+    [
+        (Sphere.equiangular(32, "mw"), 2e-3),
+        (Sphere.equiangular(nlat=33, kind="cc"), 2e-3),
+        (Sphere.healpix(16), 1e-2),
+        (Sphere.icosahedral(4), 2e-2),
+    ],
+    ids=["mw", "cc", "healpix", "icosahedral"],
+)
+def test_equivariant_on_every_sampling(sphere, limit):
+    torch.manual_seed(0)
+    conv = snn.SphereConv(*(S.type(k) for k in MIXED), sphere, 0.6).double()
+    assert float(sphere_errors(conv, band=8).max()) < limit
 
 
 def test_a_channel_that_nothing_reaches_is_zero():
