@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -10,30 +9,7 @@ from torch import Tensor, nn
 
 import steerable.nn as snn
 from steerable.domains.points import Points
-from steerable.groups.spherical import spherical_harmonics
 from steerable.models.sprin import centred, check_task
-from steerable.nn.constants import ConstantModule
-
-
-class ShellTransform(ConstantModule):
-    """Samples on ``2b x 2b`` directions to coefficients of the sphere and back, one dense matrix each."""
-
-    def __init__(self, sampling: snn.DensityAwareSampling) -> None:
-        super().__init__()
-        self.band = sampling.band
-        harmonics = spherical_harmonics(sampling.sphere.points().flatten(0, -2), range(self.band))
-        harmonics = harmonics * math.sqrt(4 * math.pi)
-        weights = sampling.sphere.weights().flatten() / (4 * math.pi)
-        self.register_constant("_synthesis", harmonics)
-        self.register_constant("_analysis", harmonics * weights[:, None])
-
-    def analysis(self, f: Tensor) -> Tensor:
-        """``[B, C, shells, 2b, 2b]`` to ``[B, C b^2, shells]``."""
-        return (f.flatten(-2) @ self._analysis).mT.flatten(1, 2)
-
-    def synthesis(self, x: Tensor) -> Tensor:
-        """``[B, C b^2, shells]`` to ``[B, C, shells, (2b)^2]``."""
-        return x.unflatten(1, (-1, self.band**2)).mT @ self._synthesis.T
 
 
 class PRIN(nn.Module):
@@ -84,13 +60,15 @@ class PRIN(nn.Module):
         check_task("PRIN", task)
         self.task, self.band = task, band
         self.sampling = snn.DensityAwareSampling(band, shells, window, adaptive)
-        self.shells = ShellTransform(self.sampling)
-        self.rotations = snn.RotationSamples(band, oversample)
-        self.convs, self.norms, current = nn.ModuleList(), nn.ModuleList(), in_channels
+        self.analysis = snn.SHT(self.sampling.sphere, "1x0", band)
+        self.synthesis = self.analysis.inverse()
+        self.convs, self.norms, self.acts = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        current = in_channels
         for k, width in enumerate(widths):
             where = "rotations" if k else "sphere"
             self.convs.append(snn.SphericalVoxelConv(current, width, band, where, radial=radial))
             self.norms.append(snn.BatchNorm(self.convs[-1].out_type))  # type: ignore[arg-type]
+            self.acts.append(snn.SpectralAct(width, band, "gelu", oversample, bias=False))
             current = width
         self.resample = snn.PointResample(band, shells, resample)
         top = current + in_channels if task == "segment" else current
@@ -104,7 +82,8 @@ class PRIN(nn.Module):
         maps = self.maps(x, points)
         if self.task == "segment":
             return self.head(torch.cat([self.resample(maps, points), x], 1))
-        return self.head(self.shells.synthesis(maps).flatten(2).amax(2))
+        values = self.synthesis(maps.unflatten(1, (-1, self.band**2)).mT.reshape(-1, self.band**2))
+        return self.head(values.reshape(len(maps), -1, maps.shape[2] * values[0].numel()).amax(2))
 
     def features(self, x: Tensor, positions: Tensor, batch: Tensor | None = None) -> Tensor:
         """The features ``[N, widths[-1]]`` of the points, which rotations leave as they are, up to the sampling."""
@@ -113,10 +92,11 @@ class PRIN(nn.Module):
 
     def maps(self, x: Tensor, points: Points) -> Tensor:
         """Coefficients ``[clouds, widths[-1] b^2, shells]`` of functions on the shells that turn with the cloud."""
-        y = self.shells.analysis(self.sampling(x, points))
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            y = norm(conv(y)).mT.unflatten(2, (-1, self.rotations.size))  # [B, shells, C, D]
-            y = self.rotations.analysis(nn.functional.gelu(self.rotations.synthesis(y))).flatten(2).mT
+        f = self.sampling(x, points)  # [clouds, C, shells, 2b, 2b]
+        y = self.analysis(f.flatten(0, 2)[:, None]).reshape(*f.shape[:3], -1).mT.flatten(1, 2)
+        for conv, norm, act in zip(self.convs, self.norms, self.acts, strict=True):
+            y = norm(conv(y)).mT  # [clouds, shells, C D]
+            y = act(y.flatten(0, 1)).reshape(y.shape).mT
         return snn.mean_of_last_turn(y, self.band)
 
 

@@ -108,7 +108,6 @@ from steerable.nn.pose_predictor import Pose as Pose
 from steerable.nn.pose_predictor import PosePredictor as PosePredictor
 from steerable.nn.restrict import Disentangle as Disentangle
 from steerable.nn.restrict import Restrict as Restrict
-from steerable.nn.rotation_samples import RotationSamples as RotationSamples
 from steerable.nn.sampled_mlp import SampledMLP as SampledMLP
 from steerable.nn.separable_group_conv import SeparableGroupConv as SeparableGroupConv
 from steerable.nn.sequential import Branches as Branches
@@ -148,7 +147,6 @@ from steerable.nn.sphere.spectral_conv import SO3Mean as SO3Mean
 from steerable.nn.sphere.spectral_conv import SO3ToS2 as SO3ToS2
 from steerable.nn.spherical_voxel_conv import SphericalVoxelConv as SphericalVoxelConv
 from steerable.nn.spherical_voxel_conv import mean_of_last_turn as mean_of_last_turn
-from steerable.nn.spherical_voxel_conv import shell_type as shell_type
 from steerable.nn.tensor_product import TensorProduct as TensorProduct
 from steerable.nn.transformer_sequence import Normalised as Normalised
 from steerable.nn.transformer_sequence import TransformerSequence as TransformerSequence

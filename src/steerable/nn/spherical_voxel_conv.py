@@ -8,28 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from steerable.domains.homogeneous import Homogeneous
-from steerable.fields.type import FieldType
-from steerable.groups import SO2, SO3
+from steerable.groups import SO3
 from steerable.nn.module import EquivariantModule
-
-
-def shell_type(channels: int, band: int, on: str = "rotations") -> FieldType:
-    """The type of functions on shells by their coefficients: of ``rotations``, or of the ``sphere``.
-
-    Args:
-        channels: functions.
-        band: degrees ``l < band``.
-        on: which.
-
-    Raises:
-        ValueError: for another space.
-    """
-    if on not in ("rotations", "sphere"):
-        raise ValueError(f"shell_type: the space is {on!r}; expected 'rotations' or 'sphere'.")
-    if on == "rotations":
-        return FieldType(SO3(), [(channels, SO3().spectral_regular(band - 1))])
-    return Homogeneous(SO3(), SO2(), band - 1).fields(f"{channels}x0").type
+from steerable.nn.sphere.spectral_conv import rotation_signals, sphere_signals, total
 
 
 class SphericalVoxelConv(EquivariantModule):
@@ -64,7 +45,10 @@ class SphericalVoxelConv(EquivariantModule):
                 f"SphericalVoxelConv: {c_in} to {c_out} functions, band {band}, {taps} taps, {radial} shells; expected "
                 "at least 1 of each, and an odd number of shells."
             )
-        super().__init__(shell_type(c_in, band, on), shell_type(c_out, band))
+        if on not in ("rotations", "sphere"):
+            raise ValueError(f"SphericalVoxelConv: the space is {on!r}; expected 'rotations' or 'sphere'.")
+        into = rotation_signals if on == "rotations" else sphere_signals
+        super().__init__(into(c_in, band), rotation_signals(c_out, band))
         self.band, self.on, self.radial, self.channels = band, on, radial, (c_in, c_out)
         self.weight = nn.Parameter(torch.randn(c_out, c_in, radial, taps) / math.sqrt(c_in * radial * taps))
         self.bias = nn.Parameter(torch.zeros(c_out))
@@ -113,10 +97,5 @@ def mean_of_last_turn(x: Tensor, band: int) -> Tensor:
     Returns:
         ``[B, C band^2, shells]``.
     """
-    count = band * (4 * band * band - 1) // 3
-    parts, start = [], 0
-    for l in range(band):
-        d = 2 * l + 1
-        parts.append(torch.arange(start + l * d, start + (l + 1) * d, device=x.device))
-        start += d * d
-    return x.unflatten(1, (-1, count)).index_select(2, torch.cat(parts)).flatten(1, 2)
+    rows = [torch.arange(total(l) + l * (2 * l + 1), total(l) + (l + 1) * (2 * l + 1)) for l in range(band)]
+    return x.unflatten(1, (-1, total(band))).index_select(2, torch.cat(rows).to(x.device)).flatten(1, 2)
