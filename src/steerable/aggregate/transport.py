@@ -9,6 +9,7 @@ of scalar functions then serves for fields with frames.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +17,31 @@ from torch import Tensor
 
 from steerable.fields.type import FieldType
 from steerable.kernels.filters import Filters
+
+
+class Reading(NamedTuple):
+    """The matrices ``[o, c, K]`` of new functions, as a linear function of a filter ``[C_out, C_in, F]``.
+
+    Attributes:
+        first: place of each entry in the filter, ``[o, c, K]``.
+        second: another place that is added, or ``None``.
+        p: factor of the first ``[K]``.
+        q: factor of the second ``[c, K]``.
+    """
+
+    first: np.ndarray
+    second: np.ndarray | None
+    p: np.ndarray | None
+    q: np.ndarray | None
+
+
+def read_filter(filter: Tensor, first: Tensor, second: Tensor | None, p: Tensor | None, q: Tensor | None) -> Tensor:
+    """The matrices of a :class:`Reading` whose arrays are tensors; differentiable."""
+    flat = filter.reshape(-1)
+    found = flat.index_select(0, first.flatten()).view(first.shape)
+    if second is None:
+        return found
+    return found * p + flat.index_select(0, second.flatten()).view(first.shape) * q
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +79,14 @@ class Carried:
         angle = self.frequency * transport[:, None]
         return values[:, self.a] * p * angle.cos() + values[:, self.b] * q * angle.sin()
 
-    def filter(self, filter: Tensor) -> Tensor:
-        """The matrices ``[o, c, K]`` of the new functions, from ``[C_out, C_in, F]``; differentiable."""
-        rows = filter[self.outputs]
-        here = rows[:, self.channels]
+    def reading(self, shape: tuple[int, int, int]) -> Reading:
+        """Where the matrices of the new functions are read in a filter of a shape ``[C_out, C_in, F]``."""
+        place = np.arange(shape[0] * shape[1] * shape[2]).reshape(shape)
+        first = place[np.ix_(self.outputs, self.channels, self.a)]
         if self.frequency == 0:
-            return here[:, :, self.a]
-        p, q, sign = (torch.from_numpy(v).to(filter) for v in (self.p * self.h, self.q * self.h, self.sign))
-        return here[:, :, self.a] * p + (rows[:, self.partner] * sign[:, None])[:, :, self.b] * q
+            return Reading(first, None, None, None)
+        second = place[np.ix_(self.outputs, self.partner, self.b)]
+        return Reading(first, second, self.p * self.h, self.sign[:, None] * self.q * self.h)
 
     def only(self, kept: np.ndarray) -> Carried:
         """The same with some of the functions, ``[K]`` boolean."""
@@ -76,12 +102,13 @@ def carried(in_type: FieldType, out_type: FieldType, filters: Filters, filter: T
         filters: the scalar functions of the layer, in pieces of one angular degree.
         filter: one with random weights ``[C_out, C_in, F]``: what vanishes in it always vanishes.
     """
-    size = float(filter.abs().max()) if filter.numel() else 0.0
+    size, shape = float(filter.abs().max()) if filter.numel() else 0.0, (out_type.size, in_type.size, filters.count)
     found = []
     for n, channels in _frequencies(in_type):
         for _, outputs in _frequencies(out_type):
             whole = _carried(n, outputs, channels, in_type, filters)
-            part = whole.only((whole.filter(filter).abs().amax((0, 1)) > 1e-9 * size).numpy())
+            reading = (None if v is None else torch.from_numpy(v) for v in whole.reading(shape))
+            part = whole.only((read_filter(filter, *reading).abs().amax((0, 1)) > 1e-9 * size).numpy())  # type: ignore[arg-type]
             if len(part.a):
                 found.append(part)
     return tuple(found)

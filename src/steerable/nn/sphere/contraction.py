@@ -10,7 +10,7 @@ from torch import Tensor
 
 from steerable.aggregate.pairs import PairRows, pair_rows, pair_sums
 from steerable.aggregate.ring import RingTerm, ring_blocks, ring_conv, ring_tables
-from steerable.aggregate.transport import Carried
+from steerable.aggregate.transport import Carried, Reading, read_filter
 from steerable.domains.sphere import RingSphere, Sphere
 from steerable.domains.sphere.meridian import meridian_pairs
 from steerable.nn.constants import ConstantModule
@@ -46,6 +46,18 @@ class SphereContraction(ConstantModule):
             channels = None if whole else torch.from_numpy(part.channels)
             self.register_buffer(f"_channels{k}", channels, persistent=False)
 
+    def _register_reading(self, name: str, part: Carried, functions: int) -> None:
+        """Hold where the matrices of a part stand in the filter: nothing of it is worked out in forward."""
+        for key, value in part.reading((*self.sizes, functions))._asdict().items():
+            if value is None:
+                self.register_buffer(f"_{key}{name}", None, persistent=False)
+            else:
+                self.register_constant(f"_{key}{name}", value)
+
+    def _matrices(self, name: str, filter: Tensor) -> Tensor:
+        """The matrices ``[o, c, K]`` of a part."""
+        return read_filter(filter, *(getattr(self, f"_{key}{name}") for key in Reading._fields))
+
     def _gathered(self, y: Tensor) -> Tensor:
         """Channels of the runs ``[B, C', ...]`` in the order of the type; those that nothing reaches are zero."""
         if self._missing:
@@ -79,30 +91,26 @@ class RingContraction(SphereContraction):
         values = functions(pairs.offset, pairs.weight)
         self._turns, self._rings = pairs.turns, targets.shape[0] * pairs.turns
         self._blocks = ring_blocks(pairs.ring, pairs.source, self._rings, sphere.shape[0])
-        self._kinds: list[list[bool]] = []
+        self._terms: list[tuple[int, bool, str]] = []  # part, whether odd, name of its tensors
         place = (pairs.ring, pairs.source, pairs.step)
         for k, part in enumerate(parts):
             new = part.values(values, pairs.transport).numpy()
             cosine, sine = ring_tables(place, new, sphere.shape[1], self._blocks)
             size = max(np.abs(cosine).max(initial=0), np.abs(sine).max(initial=0))
-            self._kinds.append([])
             for odd, table in ((False, cosine), (True, sine)):
-                used = np.flatnonzero(np.abs(table).max((1, 2, 3)) > 1e-12 * size)
-                self._kinds[k].append(len(used) > 0)
-                if len(used):
-                    self.register_constant(f"_table{k}{odd:d}", table[used])
-                    self.register_buffer(f"_used{k}{odd:d}", torch.from_numpy(used), persistent=False)
+                used = np.abs(table).max((1, 2, 3)) > 1e-12 * size
+                if used.any():
+                    name = f"{k}{'odd' if odd else 'even'}"
+                    self._terms.append((k, odd, name))
+                    self.register_constant(f"_table{name}", table[used])
+                    self._register_reading(name, part.only(used), values.shape[1])
 
     def forward(self, x: Tensor, filter: Tensor) -> Tensor:
         """``[B, C_in, S, P]`` and ``[C_out, C_in, F]`` to ``[B, C_out, T, Q]``."""
         outputs: list[tuple[int, list[RingTerm]]] = [(n, []) for n in self._runs]
-        for k, part in enumerate(self.parts):
-            matrices = part.filter(filter)
-            for odd in (False, True):
-                if self._kinds[k][odd]:
-                    chosen = matrices.index_select(2, getattr(self, f"_used{k}{odd:d}"))
-                    table = getattr(self, f"_table{k}{odd:d}")
-                    outputs[self._run[k]][1].append(RingTerm(getattr(self, f"_channels{k}"), table, chosen, odd))
+        for k, odd, name in self._terms:
+            table, matrices = getattr(self, f"_table{name}"), self._matrices(name, filter)
+            outputs[self._run[k]][1].append(RingTerm(getattr(self, f"_channels{k}"), table, matrices, odd))
         y = self._gathered(ring_conv(x, self._blocks, outputs, self._rings))
         if self._turns > 1:
             return y.unflatten(2, (-1, self._turns)).transpose(3, 4).flatten(3)
@@ -135,6 +143,7 @@ class PairContraction(SphereContraction):
             self.register_buffer(f"_{name}", tensor, persistent=False)
         for k, part in enumerate(parts):
             self.register_constant(f"_values{k}", part.values(values, _no_turn(g.transport, weight)).T.contiguous())
+            self._register_reading(str(k), part, values.shape[1])
 
     def forward(self, x: Tensor, filter: Tensor) -> Tensor:
         """``[B, C_in, *sphere.shape]`` and ``[C_out, C_in, F]`` to ``[B, C_out, *targets.shape]``."""
@@ -142,8 +151,8 @@ class PairContraction(SphereContraction):
         batch, count = len(x), self.targets.num_points
         flat = x.flatten(2).permute(2, 0, 1)  # [M, B, C]
         totals = [flat.new_zeros(count, batch, n) for n in self._runs]
-        for k, part in enumerate(self.parts):
-            channels, matrices = getattr(self, f"_channels{k}"), part.filter(filter)
+        for k in range(len(self.parts)):
+            channels, matrices = getattr(self, f"_channels{k}"), self._matrices(str(k), filter)
             near = flat if channels is None else flat.index_select(2, channels)
             columns = near.reshape(near.shape[0], -1)
             for j, values in enumerate(getattr(self, f"_values{k}")):

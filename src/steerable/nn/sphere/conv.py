@@ -113,7 +113,7 @@ class SphereConv(SteerableMap):
 
     def _parts(self) -> tuple[Carried, ...]:
         """The channels by frequency; a filter with random weights shows which functions are never used."""
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad():
             weights = torch.randn(self.weight.shape, generator=torch.Generator().manual_seed(0))
             probe = self.expansion().expand(weights.to(self.weight)) if len(weights) else torch.zeros(self._shape)
         return carried(self.in_type, self.out_type, self.filters, probe.double())

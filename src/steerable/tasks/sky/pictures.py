@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.domains.points import Points
 from steerable.domains.sphere import Sphere
+from steerable.domains.sphere.nearest import nearest_points
 
 
 def draw_map(axes: Any, values: Tensor, sphere: Sphere, rows: int = 180, **options: Any) -> Any:
@@ -34,7 +34,7 @@ def draw_map(axes: Any, values: Tensor, sphere: Sphere, rows: int = 180, **optio
     longitude = (np.arange(2 * rows) + 0.5) / rows * np.pi - np.pi
     phi, theta = np.meshgrid(longitude, np.pi / 2 - latitude)
     spots = np.stack([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], -1).reshape(-1, 3)
-    nearest = _nearest(torch.from_numpy(spots), sphere)
+    nearest = nearest_points(torch.from_numpy(spots), sphere.points().reshape(-1, 3), 1)[:, 0]
     picture = values.detach().double().reshape(-1)[nearest].reshape(rows, 2 * rows).numpy()
     axes.set_xticks([])
     axes.set_yticks([])
@@ -55,25 +55,11 @@ def draw_field(axes: Any, vectors: Tensor, sphere: Sphere, count: int = 300, **o
         ValueError: for a map of another length.
     """
     sphere.check_map(vectors)
-    shown = _nearest(Sphere.fibonacci(count).points(), sphere).unique()
+    places = nearest_points(Sphere.fibonacci(count).points(), sphere.points().reshape(-1, 3), 1)[:, 0]
+    shown = torch.from_numpy(places).unique()
     south, east = vectors.detach().double().reshape(2, -1)[:, shown]
     theta, phi = sphere.angles().reshape(-1, 2)[shown].unbind(-1)
     longest = float(torch.hypot(south, east).max()) or 1.0
     options = {"scale": 20 * longest, "width": 0.002, **options}
     place = (torch.remainder(phi + math.pi, 2 * math.pi) - math.pi, math.pi / 2 - theta)
     return axes.quiver(*(v.numpy() for v in (*place, east, -south)), **options)
-
-
-def _nearest(spots: Tensor, sphere: Sphere) -> Tensor:
-    """Number of the sample nearest to each spot ``[n]``."""
-    points = sphere.points().reshape(-1, 3)
-    radius = 1.2 * sphere.spacing
-    while True:  # wider until every spot has one
-        g = Points(points).cross(Points(spots), radius)
-        best = torch.full((len(spots),), torch.inf, dtype=torch.float64)
-        best = best.scatter_reduce(0, g.target, g.distance, "amin")
-        if bool(best.isfinite().all()):
-            break
-        radius *= 1.5
-    chosen = g.distance == best[g.target]
-    return torch.zeros(len(spots), dtype=torch.int64).index_copy(0, g.target[chosen], g.source[chosen])
