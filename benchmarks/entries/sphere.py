@@ -88,16 +88,22 @@ def step(which: str) -> Callable[[State], Thunk]:
     return prepare
 
 
-def error(types: tuple[str, str], rings: int, radius: float) -> Callable[[], float]:
-    """Equivariance error of a layer, float64, band of half the rings, under a generic rotation."""
+def error(types: tuple[str, str], rings: int, radius: float, shells: bool = False) -> Callable[[], float]:
+    """Equivariance error of a layer, float64, band of half the rings, under a generic rotation.
+
+    With ``shells`` its functions are those of planar grids, which are not smooth at the centre.
+    """
 
     def compute() -> float:
         import steerable as st
+        from steerable.kernels import GaussianRings
         from steerable.laws.sphere import sphere_errors
 
         torch.manual_seed(0)
         first, last = (st.SO2().type(t) for t in types)
-        return float(sphere_errors(st.nn.SphereConv(first, last, st.Sphere.gauss(rings), radius).double()).max())
+        filters = GaussianRings.for_points(5, dimension=2) if shells else None
+        layer = st.nn.SphereConv(first, last, st.Sphere.gauss(rings), radius, filters=filters)
+        return float(sphere_errors(layer.double()).max())
 
     return compute
 
@@ -177,10 +183,28 @@ ENTRIES: tuple[Entry, ...] = (
         for name, types in (("scalars", ("16x0", "16x0")), ("spins", _MIXED))
         for kind in ("forward", "step")
     ),
-    Value("sphere/error_isotropic", "equivariance error, scalars, L = 64, radius pi/8, float64", goal=5e-4,
-          compute=error(("1x0", "1x0"), 64, math.pi / 8)),
-    Value("sphere/error_directional", "equivariance error, spins 0 + 1 to 0 + 2, L = 64, radius pi/8, float64",
-          goal=2e-3, compute=error(("1x0 + 1x1", "1x0 + 1x2"), 64, math.pi / 8)),
+    *(
+        Value(
+            f"sphere/error_{name}_{rings}",
+            f"equivariance error, {types[0]} -> {types[1]}, {rings} Gauss rings, cap of pi / 8, float64",
+            goal=goal if rings == 64 else None,
+            compute=error(types, rings, math.pi / 8),
+        )
+        for name, types, goal in (
+            ("isotropic", ("1x0", "1x0"), 5e-4),
+            ("directional", ("1x0 + 1x1", "1x0 + 1x2"), 2e-3),
+        )
+        for rings in (32, 64, 128)
+    ),
+    *(
+        Value(
+            f"sphere/error_{'shells' if shells else 'zernike'}",
+            f"the same, 1x0 -> 1x1, 32 rings, six samples, {'shells of planar grids' if shells else 'Zernike'}",
+            goal=None,
+            compute=error(("1x0", "1x1"), 32, 6 * math.pi / 32, shells),
+        )
+        for shells in (False, True)
+    ),
     Value("sphere/construction", "milliseconds to build a layer, 128 x 256, 3 samples", goal=20.0,
           compute=construction(128)),
     Value("sphere/exponent", "growth of the time with the number of pixels, 3 samples, 64 to 1024 rings", goal=1.1,
