@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 
-from steerable.data import Clouds, ImageData, InputError
+from steerable.data import Clouds, InputError, Samples
 from steerable.data.rotations import quaternion_matrix, random_rotations
 from steerable.domains import VoxelGrid
 from steerable.run.augmented import KINDS, augmented, check_augment, turn_cubes, turn_volumes
@@ -167,8 +167,8 @@ def test_the_turn_of_evaluation():
 
 
 def test_each_kind_has_its_own_names():
-    box = ImageData(torch.zeros(2, 1, 3, 4, 5), torch.zeros(2, dtype=torch.int64), ("a",))
-    cube = ImageData(torch.zeros(2, 1, 4, 4, 4), torch.zeros(2, dtype=torch.int64), ("a",))
+    box = Samples(torch.zeros(2, 1, 3, 4, 5), torch.zeros(2, dtype=torch.int64), ("a",))
+    cube = Samples(torch.zeros(2, 1, 4, 4, 4), torch.zeros(2, dtype=torch.int64), ("a",))
     for how in itertools.chain(*KINDS.values()):
         if how in KINDS["volume"]:
             check_augment(cube, how)

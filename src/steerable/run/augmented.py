@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from steerable.data import Clouds, ImageData
+from steerable.data import Clouds, Samples
 from steerable.data.errors import InputError
 from steerable.data.rotations import random_rotations
 from steerable.run.augment import augment, turn, turn_fourier
@@ -17,7 +17,7 @@ POINTS = ("none", "upright", "turn", "rotate")
 KINDS = {"plane": IMAGES, "volume": VOLUMES, "points": POINTS}
 
 
-def check_augment(data: ImageData, how: str) -> None:
+def check_augment(data: Samples, how: str) -> None:
     """Refuse an augmentation that another kind of data has.
 
     Raises:

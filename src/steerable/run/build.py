@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from steerable.data import ImageData, InputError
+from steerable.data import InputError, Samples
 from steerable.data.errors import did_you_mean
 from steerable.groups.group import Group
 from steerable.groups.naming import parse_group
@@ -52,7 +52,7 @@ def build_model(config: ModelConfig, in_channels: int, num_classes: int) -> nn.M
         ) from None
 
 
-def check_domain(name: str, data: ImageData) -> None:
+def check_domain(name: str, data: Samples) -> None:
     """Refuse a network of images, volumes or points on data of another kind.
 
     Args:
@@ -79,7 +79,7 @@ def check_domain(name: str, data: ImageData) -> None:
     )
 
 
-def not_exact(model: nn.Module, data: ImageData, broken: object) -> str:
+def not_exact(model: nn.Module, data: Samples, broken: object) -> str:
     """Say that the size of images breaks the symmetry of a network, and the nearest side that does not."""
     side = nearest_side(model, data.channels, max(data.size), axes=len(data.size))
     cube = " x ".join([str(side)] * len(data.size))
@@ -91,7 +91,7 @@ def not_exact(model: nn.Module, data: ImageData, broken: object) -> str:
     )
 
 
-def try_model(model: nn.Module, data: ImageData, exact_sizes: bool = True) -> None:
+def try_model(model: nn.Module, data: Samples, exact_sizes: bool = True) -> None:
     """Run one image through the network, so that a wrong shape is found before a run begins.
 
     Args:

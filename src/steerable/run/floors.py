@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from steerable.data import ImageData, Splits
+from steerable.data import Samples, Splits
 from steerable.data.errors import InputError
 from steerable.run.heads import find_head
 from steerable.run.outputs import read_json, write_text
@@ -65,7 +65,7 @@ class Floors:
         """Return the edges of equal bins over the range of the training values."""
         return torch.linspace(self.low, self.high, bins + 1, dtype=torch.float64).tolist()
 
-    def scores(self, data: ImageData, bins: int = 4) -> dict[str, dict[str, Any]]:
+    def scores(self, data: Samples, bins: int = 4) -> dict[str, dict[str, Any]]:
         """Return the figures of :mod:`steerable.run.scores` for ``constant`` and ``linear``.
 
         The constant answers the most frequent class; for values it is the median where absolute errors are averaged,
@@ -93,7 +93,7 @@ class Floors:
             "linear": {**linear, "mae_turned": linear["mae"], "moved": 0.0, "bins": binned(found, y, edges)},
         }
 
-    def _vectors(self, found: Tensor, data: ImageData) -> dict[str, dict[str, Any]]:
+    def _vectors(self, found: Tensor, data: Samples) -> dict[str, dict[str, Any]]:
         target = data.target
         report = find_head(target.head).report if target is not None and target.head else None
         rows = {}
@@ -106,7 +106,7 @@ class Floors:
             rows[name] = {"rmse": rmse, "rmse_turned": rmse, "mae": mae, "moved": 0.0, **more}
         return rows
 
-    def _regions(self, data: ImageData) -> dict[str, dict[str, Any]]:
+    def _regions(self, data: Samples) -> dict[str, dict[str, Any]]:
         counts = {name: torch.zeros(self.outputs, self.outputs, dtype=torch.int64) for name in ("constant", "linear")}
         for x, y in zip(data.x.split(1), data.y.split(1), strict=True):  # statistics are many times a volume
             found = self.linear.answer(place_statistics(x))
@@ -122,7 +122,7 @@ class Floors:
         return rows
 
     @staticmethod
-    def _classes(choice: Tensor, order: Tensor, data: ImageData) -> dict[str, float]:
+    def _classes(choice: Tensor, order: Tensor, data: Samples) -> dict[str, float]:
         hit = accuracy(choice, data.y)
         return {"accuracy": hit, "accuracy_turned": hit, "auc": auc(order, data.y), "changed": 0.0}
 

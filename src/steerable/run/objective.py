@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from steerable.data import ImageData
+from steerable.data import Samples
 from steerable.data.errors import InputError
 from steerable.run.balance import class_weights
 from steerable.run.config import TrainConfig
@@ -200,7 +200,7 @@ def pick(key: str, given: str, known: tuple[str, ...], what: str) -> str:
     return given
 
 
-def objective_of(data: ImageData, train: TrainConfig) -> Objective:
+def objective_of(data: Samples, train: TrainConfig) -> Objective:
     """Return the objective that belongs to training images.
 
     Raises:
@@ -224,7 +224,7 @@ def objective_of(data: ImageData, train: TrainConfig) -> Objective:
     return Vectors(target, train) if data.target.columns else Values(target["mean"], target["std"], train)
 
 
-def target_record(data: ImageData) -> dict[str, Any]:
+def target_record(data: Samples) -> dict[str, Any]:
     """Return what the record of a run says of the target of its training images, as plain JSON.
 
     Raises:
@@ -249,7 +249,7 @@ def target_record(data: ImageData) -> dict[str, Any]:
     return {**found, "mean": y.mean(0).tolist(), "std": torch.where(spread > 0, spread, 1.0).tolist()}
 
 
-def standard(data: ImageData) -> tuple[float, float]:
+def standard(data: Samples) -> tuple[float, float]:
     """Return mean and standard deviation of the values, without the baseline of their target.
 
     Raises:

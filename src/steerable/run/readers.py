@@ -11,9 +11,9 @@ from typing import Any
 from torch import Tensor
 
 from steerable.data import (
-    ImageData,
     InputError,
     Recipe,
+    Samples,
     Splits,
     Target,
     cfhtls,
@@ -100,7 +100,7 @@ def lensing(
             raise InputError(f"lensing: {why}. Make it with `steerable simulate lensing --out {root}`.") from None
         settings = found.settings.to_dict()
         classes = tuple(getattr(found, "classes", CLASSES))
-        data = ImageData(lens_images(found, input).float(), found.label, classes, f"{root} ({part})")
+        data = Samples(lens_images(found, input).float(), found.label, classes, f"{root} ({part})")
         parts[part] = data if target is None else with_mass(data, found.log10_axion_mass)
     splits = Splits(
         parts["train"], parts["validation"], parts["test"],
@@ -111,7 +111,7 @@ def lensing(
     return splits.prepare(Recipe.of(("asinh", {"by": 2.0})))
 
 
-def with_mass(data: ImageData, mass: Tensor) -> ImageData:
+def with_mass(data: Samples, mass: Tensor) -> Samples:
     """Return the images with a vortex and log10 of the axion mass of each, ``[N]``.
 
     Raises:
@@ -123,7 +123,7 @@ def with_mass(data: ImageData, mass: Tensor) -> ImageData:
             f"{data.source}: no image has a vortex, counts are {dict(zip(data.classes, data.counts(), strict=True))}; "
             f"expected some for {AXION_MASS.name}. Simulate the class vortex."
         )
-    return ImageData(data.x[vortex], mass[vortex].float(), AXION_MASS, data.source)
+    return Samples(data.x[vortex], mass[vortex].float(), AXION_MASS, data.source)
 
 
 READERS: dict[str, Callable[..., Splits]] = {

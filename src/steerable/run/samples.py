@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from steerable.data import Clouds, ImageData, Regions, Target
+from steerable.data import Clouds, Regions, Samples, Target
 from steerable.data.files import as_images, as_labels, as_values, load_npz
 from steerable.data.point_file import PointReading, read_points
 from steerable.data.volume_file import as_volumes
 
 
-def read_npz_samples(path: str, what: tuple[str, ...] | Target | Regions, record: Mapping[str, Any]) -> ImageData:
+def read_npz_samples(path: str, what: tuple[str, ...] | Target | Regions, record: Mapping[str, Any]) -> Samples:
     """Read what a run was trained on, from one file.
 
     Args:
@@ -35,5 +35,5 @@ def read_npz_samples(path: str, what: tuple[str, ...] | Target | Regions, record
         truth = z[key]
         x = as_volumes(z["x"], path) if domain == "volume" else as_images(z["x"], path)
     if isinstance(what, Target):
-        return ImageData(x, as_values(truth, path), what, path)
-    return ImageData(x, as_labels(truth, path), what, path)
+        return Samples(x, as_values(truth, path), what, path)
+    return Samples(x, as_labels(truth, path), what, path)

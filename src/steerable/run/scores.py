@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from steerable.data import Clouds, ImageData
+from steerable.data import Clouds, Samples
 from steerable.run.ask import ask, batch_of, like
 from steerable.run.turned import turn_axes, turned
 
@@ -89,7 +89,7 @@ def binned(answer: Tensor, y: Tensor, edges: list[float]) -> list[dict[str, floa
     return rows
 
 
-def class_scores(model: nn.Module, data: ImageData) -> dict[str, Any]:
+def class_scores(model: nn.Module, data: Samples) -> dict[str, Any]:
     """Score a classifier on images and on the same images turned (see :mod:`steerable.run.turned`).
 
     Args:
@@ -130,7 +130,7 @@ def mean_iou(counts: Tensor) -> float:
     return float((both / union.clamp_min(1))[counts.sum(1) > 0].mean())
 
 
-def region_scores(model: nn.Module, data: ImageData) -> dict[str, Any]:
+def region_scores(model: nn.Module, data: Samples) -> dict[str, Any]:
     """Score a segmentation on images or volumes, and on the same turned (see :mod:`steerable.run.turned`).
 
     Args:
@@ -155,7 +155,7 @@ def region_scores(model: nn.Module, data: ImageData) -> dict[str, Any]:
     }
 
 
-def value_scores(model: nn.Module, data: ImageData, edges: list[float]) -> dict[str, Any]:
+def value_scores(model: nn.Module, data: Samples, edges: list[float]) -> dict[str, Any]:
     """Score a regression, in the unit of the target, on images and on the same images turned.
 
     Args:
@@ -177,7 +177,7 @@ def value_scores(model: nn.Module, data: ImageData, edges: list[float]) -> dict[
 
 
 def vector_scores(
-    model: nn.Module, data: ImageData, report: Callable[[Tensor, Tensor], dict[str, Any]] | None = None
+    model: nn.Module, data: Samples, report: Callable[[Tensor, Tensor], dict[str, Any]] | None = None
 ) -> dict[str, Any]:
     """Score a regression of vectors on images and on the same images turned (see :mod:`steerable.run.turned`).
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from steerable.data import ImageData, Splits, Target
+from steerable.data import Samples, Splits, Target
 from steerable.data.errors import InputError
 from steerable.data.folder import read_npz_images
 from steerable.run.answer.answerer import Answers
@@ -41,7 +41,7 @@ from steerable.run.tables import (
 )
 
 
-def check_data(folder: Path, record: dict[str, Any], data: ImageData) -> None:
+def check_data(folder: Path, record: dict[str, Any], data: Samples) -> None:
     """Compare images with what the network was trained on.
 
     Raises:
@@ -70,7 +70,7 @@ def check_data(folder: Path, record: dict[str, Any], data: ImageData) -> None:
         )
 
 
-def given_images(path: str, folder: Path, record: dict[str, Any]) -> ImageData:
+def given_images(path: str, folder: Path, record: dict[str, Any]) -> Samples:
     """Read an `.npz` file of images, volumes or point sets for the run in `folder`, as before its preparation.
 
     Raises:
@@ -97,11 +97,11 @@ def given_images(path: str, folder: Path, record: dict[str, Any]) -> ImageData:
 
 def score(
     model: nn.Module,
-    test: ImageData,
+    test: Samples,
     floors: Floors,
     bins: int,
     record: dict[str, Any],
-    prepared: ImageData | None = None,
+    prepared: Samples | None = None,
 ) -> dict[str, Any]:
     """Return the figures of a network and those of the floors.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from steerable.data import ImageData, Splits
+from steerable.data import Samples, Splits
 from steerable.run.outputs import write_text
 from steerable.run.page.pictures import confusion_picture, learning_picture, reliability_picture, thumbnail
 from steerable.run.scores import confusion, predict
@@ -68,7 +68,7 @@ def least_sure(probability: Tensor, y: Tensor, count: int) -> list[list[int]]:
     return found
 
 
-def page_text(folder: Path, logits: Tensor, val: ImageData, record: dict[str, Any]) -> str:
+def page_text(folder: Path, logits: Tensor, val: Samples, record: dict[str, Any]) -> str:
     """Return the page.
 
     Args:
@@ -144,7 +144,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "values"
 
 
-def _notes(val: ImageData, record: dict[str, Any]) -> list[str]:
+def _notes(val: Samples, record: dict[str, Any]) -> list[str]:
     notes = []
     if len(val) < 100:
         error = (0.09 / len(val)) ** 0.5
@@ -200,7 +200,7 @@ def _counts(classes: list[str], record: dict[str, Any]) -> str:
     return f"<table><tr>{head}</tr>{''.join(rows)}</table><p><small>{how[balance['how']]}</small></p>"
 
 
-def _least_sure(val: ImageData, probability: Tensor, best: Tensor) -> str:
+def _least_sure(val: Samples, probability: Tensor, best: Tensor) -> str:
     classes = val.classes
     each = max(1, min(EACH, SHOWN // len(classes)))
     parts = [
