@@ -86,15 +86,17 @@ def _statistics(x: Tensor, sphere: Sphere, type: FieldType) -> Tensor:
     c = _transforms(sphere, type, band)(x)
     edges = band_edges(band)
     parts = copies(type, band)
+    # rounding fills degrees that a field does not have
+    least = [1e-6 * torch.cat([c[:, s] for s in own.values()], 1).square().mean(1) + 1e-12 for own in parts]
     for low, high in itertools.pairwise(edges):
-        rows = [[c[:, own[l]] for l in range(low, high) if l in own] for own in parts]
-        here = [torch.cat(r, 1) for r in rows if r]
-        power = [h.square().mean(1) for h in here]
-        found += [(p + 1e-12).log() for p in power]
+        rows = [([c[:, own[l]] for l in range(low, high) if l in own], e) for own, e in zip(parts, least, strict=True)]
+        here = [torch.cat(r, 1) for r, _ in rows if r]
+        power = [torch.cat(r, 1).square().mean(1) + e for r, e in rows if r]
+        found += [p.log() for p in power]
         for i in range(len(here)):
             for j in range(i):
                 if here[i].shape == here[j].shape:
-                    found.append((here[i] * here[j]).mean(1) / (power[i] * power[j] + 1e-24).sqrt())
+                    found.append((here[i] * here[j]).mean(1) / (power[i] * power[j]).sqrt())
     return torch.stack(found, 1)
 
 
