@@ -144,3 +144,8 @@ def test_bad_input():
         NeedletTransform(8, 1, "plane")
     with pytest.raises(ValueError, match=r"expected \[B, C \* 680\]"):
         NeedletTransform(8, 1)(torch.zeros(1, 7))
+    frame = NeedletTransform(8, 1)
+    parts = frame(torch.zeros(1, 680))
+    for wrong in ([], parts[:2], [*parts, parts[0]]):
+        with pytest.raises(ValueError, match=f"{len(wrong)} parts; expected 3, of bands"):
+            frame.inverse(wrong)
