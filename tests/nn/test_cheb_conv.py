@@ -137,6 +137,9 @@ def test_tooling(make):
     single = make(graph).float()
     with torch.autocast("cpu", torch.bfloat16):
         assert single(x.float()).isfinite().all()
+    for dtype in (torch.float16, torch.bfloat16):
+        half = copy.deepcopy(module).to(dtype)(x.to(dtype))
+        assert half.dtype == dtype and float((half.double() - y).detach().norm() / y.detach().norm()) < 0.02
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,11 @@ def pair_sums(values: Tensor, x: Tensor, rows: PairRows) -> Tensor:
         rows: the pattern.
 
     Returns:
-        ``[N, R]``; differentiable in both. Compilers and transforms see a gather and a scatter.
+        ``[N, R]``; differentiable in both. Compilers and transforms see a gather and a scatter. Half precision is
+        summed in float32: there are no sparse products of it, and small terms would be lost.
     """
+    if x.dtype in (torch.float16, torch.bfloat16):
+        return pair_sums(values.float(), x.float(), rows).to(x.dtype)
     if torch.compiler.is_compiling() or not runs_eagerly(values, x):
         moved = values[:, None] * x.index_select(0, rows.source)
         return moved.new_zeros(len(rows.start) - 1, x.shape[1]).index_add(0, rows.target, moved)
