@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from steerable.aggregate.paths import runs_eagerly
+from steerable.groups.eager import full_precision
 
 
 class PairRows(NamedTuple):
@@ -89,7 +90,7 @@ def _inverse(order: Tensor) -> Tensor:
 
 
 def _product(start: Tensor, column: Tensor, values: Tensor, x: Tensor) -> Tensor:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), full_precision(x):  # a backward pass may run where a program asks for less
         warnings.simplefilter("ignore", UserWarning)  # sparse rows are announced as a beta feature
         matrix = torch.sparse_csr_tensor(start, column, values, (len(start) - 1, len(x)), check_invariants=False)
         return torch.mm(matrix, x.contiguous())
