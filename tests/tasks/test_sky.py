@@ -11,13 +11,12 @@ import torch
 from steerable.data import InputError
 from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.groups import SO2, SO3
-from steerable.tasks.sky import draw_rotations, earth, wind
-from steerable.tasks.sky.blocks import Blocks, hidden, standardised
+from steerable.tasks.sky import draw_rotations, earth, earth_elevation, ocean_basins, wind
+from steerable.tasks.sky.blocks import Blocks, hidden
 from steerable.tasks.sky.globe import Globe, places
 from steerable.tasks.sky.views import Survey
 
 real = pytest.mark.skipif("STEERABLE_DATA" not in os.environ, reason="STEERABLE_DATA is not set")
-SEED = torch.Generator
 
 
 def turns(n=3, seed=5):
@@ -147,10 +146,19 @@ def test_hidden_and_standardised():
     x = torch.randn(2, 3, 4, 5, dtype=torch.float64)
     known = torch.rand(2, 4, 5) < 0.5
     assert torch.equal(torch.isfinite(hidden(x, known)), known[:, None].expand(2, 3, 4, 5))
-    weight = torch.rand(4, 5, dtype=torch.float64)
-    s = standardised(torch.cat([x[0], torch.ones(1, 4, 5)]), weight)
-    assert ((s * weight).sum((1, 2))[:3] / weight.sum()).abs().max() < 1e-12
-    assert torch.allclose((s**2 * weight).sum((1, 2))[:3] / weight.sum(), torch.ones(3).double()) and (s[3] == 0).all()
+    survey = Survey.of("gauss(12)", (3, 1, 2), "any", "any", 40.0, 1.0, 0)
+    fields = [torch.randn(n, 2, 12, 24) * 5 + 3 for n in (3, 1, 2)]
+    fields = [torch.cat([f, torch.full_like(f[:, :1], 0.1)], 1) for f in fields]
+    own = survey.views[0].mine[:, None] * survey.sphere.weights()
+    mean = lambda f: (f * own).sum((0, 2, 3)) / own.sum()  # noqa: E731
+    found = survey.standardised(fields)
+    assert mean(found[0]).abs().max() < 1e-6 and (found[2][:, 2] == 0).all()
+    assert torch.allclose(mean(found[0] ** 2)[:2], torch.ones(2).double())
+    other = [fields[0], fields[1] * 7, fields[2] - 100]  # what is done to a part depends on training alone
+    assert torch.equal(survey.standardised(other)[0], found[0])
+    hidden_change = [fields[0] + 9.0 * ~survey.views[0].mine[:, None], *fields[1:]]  # and on its own places alone
+    assert torch.allclose(survey.standardised(hidden_change)[2], found[2], atol=1e-5)
+    assert (survey.standardised(fields, spread=False)[0] - fields[0]).flatten(2).std(-1).max() < 1e-5
 
 
 # ---- the earth
@@ -192,3 +200,54 @@ def test_wind():
         wind(tropics=90)
     with pytest.raises(InputError, match="expected one of gauss"):
         wind(sampling="ring(3)")
+
+
+@real
+def test_land_is_where_the_ground_is_above_the_sea():
+    """Three files of three orientations agree on the coasts; half a turn, or south for north, would not."""
+    sphere, label = earth.basins()
+    points, weight = sphere.points(), sphere.weights().expand(sphere.shape)
+    land = label == 0
+
+    def agree(a, b):
+        return float((weight * (a == b)).sum() / weight.sum())
+
+    above = earth.pick(earth.elevation()[1], points) > 0
+    red, _, blue = (earth.pick(c, points) for c in earth.marble()[1])
+    brown = red > blue - 0.05  # ice is as blue as it is red
+    assert agree(land, above) > 0.97 and agree(land, brown) > 0.93
+    for wrong in (land.roll(180, 1), land.flip(0), land.flip(1)):
+        assert agree(wrong, above) < 0.75 and agree(wrong, brown) < 0.75
+    at = lambda lat, lon: torch.tensor([[math.cos(lat) * math.cos(lon), math.cos(lat) * math.sin(lon), math.sin(lat)]])  # noqa: E731
+    for (lat, lon), name in {
+        (30, -40): "Atlantic", (10, -150): "Pacific", (-20, 80): "Indian", (-60, 100): "Southern", (88, 10): "Arctic",
+        (35, 18): "other seas", (25, 10): "land", (-85, 60): "land", (60, -86): "other seas", (15, 88): "Indian",
+    }.items():  # fmt: skip
+        place = at(math.radians(lat), math.radians(lon)).double()
+        assert earth.SURFACES[int(earth.pick(label, place))] == name, (lat, lon)
+    assert float(earth.pick(earth.elevation()[1], at(math.radians(28), math.radians(86.9)).double())) > 4  # Himalaya
+
+
+@real
+def test_ocean_basins():
+    s = ocean_basins(input="both")
+    assert s.train.x.shape == (24, 4, 32, 64) and s.classes == earth.SURFACES
+    for part in (s.train, s.val, s.test):
+        assert part.y.unique().tolist() == [-1, 0, 1, 2, 3, 4, 5, 6]  # every label in every part
+    few = {"sampling": "gauss(16)", "train": 1, "validation": 1, "test": 1, "width": 30}
+    one = ocean_basins(**few, train_pose="none", pose="none")
+    owner = torch.stack([p.y[0] >= 0 for p in (one.train, one.val, one.test)])
+    assert owner.long().sum(0).max() == 1  # the same view: no place has two owners
+    assert torch.equal(one.train.x, one.test.x)
+    assert ocean_basins(**few, input="colour").train.channels == 3
+    with pytest.raises(InputError, match="input is 'depth'"):
+        ocean_basins(input="depth")
+
+
+@real
+def test_elevation():
+    s = earth_elevation(sampling="healpix(8)", train=3, validation=1, test=1, width=30)
+    assert s.train.x.shape == (3, 3, 768) and s.train.y.shape == (3, 1, 768) and s.target.unit == "km"
+    known = s.train.y[torch.isfinite(s.train.y)]
+    assert -7 < known.min() < -4 and 1 < known.max() < 6
+    assert s.train.x.mean((0, 2)).abs().max() < 0.5 and (s.train.x.std((0, 2)) - 1).abs().max() < 0.5

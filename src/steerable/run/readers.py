@@ -41,7 +41,7 @@ from steerable.run.config import DataConfig
 from steerable.tasks.galaxies import galaxies_synthetic, galaxy_zoo
 from steerable.tasks.molecules import qm7, qm9
 from steerable.tasks.shapes import shapes
-from steerable.tasks.sky import wind
+from steerable.tasks.sky import earth_elevation, ocean_basins, wind
 from steerable.tasks.volumes import density_maps, volumes_synthetic
 
 LENS_INPUTS = ("residual", "fit_residual", "image")
@@ -153,6 +153,8 @@ READERS: dict[str, Callable[..., Splits]] = {
     "qm9": qm9,
     "modelnet40": modelnet40,
     "points": point_folder,
+    "ocean_basins": ocean_basins,
+    "elevation": earth_elevation,
     "wind": wind,
 }
 #: readers whose images have a target of their own, and no classes

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from steerable.tasks.sky.basins import ocean_basins as ocean_basins
 from steerable.tasks.sky.globe import Globe as Globe
 from steerable.tasks.sky.globe import draw_rotations as draw_rotations
+from steerable.tasks.sky.heights import earth_elevation as earth_elevation
 from steerable.tasks.sky.items import paint as paint
 from steerable.tasks.sky.items import poses as poses
 from steerable.tasks.sky.items import spherical_items as spherical_items

@@ -85,15 +85,3 @@ class Blocks:
 def hidden(values: Tensor, known: Tensor) -> Tensor:
     """Return values ``[N, K, *shape]`` as float32, NaN where ``known [N, *shape]`` is false."""
     return values.float().masked_fill(~known[:, None], math.nan)
-
-
-def standardised(x: Tensor, weight: Tensor) -> Tensor:
-    """Return channels ``[C, *shape]`` of mean 0 and deviation 1 under weights ``[*shape]``, such as of training places.
-
-    A channel that is constant there becomes 0.
-    """
-    dims = tuple(range(1, x.dim()))
-    share = weight / weight.sum()
-    middle = x - (x * share).sum(dims, keepdim=True)
-    spread = (middle.square() * share).sum(dims, keepdim=True).sqrt()
-    return torch.where(spread > 1e-12, middle / spread.clamp(min=1e-12), torch.zeros_like(middle))

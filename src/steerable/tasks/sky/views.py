@@ -82,6 +82,18 @@ class Survey:
             found.append(Views(PARTS[k], rotations, where, mine))
         return cls(sphere, blocks, tuple(found), sampling)
 
-    def training_weights(self, source: Sphere) -> Tensor:
-        """Return the weights of the samples of a source ``[*shape]``, 0 outside the blocks of training."""
-        return source.weights().expand(source.shape) * (self.blocks.parts(source.points()) == 0)
+    def standardised(self, fields: list[Tensor], spread: bool = True) -> list[Tensor]:
+        """Return scalars of the three parts ``[N, C, *shape]`` of mean 0 over the places of training, by area.
+
+        Args:
+            fields: of training, validation and test.
+            spread: also of standard deviation 1; a channel that is constant becomes 0.
+        """
+        own = self.views[0].mine[:, None]
+        share = self.sphere.weights().expand(self.sphere.shape) * own
+        share = share / share.sum()
+        dims = (0, *range(2, fields[0].dim()))
+        mean = (fields[0].double() * share).sum(dims, keepdim=True)
+        deviation = ((fields[0] - mean).square() * share).sum(dims, keepdim=True).sqrt()
+        scale = torch.where(deviation > 1e-9, deviation.clamp(min=1e-9), torch.inf) if spread else 1.0
+        return [((x - mean) / scale).float() for x in fields]

@@ -65,22 +65,18 @@ def wind(
     month = air(root)
     chosen = check_levels(month, levels)
     survey = Survey.of(sampling, (train, validation, test), train_pose, pose, width, margin, seed)
-    weight = survey.training_weights(month.sphere)
-    weight = weight / weight.sum()
-    height = month.height[chosen]
-    height = height - (height * weight).sum((1, 2), keepdim=True)
-    height = height / (height.square() * weight).sum((1, 2)).mean().sqrt()
-    fields = torch.cat([height, month.wind[chosen].flatten(0, 1)])
     count = len(chosen)
+    fields = torch.cat([month.height[chosen], month.wind[chosen].flatten(0, 1)])
     globe = Globe(month.sphere, fields, f"{count}x0 + {count}x1", survey.sphere, smoothing)
+    seen = [globe.views(v.rotations).split([count, 2 * count], 1) for v in survey.views]
+    heights = survey.standardised([h for h, _ in seen], spread=False)
+    scale = heights[0].std()
     parts = []
-    for views in survey.views:
-        seen = globe.views(views.rotations)
+    for height, (_, air_moves), views in zip(heights, seen, survey.views, strict=True):
         north = views.places[..., 2:].movedim(-1, 1).float()
         known = views.mine & (views.places[..., 2].abs() >= math.sin(math.radians(tropics)))
-        heights, winds = seen[:, :count], seen[:, count:].unflatten(1, (count, 2))
-        x = torch.cat([torch.cat([heights[:, k : k + 1], north], 1) for k in range(count)])
-        y = torch.cat([hidden(winds[:, k], known) for k in range(count)])
+        x = torch.cat([torch.cat([height[:, k : k + 1] / scale, north], 1) for k in range(count)])
+        y = torch.cat([hidden(air_moves[:, 2 * k : 2 * k + 2], known) for k in range(count)])
         parts.append(Samples(x, y, WIND, f"wind ({views.part})", sampling=sampling, type="2x0"))
     return Splits(*parts)
 
