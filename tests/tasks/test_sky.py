@@ -11,7 +11,8 @@ import torch
 from steerable.data import InputError
 from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.groups import SO2, SO3
-from steerable.tasks.sky import draw_rotations, earth, earth_elevation, ocean_basins, wind
+from steerable.nn import SHT
+from steerable.tasks.sky import draw_rotations, earth, earth_elevation, microwave, ocean_basins, wind, wmap
 from steerable.tasks.sky.blocks import Blocks, hidden
 from steerable.tasks.sky.globe import Globe, places
 from steerable.tasks.sky.views import Survey
@@ -55,6 +56,27 @@ def test_solid_body_winds_turn_as_vectors(name, bound):
         assert (view - wrong).abs().max() > 0.1
     scalars = Globe(source, solid_wind(source, axis), "2x0", sphere, 0.0).views(rotations)  # frames forgotten
     assert (scalars - views).abs().max() > 0.1
+
+
+def tensor_field(sphere, matrix):
+    """Q along south and U half way to east of a symmetric tensor of space: a field of spin 2."""
+    south, east = sphere.frames()[..., 0], sphere.frames()[..., 1]
+    at = lambda a, b: torch.einsum("...i,ij,...j->...", a, matrix, b)  # noqa: E731
+    return torch.stack([at(south, south) - at(east, east), 2 * at(south, east)])
+
+
+@pytest.mark.parametrize(("name", "bound"), SAMPLINGS)
+def test_polarisation_turns_with_spin_two(name, bound):
+    source, sphere = Sphere.equiangular(nlat=41, kind="cc"), parse_sphere(name)
+    m = torch.tensor([[1.0, 0.3, -0.6], [0.3, -0.4, 0.2], [-0.6, 0.2, 0.5]], dtype=torch.float64)
+    globe = Globe(source, tensor_field(source, m), "1x2", sphere, 0.0)
+    iau = Globe(source, tensor_field(source, m) * torch.tensor([1.0, -1.0])[:, None, None], "1x2", sphere, 0.0)
+    sign = torch.tensor([1.0, -1.0]).view(2, *[1] * len(sphere.shape))
+    for g, view, other in zip(turns(), globe.views(turns()), iau.views(turns()), strict=True):
+        r = SO3().action(g, 3)
+        right = tensor_field(sphere, r @ m @ r.T)
+        assert (view - right).abs().max() < bound
+        assert (other * sign - right).abs().max() > 0.1  # the other convention does not turn as a field
 
 
 def test_views_are_the_transform_of_the_sphere():
@@ -251,3 +273,64 @@ def test_elevation():
     known = s.train.y[torch.isfinite(s.train.y)]
     assert -7 < known.min() < -4 and 1 < known.max() < 6
     assert s.train.x.mean((0, 2)).abs().max() < 0.5 and (s.train.x.std((0, 2)) - 1).abs().max() < 0.5
+
+
+# ---- the sky
+
+
+def power(qu, sphere):
+    """Electric and magnetic power of degrees 2 to 11 without the orders m = 0, which know no sign of U."""
+    c = SHT(sphere, "1x2", 12, 4).double()(qu[None])[0]
+    found, start = torch.zeros(2, dtype=torch.float64), 0
+    for l in range(2, 12):
+        part = c[start : start + 4 * l + 2].view(2, 2 * l + 1)
+        start += 4 * l + 2
+        found += part.square().mean(1) - part[:, l].square() / (2 * l + 1)
+    return found.tolist()
+
+
+@real
+def test_polarisation_of_the_file_is_in_the_frames_of_the_library():
+    import numpy as np
+
+    z = np.load(earth.source_file(None, "wmap7_V_nside32_iqu.npz"))
+    sphere = Sphere.healpix(32)
+    qu = torch.from_numpy(z["iqu"][1:]).double()
+    sine2 = 1 - sphere.points()[:, 2] ** 2
+    zonal = SHT(sphere, "1x2", 12, 4).double()(torch.stack([sine2, 0 * sine2])[None])[0, :10].view(2, 5)
+    electric = int(zonal.abs().sum(1).argmax())  # Q of a zonal field is electric
+    found = [power(qu * torch.tensor([[1.0], [sign]]), sphere) for sign in (1, -1)]
+    ratio = [p[electric] / p[1 - electric] for p in found]
+    assert ratio[0] > 1.4 and ratio[1] < 1.1
+
+
+def test_nothing_of_the_masked_sky_is_seen():
+    maps = torch.randn(3, 12, dtype=torch.float64)
+    mask = (torch.arange(12) % 3 > 0).double()
+    changed = torch.where(mask > 0, maps, torch.tensor(-1.6375e30))
+    changed[0, 0] = math.nan
+    assert torch.equal(microwave.masked(maps, mask), microwave.masked(changed, mask))
+
+
+@real
+def test_wmap():
+    few = {"train": 3, "validation": 1, "test": 2, "width": 30, "sampling": "healpix(8)"}
+    s = wmap(**few)
+    assert s.train.x.shape == (3, 2, 768) and s.train.type == "2x0" and s.target.type == "1x2"
+    x, y = s.train.x, s.train.y
+    known = torch.isfinite(y[:, 0])
+    assert (
+        (x[:, 1][known] == 1).all() and (x[:, 0][x[:, 1] == 0] == 0).all() and set(x[:, 1].unique().tolist()) == {0, 1}
+    )
+    assert abs(float(x[:, 0][known].mean())) < 1e-5 and float(y[:, 0][known].std()) < 20  # microkelvin
+    t = wmap(**few, answer="intensity")
+    assert t.train.type == "2x0 + 1x2" and t.train.channels == 4 and t.target.name == "intensity"
+    for part in (t.train, t.val, t.test):
+        asked = torch.isfinite(part.y[:, 0])
+        assert (part.x[:, 0][asked] == 0).all() and (part.x[:, 1][asked] == 0).all()  # what is asked for is not seen
+        assert 10 < float(part.y[:, 0][asked].std()) < 100
+    views = Survey.of("healpix(8)", (3, 1, 2), "any", "any", 30.0, 1.0, 0)
+    owner = views.blocks.parts(views.views[2].places)
+    assert (t.test.x[:, 1][owner != 0] == 0).all()
+    with pytest.raises(InputError, match="answer is 'dust'"):
+        wmap(answer="dust")

@@ -41,7 +41,7 @@ from steerable.run.config import DataConfig
 from steerable.tasks.galaxies import galaxies_synthetic, galaxy_zoo
 from steerable.tasks.molecules import qm7, qm9
 from steerable.tasks.shapes import shapes
-from steerable.tasks.sky import earth_elevation, ocean_basins, wind
+from steerable.tasks.sky import earth_elevation, ocean_basins, wind, wmap
 from steerable.tasks.volumes import density_maps, volumes_synthetic
 
 LENS_INPUTS = ("residual", "fit_residual", "image")
@@ -156,6 +156,7 @@ READERS: dict[str, Callable[..., Splits]] = {
     "ocean_basins": ocean_basins,
     "elevation": earth_elevation,
     "wind": wind,
+    "wmap": wmap,
 }
 #: readers whose images have a target of their own, and no classes
 VALUES_ONLY = ("galaxies", "galaxies_synthetic")

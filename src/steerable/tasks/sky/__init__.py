@@ -9,6 +9,7 @@ from steerable.tasks.sky.heights import earth_elevation as earth_elevation
 from steerable.tasks.sky.items import paint as paint
 from steerable.tasks.sky.items import poses as poses
 from steerable.tasks.sky.items import spherical_items as spherical_items
+from steerable.tasks.sky.microwave import wmap as wmap
 from steerable.tasks.sky.pictures import draw_field as draw_field
 from steerable.tasks.sky.pictures import draw_map as draw_map
 from steerable.tasks.sky.wind import wind as wind
