@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 import os
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from steerable.data import InputError
 from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.groups import SO2, SO3
+from steerable.models import create_model
 from steerable.nn import SHT
+from steerable.run.config import DataConfig
+from steerable.run.readers import READERS, check_options, load_data
 from steerable.tasks.sky import draw_rotations, earth, earth_elevation, microwave, ocean_basins, wind, wmap
 from steerable.tasks.sky.blocks import Blocks, hidden
 from steerable.tasks.sky.globe import Globe, places
@@ -334,3 +339,30 @@ def test_wmap():
     assert (t.test.x[:, 1][owner != 0] == 0).all()
     with pytest.raises(InputError, match="answer is 'dust'"):
         wmap(answer="dust")
+
+
+# ---- what a run reads
+
+
+@pytest.mark.parametrize("name", ["basins", "elevation", "wind", "wmap", "depth"])
+def test_configs_name_what_there_is(name):
+    """Options of the reader exist, and the network can be built for its fields."""
+    import steerable.run
+
+    path = Path(steerable.run.__file__).parent / "configs" / f"{name}.yaml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    data, model = config["data"], config["model"]
+    assert config["out"] == f"runs/{name}"
+    assert all("#" in line for line in path.read_text(encoding="utf-8").splitlines())
+    check_options("data", data["name"], READERS[data["name"]], data["options"])
+    if "STEERABLE_DATA" not in os.environ and name != "depth":
+        return
+    few = {"train": 1, "validation": 1, "test": 1}
+    found = load_data(DataConfig(name=data["name"], options={**data["options"], **few}))
+    assert found.train.sampling == data["options"]["sampling"]
+    types = {"in_type": found.train.type or None, "out_type": found.target.type or None if found.target else None}
+    size = {"in_channels": found.train.channels, "num_classes": found.train.outputs}
+    net = create_model(model["name"], group=model["group"], sphere=found.train.sampling, **size, **types,
+                       **model["options"]).eval()  # fmt: skip
+    with torch.no_grad():
+        assert net(found.train.x[:1]).shape == (1, found.train.outputs, *found.train.size)

@@ -41,7 +41,7 @@ from steerable.run.config import DataConfig
 from steerable.tasks.galaxies import galaxies_synthetic, galaxy_zoo
 from steerable.tasks.molecules import qm7, qm9
 from steerable.tasks.shapes import shapes
-from steerable.tasks.sky import earth_elevation, ocean_basins, wind, wmap
+from steerable.tasks.sky import earth_elevation, ocean_basins, panorama_depth, wind, wmap
 from steerable.tasks.volumes import density_maps, volumes_synthetic
 
 LENS_INPUTS = ("residual", "fit_residual", "image")
@@ -157,6 +157,7 @@ READERS: dict[str, Callable[..., Splits]] = {
     "elevation": earth_elevation,
     "wind": wind,
     "wmap": wmap,
+    "depth": panorama_depth,
 }
 #: readers whose images have a target of their own, and no classes
 VALUES_ONLY = ("galaxies", "galaxies_synthetic")

@@ -1,8 +1,9 @@
-"""Fields on the sphere: the earth, the air, the sky."""
+"""Fields on the sphere: the earth, the air, the sky, and rooms around a camera."""
 
 from __future__ import annotations
 
 from steerable.tasks.sky.basins import ocean_basins as ocean_basins
+from steerable.tasks.sky.depth import panorama_depth as panorama_depth
 from steerable.tasks.sky.globe import Globe as Globe
 from steerable.tasks.sky.globe import draw_rotations as draw_rotations
 from steerable.tasks.sky.heights import earth_elevation as earth_elevation
