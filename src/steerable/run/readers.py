@@ -41,6 +41,7 @@ from steerable.run.config import DataConfig
 from steerable.tasks.galaxies import galaxies_synthetic, galaxy_zoo
 from steerable.tasks.molecules import qm7, qm9
 from steerable.tasks.shapes import shapes
+from steerable.tasks.sky import earth_elevation, ocean_basins, panorama_depth, wind, wmap
 from steerable.tasks.volumes import density_maps, volumes_synthetic
 
 LENS_INPUTS = ("residual", "fit_residual", "image")
@@ -152,6 +153,11 @@ READERS: dict[str, Callable[..., Splits]] = {
     "qm9": qm9,
     "modelnet40": modelnet40,
     "points": point_folder,
+    "ocean_basins": ocean_basins,
+    "elevation": earth_elevation,
+    "wind": wind,
+    "wmap": wmap,
+    "depth": panorama_depth,
 }
 #: readers whose images have a target of their own, and no classes
 VALUES_ONLY = ("galaxies", "galaxies_synthetic")
