@@ -37,6 +37,7 @@ from steerable.data.known import (
     rotated_mnist,
     stl10,
 )
+from steerable.data.sphere_folder import sphere_folder
 from steerable.run.config import DataConfig
 from steerable.tasks.galaxies import galaxies_synthetic, galaxy_zoo
 from steerable.tasks.molecules import qm7, qm9
@@ -158,6 +159,7 @@ READERS: dict[str, Callable[..., Splits]] = {
     "wind": wind,
     "wmap": wmap,
     "depth": panorama_depth,
+    "sphere": sphere_folder,
 }
 #: readers whose images have a target of their own, and no classes
 VALUES_ONLY = ("galaxies", "galaxies_synthetic")
