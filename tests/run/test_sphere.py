@@ -15,7 +15,7 @@ from steerable.data import InputError, Regions, Samples, Target
 from steerable.domains.sphere import Sphere
 from steerable.domains.sphere.turned_fields import Turn
 from steerable.groups import SO3
-from steerable.run.build import for_data
+from steerable.run.build import build_model, for_data
 from steerable.run.cli import main
 from steerable.run.config import ModelConfig, TrainConfig
 from steerable.run.dense import field_errors, place_counts, region_scores
@@ -272,3 +272,34 @@ def test_the_law_knows_the_fields_of_a_run(tmp_path, capsys):
     text = capsys.readouterr().out
     error = float(text.split("generic rotation")[1].split()[0])
     assert error < 0.1  # as a vector; two scalars would be off by the turn of their frames
+
+
+def test_compression(tmp_path):
+    out = tmp_path / "out"
+    words = ["--data.name=panoramas", "--data.options.which=synthetic", "--data.options.train=8",
+             "--data.options.validation=2", "--data.options.test=3", "--data.options.trade=0.01"]  # fmt: skip
+    small = '{"width": 4, "stages": 2}'
+    grids = {"sphere_codec": "healpix(8, nested)", "sphere_codec_plain": "equiangular(nlat=16, kind=fejer, shift=0.5)"}
+    for name, grid in grids.items():
+        model = [f"--model.name={name}", f"--model.options={small}", f"--data.options.sampling={grid}"]
+        train = ["--train.epochs=2", "--train.batch_size=4", f"--out={out}_{name}", "--train.device=cpu"]
+        assert main(["fit", *words, *model, *train, "--page=true"]) == 0
+        found = scores(tmp_path / f"out_{name}")
+        network, record = load(tmp_path / f"out_{name}")
+        assert record["target"]["columns"][-1] == "bits"
+        rate, error = found["rate"], found["loss"] - found["rate"]
+        assert rate > 0 and error > 0
+        floors = found["floors"]
+        assert floors["constant"]["rate"] == 0 and floors["linear"]["psnr"] > floors["constant"]["psnr"]
+        assert floors["linear"]["loss"] <= floors["constant"]["loss"]
+        codec = network.model.codec
+        x = torch.rand(1, *codec.shape)
+        size = 8 * len(codec.compress(x)) / codec.pixels
+        with torch.no_grad():
+            estimate = float(network(x)[0, -1].flatten()[0])
+        assert size == pytest.approx(estimate, rel=0.3, abs=4.0)  # a header, and whole symbols
+        assert torch.allclose(codec.decompress(codec.compress(x)), network(x)[:, :-1], atol=1e-5)
+    with pytest.raises(InputError, match="expected nested HEALPix"):
+        build_model(ModelConfig("sphere_codec", options={"sphere": "gauss(8)"}), 3, 4)
+    with pytest.raises(InputError, match="expected 4, the channels and the bits"):
+        build_model(ModelConfig("sphere_codec"), 3, 3)
