@@ -30,6 +30,8 @@ def read_npz_samples(path: str, what: tuple[str, ...] | Target | Regions, record
         reading = PointReading.from_json(record["input_settings"])
         sets = read_points(path)
         x = Clouds.of([reading(one, f"{path}#{k}") for k, one in enumerate(sets)], path)
+    elif domain == "sphere":
+        return read_npz_maps(path, what, record)
     else:
         z = load_npz(path, ("x", key))
         truth = z[key]
@@ -37,3 +39,21 @@ def read_npz_samples(path: str, what: tuple[str, ...] | Target | Regions, record
     if isinstance(what, Target):
         return Samples(x, as_values(truth, path), what, path)
     return Samples(x, as_labels(truth, path), what, path)
+
+
+def read_npz_maps(path: str, what: tuple[str, ...] | Target | Regions, record: Mapping[str, Any]) -> Samples:
+    """Read fields on the sphere ``x [N, C, *shape]`` with their truth, on the sampling of a run.
+
+    Args:
+        path: the file; values at every place are ``[N, K, *shape]``, labels ``[N, *shape]``.
+        what: the answers of the run mean.
+        record: of the run.
+
+    Raises:
+        InputError: arrays that are missing or have other shapes.
+    """
+    key = what.name if isinstance(what, Target) else "y"
+    z = load_npz(path, ("x", key))
+    x = as_values(z["x"], path)
+    y = as_values(z[key], path) if isinstance(what, Target) else as_labels(z[key], path)
+    return Samples(x, y, what, path, sampling=record["sampling"], type=record["type"])
