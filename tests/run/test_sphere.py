@@ -264,3 +264,11 @@ def test_bad_fields():
     sphere = Sphere.gauss(12)
     with pytest.raises(ValueError, match="the map is"):
         Turn(sphere, torch.eye(3))(smooth(sphere, 1, generator)[..., 1:], VECTOR)
+
+
+def test_the_law_knows_the_fields_of_a_run(tmp_path, capsys):
+    assert fit(tmp_path / "out", "wind") == 0
+    assert main(["check", str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    error = float(text.split("generic rotation")[1].split()[0])
+    assert error < 0.1  # as a vector; two scalars would be off by the turn of their frames

@@ -18,6 +18,9 @@ class Target:
         baseline: of a single value of a cloud: what each channel of the features, summed over the points, contributes
             (such as the energy of a free atom of each element). A network learns the rest, and its answer has both.
         everywhere: whether there is a value, or a vector, at every pixel, voxel or sample of the sphere.
+        trade: of a compression: what a unit of mean square error (1/255 of the range, squared) counts against one bit
+            for a sample; 0: it is none. The entries are the channels of the input and, last, the bits that a sample
+            costs, whose truth is 0.
         type: of a vector everywhere on the sphere: the fields that its entries are, such as ``1x0 + 1x1`` (a scalar,
             then components along south and east); empty: scalars.
 
@@ -33,6 +36,7 @@ class Target:
     baseline: tuple[float, ...] = field(default=(), compare=False)
     everywhere: bool = False
     type: str = ""
+    trade: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.columns) == 1 or len(set(self.columns)) < len(self.columns):
@@ -44,6 +48,11 @@ class Target:
             raise ValueError(
                 f"Target {self.name}: got everywhere={self.everywhere} with type '{self.type}', head '{self.head}', "
                 f"baseline {list(self.baseline)}; expected a type of fields only, a head and a baseline of others."
+            )
+        if not self.trade >= 0 or (self.trade and not (self.everywhere and self.columns)):
+            raise ValueError(
+                f"Target {self.name}: got trade={self.trade}, everywhere={self.everywhere}, columns "
+                f"{list(self.columns)}; expected a trade above 0 of channels everywhere and their bits, or 0."
             )
 
     @property

@@ -167,6 +167,10 @@ _TABLE: dict[str, Entry] = {
     "s2cnn_dense": Entry("s2cnn", "S2CNNDense", {}, "the same, back to fields on the sphere", 0, "sphere"),
     "sphere_cnn": Entry("sphere", "SphereCNN", {}, "the sphere: local convolutions on any sampling", 0, "sphere"),
     "sphere_cnn_plain": Entry("plain_sphere", "PlainSphereCNN", {}, "plain twin of sphere_cnn, on maps", 0, "sphere"),
+    "sphere_codec": Entry("coded_field", "CodedField", {}, "panoramas on HEALPix to few bytes and back", 0, "sphere"),
+    "sphere_codec_plain": Entry(
+        "coded_field", "PlainCodedField", {}, "the same on rows and columns of an image", 0, "sphere"
+    ),
     "sphere_unet": Entry("sphere", "SphereUNet", {}, "the sphere: fields of any spin to fields", 0, "sphere"),
     "sphere_unet_plain": Entry(
         "plain_sphere", "PlainSphereUNet", {}, "plain twin of sphere_unet, on maps", 0, "sphere"

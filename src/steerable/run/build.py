@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from steerable.data import InputError, Samples
+from steerable.data.checks import field_type
 from steerable.data.errors import did_you_mean
 from steerable.groups.group import Group
 from steerable.groups.naming import parse_group
@@ -69,8 +70,9 @@ def for_data(config: ModelConfig, data: Samples) -> ModelConfig:
         return config
     check_domain(config.name, data)
     takes = model_arguments(config.name)
-    out = data.target.type if data.target is not None else ""
-    known: dict[str, Any] = {"sphere": data.sampling, "in_type": data.type, "out_type": out}
+    own, out = data.type, data.target.type if data.target is not None else ""
+    own, out = (t if t and not field_type(t, 0, data.source).is_trivial else "" for t in (own, out))
+    known: dict[str, Any] = {"sphere": data.sampling, "in_type": own, "out_type": out}
     if "sphere" not in takes and "level" in takes:  # charts of the icosahedron
         found = re.fullmatch(r"icosahedral\((\d+)\)", data.sampling.replace(" ", ""))
         if found is None:
@@ -78,7 +80,7 @@ def for_data(config: ModelConfig, data: Samples) -> ModelConfig:
                 f"model.name is '{config.name}', and {data.source} is sampled on {data.sampling}; expected "
                 "icosahedral(level). Set data.options.sampling."
             )
-        known = {"level": int(found[1]), "in_type": data.type, "out_type": out}
+        known = {"level": int(found[1]), "in_type": own, "out_type": out}
     options = dict(config.options)
     for key, value in known.items():
         if value == "" or (key not in takes and config.name.endswith("_plain")):

@@ -15,10 +15,9 @@ from steerable.data.errors import InputError
 from steerable.run.domains import domain_of
 from steerable.run.heads import find_head
 from steerable.run.outputs import read_json, write_text
-from steerable.run.place_floors import FILTER, fit_places, place_scores, read_filter
+from steerable.run.place_floors import OWN_KINDS, Linear, fit_places, place_scores, read_filter
 from steerable.run.scores import accuracy, auc, binned, error_figures
 from steerable.tasks.floor import LinearFloor, best_floor
-from steerable.tasks.sky.filter_floor import FilterFloor
 from steerable.tasks.statistics import find_statistics
 
 FILE = "floors.json"
@@ -41,7 +40,7 @@ class Floors:
     constant: dict[str, Any]
     low: float
     high: float
-    linear: LinearFloor | FilterFloor
+    linear: Linear
     outputs: int
     statistics: dict[str, Any]
 
@@ -153,7 +152,7 @@ class Floors:
             spec = {"kind": spec} if isinstance(spec, str) else spec
             linear = (
                 read_filter(value["linear"], spec)
-                if spec["kind"] == FILTER
+                if spec["kind"] in OWN_KINDS
                 else LinearFloor.from_json(value["linear"], find_statistics(**spec))
             )
             return Floors(value["constant"], float(low), float(high), linear, int(value["outputs"]), spec)

@@ -11,6 +11,7 @@ from torch import Tensor
 from steerable.data import Samples
 from steerable.data.errors import InputError
 from steerable.run.balance import class_weights
+from steerable.run.coded import coded_figures, square_error
 from steerable.run.config import TrainConfig
 from steerable.run.dense import field_errors, known_mean, mean_iou, place_counts, share_right
 from steerable.run.domains import domain_of
@@ -143,6 +144,41 @@ class Fields:
         return {"val_rmse": errors["rmse"], "val_mae": errors["mae"], "val_loss": float(self.loss(out, y))}
 
 
+class Coded:
+    """Bits a sample and the mean square error in units of 1/255, traded: what a codec is trained by.
+
+    Args:
+        trade: the weight of the error.
+        train: how to train.
+        areas: of the places ``[*places]``, mean 1; None: they count alike.
+
+    Source: Balle et al., ICLR 2018, arXiv 1802.01436, equation 3.
+    """
+
+    def __init__(self, trade: float, train: TrainConfig, areas: Tensor | None = None) -> None:
+        self.trade, self.areas = trade, areas
+        self.select = pick("select", train.select, ("val_loss", "val_psnr", "val_rate"), "compression")
+        pick("loss", train.loss, (), "compression")
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        """Return rate and distortion.
+
+        Raises:
+            ValueError: shapes that would broadcast.
+        """
+        if out.shape != y.shape or y.ndim < 3:
+            raise ValueError(
+                f"loss: the network answers {list(out.shape)} to values {list(y.shape)}; expected the same shape. Take "
+                "a codec."
+            )
+        return out[:, -1].mean() + self.trade * 255**2 * square_error(out, y, self.areas).mean()
+
+    def figures(self, out: Tensor, y: Tensor) -> dict[str, float]:
+        """Return PSNR in decibels, bits a sample and the loss."""
+        return {**{f"val_{k}": v for k, v in coded_figures(out, y, self.areas).items()},
+                "val_loss": float(self.loss(out, y))}  # fmt: skip
+
+
 class Values:
     """A loss between answers ``[B, 1]`` and values ``[B]``, both in units of the spread of the training values.
 
@@ -261,6 +297,8 @@ def objective_of(data: Samples, train: TrainConfig) -> Objective:
             f"train.{key} is {getattr(train, key)}, but {data.source} has values, not classes; expected it off."
         )
     target = target_record(data)
+    if data.target.trade:
+        return Coded(data.target.trade, train, domain_of(data).areas(data))
     if data.target.everywhere:
         return Fields(target, train, domain_of(data).areas(data))
     return Vectors(target, train) if data.target.columns else Values(target["mean"], target["std"], train)
@@ -277,8 +315,8 @@ def target_record(data: Samples) -> dict[str, Any]:
         raise InputError(f"{data.source}: the images have the classes {list(data.classes)}; expected values.")
     found: dict[str, Any] = {"name": target.name, "unit": target.unit}
     if target.everywhere:
-        mean, std = field_units(data)
-        more = {"everywhere": True, "type": target.type, "columns": list(target.names)}
+        mean, std = ([0.0] * target.size, [1.0] * target.size) if target.trade else field_units(data)
+        more = {"everywhere": True, "type": target.type, "columns": list(target.names), "trade": target.trade}
         return {**found, **more, "mean": mean, "std": std}
     if not target.columns:
         mean, std = standard(data)

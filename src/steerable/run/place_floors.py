@@ -11,6 +11,7 @@ from torch import Tensor
 from steerable.data import Samples
 from steerable.data.checks import field_type
 from steerable.domains.sphere import parse_sphere
+from steerable.run.coded import CODED, LowPass, coded_floors, fit_coded
 from steerable.run.dense import field_errors, mean_iou, place_counts, share_right
 from steerable.run.domains import domain_of
 from steerable.run.domains.sphere import answer_type, input_type, sphere_of
@@ -21,7 +22,10 @@ from steerable.tasks.statistics import find_statistics, some_places
 
 #: the statistics of a floor that is an isotropic filter of fields
 FILTER = "sphere_filter"
-Fitted = tuple[dict[str, Any], LinearFloor | FilterFloor, dict[str, Any]]
+#: kinds of floors that are no regression on statistics
+OWN_KINDS = (FILTER, CODED)
+Linear = LinearFloor | FilterFloor | LowPass
+Fitted = tuple[dict[str, Any], Linear, dict[str, Any]]
 
 
 def fit_places(train: Samples, val: Samples, spec: dict[str, Any]) -> Fitted:
@@ -31,6 +35,8 @@ def fit_places(train: Samples, val: Samples, spec: dict[str, Any]) -> Fitted:
         train, val: with answers at every place.
         spec: of the statistics of a place.
     """
+    if train.target is not None and train.target.trade:
+        return *fit_coded(train, val), {**spec, "kind": CODED}
     if train.target is not None and train.sampling:
         floor = FilterFloor(sphere_of(train), input_type(train), answer_type(train))
         floor.fit((train.x, train.y), (val.x, val.y))  # type: ignore[arg-type]
@@ -47,15 +53,17 @@ def fit_places(train: Samples, val: Samples, spec: dict[str, Any]) -> Fitted:
     return {"class": int(train.y[known].bincount(counts[known]).argmax())}, linear, spec
 
 
-def read_filter(value: list[dict[str, Any]], spec: dict[str, Any]) -> FilterFloor:
+def read_filter(value: list[dict[str, Any]], spec: dict[str, Any]) -> FilterFloor | LowPass:
     """Return the filter that a run wrote with its statistics."""
+    if spec["kind"] == CODED:
+        return LowPass(parse_sphere(spec["sampling"]), int(value[0]["degrees"]))
     fields = field_type(spec["type"], int(spec["channels"]), "floors")
     out = field_type(spec["out"], int(spec["outputs"]), "floors")
     return FilterFloor.from_json(value, parse_sphere(spec["sampling"]), fields, out)
 
 
 def place_scores(
-    constant: dict[str, Any], linear: LinearFloor | FilterFloor, outputs: int, spec: dict[str, Any], data: Samples
+    constant: dict[str, Any], linear: Linear, outputs: int, spec: dict[str, Any], data: Samples
 ) -> dict[str, dict[str, Any]]:
     """Return the figures of :mod:`steerable.run.dense` for ``constant`` and ``linear``; a turn changes neither.
 
@@ -65,6 +73,8 @@ def place_scores(
         data: to be scored.
     """
     areas = domain_of(data).areas(data)
+    if isinstance(linear, LowPass):
+        return coded_floors(constant, linear, data)
     if data.target is not None:
         mean = torch.tensor(constant["mean"], dtype=torch.float64).view(-1, *[1] * len(data.places))
         answers = {"constant": mean.expand(data.y.shape), "linear": _values(linear, spec, data)}
@@ -87,14 +97,14 @@ def place_scores(
     return rows
 
 
-def _answer(linear: LinearFloor | FilterFloor, statistics: Tensor) -> Tensor:
-    if isinstance(linear, FilterFloor):
+def _answer(linear: Linear, statistics: Tensor) -> Tensor:
+    if not isinstance(linear, LinearFloor):
         raise TypeError(f"floors: {type(linear).__name__} of {list(statistics.shape)}; expected a LinearFloor")
     return linear.answer(statistics)
 
 
-def _values(linear: LinearFloor | FilterFloor, spec: dict[str, Any], data: Samples) -> Tensor:
-    if isinstance(linear, FilterFloor):
+def _values(linear: Linear, spec: dict[str, Any], data: Samples) -> Tensor:
+    if not isinstance(linear, LinearFloor):
         return linear(data.x)  # type: ignore[arg-type]
     statistics = find_statistics(**spec)
     rows = [linear.answer(statistics(x)).reshape(*data.places, -1).movedim(-1, 0) for x in data.x.split(1)]

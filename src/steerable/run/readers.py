@@ -41,6 +41,7 @@ from steerable.data.sphere_folder import sphere_folder
 from steerable.run.config import DataConfig
 from steerable.tasks.galaxies import galaxies_synthetic, galaxy_zoo
 from steerable.tasks.molecules import qm7, qm9
+from steerable.tasks.panoramas import panoramas
 from steerable.tasks.shapes import shapes
 from steerable.tasks.sky import earth_elevation, ocean_basins, panorama_depth, wind, wmap
 from steerable.tasks.volumes import density_maps, volumes_synthetic
@@ -153,6 +154,7 @@ READERS: dict[str, Callable[..., Splits]] = {
     "qm7": qm7,
     "qm9": qm9,
     "modelnet40": modelnet40,
+    "panoramas": panoramas,
     "points": point_folder,
     "ocean_basins": ocean_basins,
     "elevation": earth_elevation,

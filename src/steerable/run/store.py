@@ -234,8 +234,9 @@ def meaning(record: dict[str, Any]) -> tuple[str, ...] | Target | Regions:
     everywhere = bool(target.get("everywhere"))
     columns = columns if len(columns) > 1 else ()  # the one entry of a value everywhere is called as the value
     return Target(
-        target["name"], target["unit"], columns, target.get("head", ""), baseline, everywhere, target.get("type", "")
-    )
+        target["name"], target["unit"], columns, target.get("head", ""), baseline, everywhere, target.get("type", ""),
+        float(target.get("trade", 0.0)),
+    )  # fmt: skip
 
 
 def outputs(record: dict[str, Any]) -> int:

@@ -32,6 +32,7 @@ FIELDS = Columns(
     ("rmse", "rmse_turned", "mae", "bias", "moved"),
     ("RMSE", TURNED, "MAE", "bias", "moved"),
 )
+CODEC = Columns(("psnr", "psnr_turned", "rate", "loss"), ("PSNR [dB]", TURNED, "bits a sample", "loss"))
 REGIONS = Columns(
     ("iou", "iou_turned", "accuracy", "changed", "logit_error"),
     ("mean IoU", TURNED, "right", "changed", "logit error"),
@@ -46,6 +47,8 @@ def columns_of(record: dict[str, Any]) -> Columns:
         return REGIONS
     if record["target"] is None:
         found = CLASSES
+    elif record["target"].get("trade"):
+        found = CODEC
     elif record["target"].get("everywhere"):
         found = FIELDS
     else:

@@ -84,7 +84,7 @@ def train_network(
     """
     objective = objective_of(data.train, train)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    mode = "max" if objective.select in ("val_accuracy", "val_auc", "val_iou") else "min"
+    mode = "max" if objective.select in ("val_accuracy", "val_auc", "val_iou", "val_psnr") else "min"
     best = ModelCheckpoint(
         dirpath=folder, filename=Path(BEST).stem, monitor=objective.select, mode=mode, save_weights_only=True,
         enable_version_counter=False,

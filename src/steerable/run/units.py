@@ -71,6 +71,8 @@ class Headed(nn.Module):
     def __init__(self, model: nn.Module, head: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.model, self.head = model, head
+        if isinstance(head, Affine):  # fields keep their type, for one spread is that of a whole field
+            self.in_type, self.out_type = (getattr(model, name, None) for name in ("in_type", "out_type"))
 
     def forward(self, *x: Tensor) -> Tensor:
         """``[B, C, H, W] -> [B, K]``, in the unit of the target."""

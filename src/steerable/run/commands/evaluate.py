@@ -16,6 +16,7 @@ from steerable.run.answer.answerer import Answers
 from steerable.run.answer.opening import is_exported, open_file
 from steerable.run.build import try_model
 from steerable.run.calibrate import expected_error
+from steerable.run.coded import coded_scores
 from steerable.run.config import FitConfig
 from steerable.run.dense import field_scores, region_scores
 from steerable.run.export.images import check_shape
@@ -120,7 +121,9 @@ def score(
         record: of the run.
         prepared: the same images as the floors saw them in training; None: those of `test`.
     """
-    if test.dense:
+    if test.target is not None and test.target.trade:
+        own = coded_scores(model, test)
+    elif test.dense:
         own = region_scores(model, test) if test.regions else field_scores(model, test)
     elif test.target is None:
         own = class_scores(model, test)

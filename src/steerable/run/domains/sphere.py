@@ -13,7 +13,7 @@ from steerable.data.checks import field_type
 from steerable.data.errors import InputError
 from steerable.data.rotations import random_rotations
 from steerable.data.sphere_file import EXTENSIONS, list_maps, read_maps
-from steerable.domains.sphere import Sphere, parse_sphere
+from steerable.domains.sphere import Sphere
 from steerable.domains.sphere.turned_fields import Turn
 from steerable.fields.type import FieldType
 from steerable.groups import SO3
@@ -108,8 +108,8 @@ def shown(group: Group | None) -> Augment:
 
 
 def map_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any], chunk: int) -> Iterator[Row]:
-    """Yield fields ``[C, *shape]`` on the sampling of training."""
-    sphere = parse_sphere(record["sampling"])
+    """Yield fields ``[C, *shape]`` on the sampling of training, with its channel of masks where it had one."""
+    missing = record["config"]["data"]["options"].get("mask_value")
 
     def make(field: Tensor, name: str) -> Row:
         if len(field) != want.channels:
@@ -124,7 +124,7 @@ def map_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any], c
             )
         return Row(name, field)
 
-    return rows_of(sources, lambda path: read_maps(path, sphere), make)
+    return rows_of(sources, lambda path: read_maps(path, record["sampling"], missing), make)
 
 
 SPHERE = Domain(

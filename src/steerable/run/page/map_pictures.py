@@ -54,7 +54,11 @@ def map_pictures(rows: list[list[Panel]], sphere: Sphere) -> bytes:
                 continue
             low, high = limits([p.value for p in every if panel.scale and p.scale == panel.scale] or [panel.value])
             colours = "viridis"
-            if panel.scale.startswith("d"):
+            if panel.arrows is not None:
+                low = 0.0
+            if panel.scale.startswith("d") and panel.arrows is not None:
+                colours = "Reds"
+            elif panel.scale.startswith("d"):
                 high = max(abs(low), abs(high))
                 low, colours = -high, "RdBu_r"
             image = draw_map(axes, panel.value, sphere, cmap=colours, vmin=low, vmax=high)
