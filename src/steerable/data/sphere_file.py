@@ -67,8 +67,8 @@ def read_maps(
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as e:
         raise InputError(
-            f"'{path}' cannot be read ({str(e).splitlines()[0]}); expected an array [{_shape(sphere)}] or "
-            f"[C, {_shape(sphere)}]."
+            f"'{path}' cannot be read ({str(e).splitlines()[0]}); expected an array [{_shape(sphere)}], "
+            f"[C, {_shape(sphere)}] or [N, C, {_shape(sphere)}]."
         ) from None
     found = found if found.ndim > 1 + len(sphere.shape) else found[None]
     return list(as_maps(found, sphere, str(path), mask_value))
