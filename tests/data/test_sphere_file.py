@@ -100,16 +100,18 @@ def test_arrays(tmp_path):
     np.save(tmp_path / "one.npy", np.arange(128.0).reshape(8, 16))
     np.save(tmp_path / "bytes.npy", np.full((3, 8, 16), 255, np.uint8))
     np.savez(tmp_path / "many.npz", x=np.zeros((5, 2, 8, 16)))
+    np.save(tmp_path / "some.npy", np.zeros((5, 2, 8, 16)))
     (tmp_path / ".hidden.npy").touch()
     (tmp_path / "notes.txt").touch()
     (tmp_path / "sky.fits.gz").touch()
     shown, others = list_maps(tmp_path)
-    assert [p.name for p in shown] == ["bytes.npy", "many.npz", "one.npy", "sky.fits.gz"]
+    assert [p.name for p in shown] == ["bytes.npy", "many.npz", "one.npy", "sky.fits.gz", "some.npy"]
     assert [p.name for p in others] == ["notes.txt"]
     (one,) = read_maps(tmp_path / "one.npy", "gauss(8)")
     assert one.shape == (1, 8, 16) and one[0, 1, 0] == 16
     assert read_maps(tmp_path / "bytes.npy", "gauss(8)")[0].unique().tolist() == [1.0]
-    assert [x.shape for x in read_maps(tmp_path / "many.npz", "gauss(8)")] == [(2, 8, 16)] * 5
+    for name in ("many.npz", "some.npy"):
+        assert [x.shape for x in read_maps(tmp_path / name, Sphere.gauss(8))] == [(2, 8, 16)] * 5
 
 
 @pytest.mark.parametrize(

@@ -33,18 +33,18 @@ def is_map(path: Path) -> bool:
 
 
 def read_maps(
-    path: str | Path, sampling: str, mask_value: float | None = None, columns: Sequence[str] | None = None
+    path: str | Path, sampling: str | Sphere, mask_value: float | None = None, columns: Sequence[str] | None = None
 ) -> list[Tensor]:
     """Read maps as float32 ``[C, *shape]`` each, in the order of the samples of a sampling.
 
-    A `.npy` file holds one map ``[*shape]`` or ``[C, *shape]``, a `.npz` file under `x` maps ``[N, *shape]`` or
-    ``[N, C, *shape]``; 8-bit integers come into [0, 1]. A FITS file holds one HEALPix map, a column of its first binary
-    table for each channel; it is reordered from the ``ORDERING`` of its header to that of the sampling, and U is
-    brought to the convention of HEALPix where the header says ``POLCCONV = 'IAU'``.
+    A `.npy` file holds one map ``[*shape]`` or ``[C, *shape]``, or ``[N, C, *shape]``; a `.npz` file under `x` maps
+    ``[N, *shape]`` or ``[N, C, *shape]``; 8-bit integers come into [0, 1]. A FITS file holds one HEALPix map, a column
+    of its first binary table for each channel; it is reordered from the ``ORDERING`` of its header to that of the
+    sampling, and U is brought to the convention of HEALPix where the header says ``POLCCONV = 'IAU'``.
 
     Args:
         path: the file.
-        sampling: such as ``healpix(16, nested)``.
+        sampling: or its name, such as ``healpix(16, nested)``.
         mask_value: what stands at missing pixels; there the map becomes 0, and a channel is added that is 1 elsewhere,
             see :func:`steerable.data.sphere_map.as_maps`. UNSEEN in FITS files is -1.6375e30.
         columns: of a FITS file, by name; None: all.
@@ -54,7 +54,7 @@ def read_maps(
             `mask_value`.
     """
     path = Path(path)
-    sphere = sampling_of(sampling, str(path))
+    sphere = sampling if isinstance(sampling, Sphere) else sampling_of(sampling, str(path))
     if not is_map(path):
         raise InputError(f"'{path}' ends in '{path.suffix}'; expected one of {', '.join(EXTENSIONS)}. Convert it.")
     if not path.is_file():
@@ -67,10 +67,11 @@ def read_maps(
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as e:
         raise InputError(
-            f"'{path}' cannot be read ({str(e).splitlines()[0]}); expected an array [{_shape(sphere)}] or "
-            f"[C, {_shape(sphere)}]."
+            f"'{path}' cannot be read ({str(e).splitlines()[0]}); expected an array [{_shape(sphere)}], "
+            f"[C, {_shape(sphere)}] or [N, C, {_shape(sphere)}]."
         ) from None
-    return list(as_maps(found[None], sphere, str(path), mask_value))
+    found = found if found.ndim > 1 + len(sphere.shape) else found[None]
+    return list(as_maps(found, sphere, str(path), mask_value))
 
 
 def read_healpix(path: Path, sphere: Sphere, columns: Sequence[str] | None = None) -> np.ndarray:
