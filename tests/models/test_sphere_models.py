@@ -85,7 +85,7 @@ def test_names_of_samplings():
         assert parse_sphere(text) == parse_sphere(text.replace(" ", ""))
     assert parse_sphere("healpix(4, nested)") == st.Sphere.healpix(4, nested=True)
     assert parse_sphere("equiangular(8, mw)") == st.Sphere.equiangular(8, "mw")
-    for wrong in ("gauss", "cube(4)", "gauss()", "gauss(size=3)"):
+    for wrong in ("gauss", "cube(4)", "gauss()", "gauss(size=3)", "gauss(16.5)", 16, None):
         with pytest.raises(ValueError, match="sphere is"):
             parse_sphere(wrong)
 
