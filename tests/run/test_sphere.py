@@ -303,3 +303,23 @@ def test_compression(tmp_path):
         build_model(ModelConfig("sphere_codec", options={"sphere": "gauss(8)"}), 3, 4)
     with pytest.raises(InputError, match="expected 4, the channels and the bits"):
         build_model(ModelConfig("sphere_codec"), 3, 3)
+
+
+def test_what_a_reader_standardised_is_standardised_again(tmp_path):
+    out, words = tmp_path / "out", ["--data.name=depth", "--data.options.sampling=gauss(8)"]
+    few = ["--data.options.train=6", "--data.options.validation=2", "--data.options.test=2", "--data.options.rays=1"]
+    train = ["--train.epochs=1", "--train.batch_size=3", f"--out={out}", "--train.device=cpu"]
+    assert main(["fit", *words, *few, *UNET, *train]) == 0
+    record = json.loads((out / "run.json").read_text())
+    x = READERS["depth"](sampling="gauss(8)", train=6, validation=2, test=2, rays=1).test.x
+    numbers = record["input_settings"]
+    mean, scale = (torch.tensor(numbers[k]).view(-1, 1, 1) for k in ("mean", "scale"))
+    np.save(tmp_path / "raw.npy", (x[0] * scale + mean).numpy())
+    assert main(["predict", str(out), str(tmp_path / "raw.npy"), "--out", str(tmp_path / "c.parquet")]) == 0
+    model, _ = load(out)
+    with torch.no_grad():
+        answer = model(x[:1])[0, 0].double()
+    share = Sphere.gauss(8).weights().expand(8, 16) / (4 * torch.pi)
+    row = parquet.read_table(tmp_path / "c.parquet").to_pylist()[0]
+    name = next(k for k in row if k.endswith("_mean"))
+    assert row[name] == pytest.approx(float((answer * share).sum()), rel=1e-4)
