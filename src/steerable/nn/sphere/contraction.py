@@ -91,6 +91,9 @@ class RingContraction(SphereContraction):
         values = functions(pairs.offset, pairs.weight)
         self._turns, self._rings = pairs.turns, targets.shape[0] * pairs.turns
         self._blocks = ring_blocks(pairs.ring, pairs.source, self._rings, sphere.shape[0])
+        frequencies = sorted({p.frequency for p in parts})
+        self._inputs = [next(k for k, p in enumerate(parts) if p.frequency == n) for n in frequencies]
+        self._input = [frequencies.index(p.frequency) for p in parts]
         self._terms: list[tuple[int, bool, str]] = []  # part, whether odd, name of its tensors
         place = (pairs.ring, pairs.source, pairs.step)
         for k, part in enumerate(parts):
@@ -98,20 +101,22 @@ class RingContraction(SphereContraction):
             cosine, sine = ring_tables(place, new, sphere.shape[1], self._blocks)
             size = max(np.abs(cosine).max(initial=0), np.abs(sine).max(initial=0))
             for odd, table in ((False, cosine), (True, sine)):
-                used = np.abs(table).max((1, 2, 3)) > 1e-12 * size
+                used = np.abs(table).max((0, 1, 3), initial=0) > 1e-12 * size
                 if used.any():
                     name = f"{k}{'odd' if odd else 'even'}"
                     self._terms.append((k, odd, name))
-                    self.register_constant(f"_table{name}", table[used])
+                    self.register_constant(f"_table{name}", table[:, :, used].reshape(*table.shape[:2], -1))
                     self._register_reading(name, part.only(used), values.shape[1])
 
     def forward(self, x: Tensor, filter: Tensor) -> Tensor:
         """``[B, C_in, S, P]`` and ``[C_out, C_in, F]`` to ``[B, C_out, T, Q]``."""
-        outputs: list[tuple[int, list[RingTerm]]] = [(n, []) for n in self._runs]
+        channels = [getattr(self, f"_channels{k}") for k in self._inputs]
+        inputs = [x if c is None else x.index_select(1, c) for c in channels]
+        outputs: list[list[RingTerm]] = [[] for _ in self._runs]
         for k, odd, name in self._terms:
             table, matrices = getattr(self, f"_table{name}"), self._matrices(name, filter)
-            outputs[self._run[k]][1].append(RingTerm(getattr(self, f"_channels{k}"), table, matrices, odd))
-        y = self._gathered(ring_conv(x, self._blocks, outputs, self._rings))
+            outputs[self._run[k]].append(RingTerm(self._input[k], table, matrices, odd))
+        y = self._gathered(ring_conv(inputs, self._blocks, outputs, self._rings))
         if self._turns > 1:
             return y.unflatten(2, (-1, self._turns)).transpose(3, 4).flatten(3)
         stride = self.sphere.shape[1] // self.targets.shape[1]
