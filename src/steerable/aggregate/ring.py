@@ -81,7 +81,7 @@ class RingTerm(NamedTuple):
     """Some functions on some input channels for some output channels.
 
     Attributes:
-        part: which of the inputs.
+        part: which of the parts of the input.
         table: coefficients of the functions ``[M * blocks, width, K * tall]``.
         matrices: what they are multiplied by, ``[o, c, K]``.
         sine: whether these are the coefficients of the sines.
@@ -93,11 +93,12 @@ class RingTerm(NamedTuple):
     sine: bool
 
 
-def ring_conv(parts: list[Tensor], blocks: Blocks, outputs: list[list[RingTerm]], rings: int) -> Tensor:
+def ring_conv(x: Tensor, sizes: list[int], blocks: Blocks, outputs: list[list[RingTerm]], rings: int) -> Tensor:
     """``y[b, o, t, q] = sum_(c, k, s, p) T[o, c, k] Y_k(t; s, p) x[b, c, s, p + q]``.
 
     Args:
-        parts: the inputs ``[B, c, S, P]``, float32 or float64.
+        x: ``[B, C, S, P]``, float32 or float64.
+        sizes: channels of each part.
         blocks: of rings.
         outputs: the terms to be summed for each run of output channels.
         rings: number T of output rings.
@@ -105,12 +106,12 @@ def ring_conv(parts: list[Tensor], blocks: Blocks, outputs: list[list[RingTerm]]
     Returns:
         ``[B, C_out, T, P]``, the runs one after the other.
     """
-    batch, _, inputs, longitudes = parts[0].shape
+    batch, channels, inputs, longitudes = x.shape
     modes, count, tall = longitudes // 2 + 1, len(blocks.starts), blocks.tall
+    wave = to_modes(x.flatten(0, 2)).view(modes, 2, batch, channels, inputs)
     near = {}
-    for k, x in enumerate(parts):
-        wave = to_modes(x.flatten(0, 2)).view(modes, -1, inputs)
-        near[k, False] = windows(wave, blocks.starts, blocks.width).view(modes * count, 2, -1, blocks.width)
+    for k, part in enumerate(wave.split(sizes, 3)):
+        near[k, False] = windows(part, blocks.starts, blocks.width).view(modes * count, 2, -1, blocks.width)
     found = []
     for terms in outputs:
         total = None
@@ -118,7 +119,7 @@ def ring_conv(parts: list[Tensor], blocks: Blocks, outputs: list[list[RingTerm]]
             if (part, sine) not in near:
                 re, im = near[part, False].unbind(1)
                 near[part, sine] = torch.stack([-im, re], 1)  # times i
-            taken = torch.bmm(near[part, sine].flatten(1, 2), table).reshape(modes * count * 2 * batch, -1, tall)
+            taken = torch.bmm(near[part, sine].flatten(1, 2), table).view(modes * count * 2 * batch, -1, tall)
             mixing = matrices.flatten(1).expand(len(taken), -1, -1)
             total = torch.bmm(mixing, taken) if total is None else torch.baddbmm(total, mixing, taken)
         if total is not None:
@@ -129,11 +130,11 @@ def ring_conv(parts: list[Tensor], blocks: Blocks, outputs: list[list[RingTerm]]
 
 
 def windows(x: Tensor, starts: tuple[int, ...], width: int) -> Tensor:
-    """Pieces of the last axis one after the other: ``[M, R, S]`` to ``[M, N, R, width]``."""
-    if width == x.shape[2]:
-        return x[:, None]
+    """Pieces of the last axis one after the other: ``[M, ..., S]`` to ``[M, N, ..., width]``."""
+    if width == x.shape[-1]:
+        return x[:, None].contiguous()
     if torch.compiler.is_compiling() or not runs_eagerly(x):
-        return torch.stack([x[:, :, a : a + width] for a in starts], 1)
+        return torch.stack([x[..., a : a + width] for a in starts], 1)
     found: Any = _Windows.apply(x, starts, width)
     return found
 
@@ -143,11 +144,11 @@ class _Windows(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, starts: tuple[int, ...], width: int) -> Tensor:
-        """``[M, R, S]`` to ``[M, N, R, width]``."""
-        ctx.starts, ctx.width, ctx.size = starts, width, x.shape[2]
-        out = x.new_empty(len(x), len(starts), x.shape[1], width)
+        """``[M, ..., S]`` to ``[M, N, ..., width]``."""
+        ctx.starts, ctx.width, ctx.size = starts, width, x.shape[-1]
+        out = x.new_empty(len(x), len(starts), *x.shape[1:-1], width)
         for k, a in enumerate(starts):
-            out[:, k] = x[:, :, a : a + width]
+            out[:, k] = x[..., a : a + width]
         return out
 
     @staticmethod
@@ -162,11 +163,11 @@ class _Overlaps(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, starts: tuple[int, ...], width: int, size: int) -> Tensor:
-        """``[M, N, R, width]`` to ``[M, R, S]``."""
+        """``[M, N, ..., width]`` to ``[M, ..., S]``."""
         ctx.starts, ctx.width = starts, width
-        out = x.new_zeros(len(x), x.shape[2], size)
+        out = x.new_zeros(len(x), *x.shape[2:-1], size)
         for k, a in enumerate(starts):
-            out[:, :, a : a + width] += x[:, k]
+            out[..., a : a + width] += x[:, k]
         return out
 
     @staticmethod
