@@ -52,8 +52,8 @@ def ring_blocks(ring: np.ndarray, source: np.ndarray, outputs: int, inputs: int)
 
 def ring_tables(
     place: tuple[np.ndarray, np.ndarray, np.ndarray], values: np.ndarray, steps: int, blocks: Blocks
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cosine and sine coefficients of functions along longitude, ``[M * blocks, width, K, tall]`` each.
+) -> list[tuple[bool, np.ndarray, np.ndarray]]:
+    """Cosine and sine coefficients of functions along longitude, those that are not zero.
 
     ``sum_p Y(p) cos(m p)`` and ``sum_p Y(p) sin(m p)`` with p in steps of the input grid, over the number of steps.
 
@@ -62,19 +62,29 @@ def ring_tables(
         values: functions ``[E, K]``.
         steps: number of longitudes of the input.
         blocks: of rings.
+
+    Returns:
+        Whether these are sines, which functions have any ``[K]``, and their coefficients
+        ``[M * blocks, width, K' * tall]``.
     """
     ring, source, step = place
     tall, width, starts = blocks
     block, row = ring // tall, ring % tall
     cell = ((block * width + source - np.array(starts)[block]) * tall + row) * steps + step
-    used, index = np.unique(cell // steps, return_inverse=True)  # most of a window is empty
-    found = np.zeros((2, steps // 2 + 1, len(starts) * width, values.shape[1], tall))
-    for k in range(values.shape[1]):
-        dense = np.bincount(index * steps + step, weights=values[:, k], minlength=len(used) * steps)
-        wave = np.fft.rfft(dense.reshape(len(used), steps)).T / steps
-        found[0, :, used // tall, k, used % tall], found[1, :, used // tall, k, used % tall] = wave.real.T, -wave.imag.T
-    found = found.reshape(2, -1, width, values.shape[1], tall)
-    return found[0], found[1]
+    cells, index = np.unique(cell // steps, return_inverse=True)  # most of a window is empty
+    size, count = steps * len(cells), values.shape[1]
+    dense = [np.bincount(index * steps + step, weights=values[:, k], minlength=size) for k in range(count)]
+    waves = np.fft.rfft(np.reshape(dense, (count, len(cells), steps))) / steps
+    found = []
+    for odd, coefficients in ((False, waves.real), (True, -waves.imag)):
+        used = np.abs(coefficients).max((1, 2), initial=0) > 1e-12 * np.abs(waves).max(initial=0)
+        if used.any():
+            kept = coefficients[used]
+            table = np.zeros((steps // 2 + 1, len(starts) * width * len(kept) * tall))
+            for k, wave in enumerate(kept):
+                table[:, (cells // tall * len(kept) + k) * tall + cells % tall] = wave.T
+            found.append((odd, used, table.reshape(-1, width, len(kept) * tall)))
+    return found
 
 
 class RingTerm(NamedTuple):

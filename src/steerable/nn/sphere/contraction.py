@@ -101,15 +101,11 @@ class RingContraction(SphereContraction):
         place = (pairs.ring, pairs.source, pairs.step)
         for k, part in enumerate(parts):
             new = part.values(values, pairs.transport).numpy()
-            cosine, sine = ring_tables(place, new, sphere.shape[1], self._blocks)
-            size = max(np.abs(cosine).max(initial=0), np.abs(sine).max(initial=0))
-            for odd, table in ((False, cosine), (True, sine)):
-                used = np.abs(table).max((0, 1, 3), initial=0) > 1e-12 * size
-                if used.any():
-                    name = f"{k}{'odd' if odd else 'even'}"
-                    self._terms.append((k, odd, name))
-                    self.register_constant(f"_table{name}", table[:, :, used].reshape(*table.shape[:2], -1))
-                    self._register_reading(name, part.only(used), values.shape[1])
+            for odd, used, table in ring_tables(place, new, sphere.shape[1], self._blocks):
+                name = f"{k}{'odd' if odd else 'even'}"
+                self._terms.append((k, odd, name))
+                self.register_constant(f"_table{name}", table)
+                self._register_reading(name, part.only(used), values.shape[1])
 
     def forward(self, x: Tensor, filter: Tensor) -> Tensor:
         """``[B, C_in, S, P]`` and ``[C_out, C_in, F]`` to ``[B, C_out, T, Q]``."""
