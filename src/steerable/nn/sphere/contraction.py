@@ -91,27 +91,31 @@ class RingContraction(SphereContraction):
         values = functions(pairs.offset, pairs.weight)
         self._turns, self._rings = pairs.turns, targets.shape[0] * pairs.turns
         self._blocks = ring_blocks(pairs.ring, pairs.source, self._rings, sphere.shape[0])
+        frequencies = sorted({p.frequency for p in parts})
+        channels = [next(p.channels for p in parts if p.frequency == n) for n in frequencies]
+        self._input, self._sizes = [frequencies.index(p.frequency) for p in parts], [len(c) for c in channels]
+        order = np.concatenate([*channels, np.zeros(0, dtype=np.int64)])
+        whole = bool((order == np.arange(len(order))).all()) and len(order) == sizes[1]
+        self.register_buffer("_channels", None if whole else torch.from_numpy(order), persistent=False)
         self._terms: list[tuple[int, bool, str]] = []  # part, whether odd, name of its tensors
         place = (pairs.ring, pairs.source, pairs.step)
         for k, part in enumerate(parts):
             new = part.values(values, pairs.transport).numpy()
-            cosine, sine = ring_tables(place, new, sphere.shape[1], self._blocks)
-            size = max(np.abs(cosine).max(initial=0), np.abs(sine).max(initial=0))
-            for odd, table in ((False, cosine), (True, sine)):
-                used = np.abs(table).max((1, 2, 3)) > 1e-12 * size
-                if used.any():
-                    name = f"{k}{'odd' if odd else 'even'}"
-                    self._terms.append((k, odd, name))
-                    self.register_constant(f"_table{name}", table[used])
-                    self._register_reading(name, part.only(used), values.shape[1])
+            for odd, used, table in ring_tables(place, new, sphere.shape[1], self._blocks):
+                name = f"{k}{'odd' if odd else 'even'}"
+                self._terms.append((k, odd, name))
+                self.register_constant(f"_table{name}", table)
+                self._register_reading(name, part.only(used), values.shape[1])
 
     def forward(self, x: Tensor, filter: Tensor) -> Tensor:
         """``[B, C_in, S, P]`` and ``[C_out, C_in, F]`` to ``[B, C_out, T, Q]``."""
-        outputs: list[tuple[int, list[RingTerm]]] = [(n, []) for n in self._runs]
+        if self._channels is not None:
+            x = x.index_select(1, self._channels)
+        outputs: list[list[RingTerm]] = [[] for _ in self._runs]
         for k, odd, name in self._terms:
             table, matrices = getattr(self, f"_table{name}"), self._matrices(name, filter)
-            outputs[self._run[k]][1].append(RingTerm(getattr(self, f"_channels{k}"), table, matrices, odd))
-        y = self._gathered(ring_conv(x, self._blocks, outputs, self._rings))
+            outputs[self._run[k]].append(RingTerm(self._input[k], table, matrices, odd))
+        y = self._gathered(ring_conv(x, self._sizes, self._blocks, outputs, self._rings))
         if self._turns > 1:
             return y.unflatten(2, (-1, self._turns)).transpose(3, 4).flatten(3)
         stride = self.sphere.shape[1] // self.targets.shape[1]
