@@ -10,9 +10,6 @@ from steerable import laws
 from steerable.domains import Sphere
 from steerable.groups import C
 
-FIXED = pytest.mark.xfail(
-    strict=True, reason="transforms read the size of the batch as a number: the program holds for that size alone"
-)
 HEX = C(6).type("1 regular + 1 trivial")
 
 
@@ -46,8 +43,7 @@ def others():
     yield "correlation", correlation, (14, correlation.seen)
 
 
-CASES = [pytest.param(*case[1:], id=case[0], marks=FIXED) for case in transforms()]
-CASES += [pytest.param(*case[1:], id=case[0]) for case in others()]
+CASES = [pytest.param(*case[1:], id=case[0]) for case in (*transforms(), *others())]
 
 
 @pytest.mark.parametrize(("layer", "shape"), CASES)

@@ -37,7 +37,7 @@ def _synthesis(wave: Tensor, steps: int) -> Tensor:
 
 def _counts(wave: Tensor, steps: int) -> Tensor:
     """How often a mode counts in the synthesis, ``[2 M, 1]``."""
-    counts = wave.new_full((len(wave), 1), 2.0)
+    counts = wave.new_full((wave.shape[0], 1), 2.0)
     counts[:2] = 1
     if steps % 2 == 0:
         counts[-2:] = 1

@@ -130,7 +130,7 @@ def ring_conv(x: Tensor, sizes: list[int], blocks: Blocks, outputs: list[list[Ri
                 re, im = near[part, False].unbind(1)
                 near[part, sine] = torch.stack([-im, re], 1)  # times i
             taken = torch.bmm(near[part, sine].flatten(1, 2), table).view(modes * count * 2 * batch, -1, tall)
-            mixing = matrices.flatten(1).expand(len(taken), -1, -1)
+            mixing = matrices.flatten(1).expand(taken.shape[0], -1, -1)
             total = torch.bmm(mixing, taken) if total is None else torch.baddbmm(total, mixing, taken)
         if total is not None:
             found.append(total.view(modes, count, 2, batch, -1, tall))
@@ -156,7 +156,7 @@ class _Windows(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, starts: tuple[int, ...], width: int) -> Tensor:
         """``[M, ..., S]`` to ``[M, N, ..., width]``."""
         ctx.starts, ctx.width, ctx.size = starts, width, x.shape[-1]
-        out = x.new_empty(len(x), len(starts), *x.shape[1:-1], width)
+        out = x.new_empty(x.shape[0], len(starts), *x.shape[1:-1], width)
         for k, a in enumerate(starts):
             out[:, k] = x[..., a : a + width]
         return out
@@ -175,7 +175,7 @@ class _Overlaps(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, starts: tuple[int, ...], width: int, size: int) -> Tensor:
         """``[M, N, ..., width]`` to ``[M, ..., S]``."""
         ctx.starts, ctx.width = starts, width
-        out = x.new_zeros(len(x), *x.shape[2:-1], size)
+        out = x.new_zeros(x.shape[0], *x.shape[2:-1], size)
         for k, a in enumerate(starts):
             out[..., a : a + width] += x[:, k]
         return out

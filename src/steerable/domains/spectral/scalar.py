@@ -171,7 +171,7 @@ def _short(x: Tensor, tables: ShtTables) -> Tensor:
 
     ``[B, 1, 2 H, N]`` to complex ``[B, L, L]``.
     """
-    batch, band, (half, n, weights, place, size, blocks) = len(x), tables.band, tables.short
+    batch, band, (half, n, weights, place, size, blocks) = x.shape[0], tables.band, tables.short
     count = 2 * half * batch
     folded = x.new_empty(2, half, batch, n)
     north, south = x.view(batch, 2, half, n).transpose(0, 2).unbind(1)
