@@ -1,0 +1,187 @@
+"""What needlet networks are made of: scalars of fields, mixing degree by degree, and the layers between them."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+import steerable.nn as snn
+from steerable.fields.type import FieldType
+from steerable.groups import SO2
+from steerable.nn.constants import ConstantModule
+from steerable.nn.module import EquivariantModule
+from steerable.nn.sphere.needlet import NeedletTransform
+from steerable.nn.sphere.spectral_conv import NEAR_IDENTITY, first_of_each, sphere_signals
+
+#: where needlets live: functions on SO(3), as in the source, or on the sphere, with axisymmetric kernels
+PLACES = ("group", "sphere")
+
+
+class SphericalScalars(ConstantModule):
+    """Coefficients of fields of any spin as those of scalars, and back: a permutation, exact under rotations.
+
+    A field of spin n becomes two scalars, magnetic (B) and electric (E), whose degrees below n are zero. So Q and U
+    need no kernels of spin.
+
+    Args:
+        type: type of SO2 of the fields, a sum of irreps.
+        band: L.
+
+    Raises:
+        ValueError: for other types, or a band that does not hold them.
+    """
+
+    def __init__(self, type: FieldType, band: int) -> None:
+        super().__init__()
+        if type.group != SO2() or not all(b.rep.is_irrep for b in type.blocks) or type.size == 0:
+            raise ValueError(f"a needlet network of {type}: expected a sum of irreps of SO2 such as '1x0 + 1x2'")
+        spins = [b.rep.frequency for b in type.blocks for _ in range(b.multiplicity)]
+        if max(spins) >= band:
+            raise ValueError(
+                f"a needlet network of {type} and band {band}: expected a band above the spin {max(spins)}"
+            )
+        self.band, self.count = band, sum(2 if n else 1 for n in spins)
+        start, places = 0, []
+        for n in spins:
+            copies = 2 if n else 1
+            found = torch.full((copies, band * band), -1)
+            for l in range(n, band):
+                size = 2 * l + 1
+                found[:, l * l : (l + 1) ** 2] = start + torch.arange(copies * size).view(copies, size)
+                start += copies * size
+            places.append(found)
+        place = torch.cat(places).flatten()
+        self.size = start
+        back = torch.empty(start, dtype=torch.long)
+        back[place[place >= 0]] = (place >= 0).nonzero()[:, 0]
+        self.register_buffer("place", torch.where(place < 0, start, place), persistent=False)
+        self.register_buffer("back", back, persistent=False)
+
+    def forward(self, c: Tensor) -> Tensor:
+        """``[B, D]`` to ``[B, count * L^2]``."""
+        return nn.functional.pad(c, (0, 1)).index_select(1, self.place)  # type: ignore[arg-type]
+
+    def inverse(self, c: Tensor) -> Tensor:
+        """``[B, count * L^2]`` to ``[B, D]``; degrees below the spin are dropped."""
+        return c.index_select(1, self.back)  # type: ignore[arg-type]
+
+
+class DegreeMix(EquivariantModule):
+    """Every linear equivariant map between scalars on the sphere: channels are mixed, each degree on its own.
+
+    It is the convolution with axisymmetric kernels, and the diagonal Wiener filter is one of them.
+
+    Args:
+        in_channels, out_channels: scalars, ``[B, channels * L^2]``.
+        band: L.
+        identity: start as the identity on the channels that both have, else at random.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, band: int, identity: bool = False) -> None:
+        super().__init__(sphere_signals(in_channels, band), sphere_signals(out_channels, band))
+        self.in_channels, self.out_channels, self.band, self.identity = in_channels, out_channels, band, identity
+        self.weight = nn.Parameter(torch.empty(band, out_channels, in_channels))
+        self.register_buffer("degree", torch.arange(band).repeat_interleave(2 * torch.arange(band) + 1), False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights again."""
+        if self.identity:
+            with torch.no_grad():
+                self.weight.copy_(torch.eye(self.out_channels, self.in_channels).expand_as(self.weight))
+        else:
+            nn.init.normal_(self.weight, std=1 / math.sqrt(self.in_channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, in_channels * L^2]`` to ``[B, out_channels * L^2]``."""
+        self.check_input(x)
+        found = x.unflatten(1, (self.in_channels, -1)).permute(2, 1, 0)  # [L^2, in, B]
+        weight = self.weight.index_select(0, self.degree)  # type: ignore[arg-type]
+        return (weight @ found).permute(2, 1, 0).flatten(1)
+
+
+class SphereNeedletBlock(EquivariantModule):
+    """:class:`steerable.nn.NeedletBlock` on the sphere itself, with axisymmetric kernels: cheap at any band.
+
+    Args:
+        in_channels, out_channels: scalars, ``[B, channels * L^2]``.
+        band: L.
+        levels: of details.
+        oversample: of the grids.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, band: int, levels: int = 1, oversample: float = 2.0
+    ) -> None:
+        super().__init__(sphere_signals(in_channels, band), sphere_signals(out_channels, band))
+        self.frame = NeedletTransform(band, levels, "sphere")
+        self.parts = nn.ModuleList(
+            nn.Sequential(
+                DegreeMix(in_channels, out_channels, b),
+                snn.SpectralAct(out_channels, b, "shrink" if k else "gelu", oversample, on="sphere", bias=not k),
+            )
+            for k, b in enumerate(self.frame.bands)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, in_channels * L^2]`` to ``[B, out_channels * L^2]``."""
+        self.check_input(x)
+        return self.frame.inverse([layer(part) for layer, part in zip(self.parts, self.frame(x), strict=True)])
+
+
+class NeedletTrunk(nn.Module):
+    """Scalars on the sphere to features on SO(3), or on the sphere: a lift, an activation, needlet blocks as residuals.
+
+    The activation after the lift sees all bands at once: only there can a coarse part meet a fine one.
+
+    Args:
+        in_channels: scalars.
+        width: features.
+        band: L.
+        depth: number of needlet blocks.
+        levels: of details, see :class:`steerable.nn.NeedletTransform`.
+        on: ``"group"`` or ``"sphere"``.
+        support: of the kernels on SO(3).
+        oversample: of the grids.
+
+    Raises:
+        ValueError: for another place.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        width: int,
+        band: int,
+        depth: int = 1,
+        levels: int = 1,
+        on: str = "group",
+        support: snn.RingSupport | None = NEAR_IDENTITY,
+        oversample: float = 2.0,
+    ) -> None:
+        super().__init__()
+        if on not in PLACES:
+            raise ValueError(f"a needlet network on {on!r}; expected one of {', '.join(PLACES)}")
+        self.width, self.on = width, on
+        self.lift: nn.Module
+        if on == "group":
+            self.lift = snn.S2Conv(in_channels, width, band, band, support)
+            blocks = [snn.NeedletBlock(width, width, band, levels, support, oversample) for _ in range(depth)]
+        else:
+            self.lift = DegreeMix(in_channels, width, band)
+            blocks = [SphereNeedletBlock(width, width, band, levels, oversample) for _ in range(depth)]
+        self.act = snn.SpectralAct(width, band, "gelu", oversample, on=on)
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, in_channels * L^2]`` to ``[B, width * D]``."""
+        h = self.act(self.lift(x))
+        for block in self.blocks:
+            h = h + block(h)
+        return h
+
+    def means(self, x: Tensor) -> Tensor:
+        """Invariants ``[B, width]``: means of the features over all rotations."""
+        return first_of_each(self(x), self.width)
