@@ -67,7 +67,8 @@ class NeedletNet(nn.Module):
         band = usual_band(self.sphere) if band is None else band
         self.analysis = snn.SHT(self.sphere, self.in_type, band)
         self.synthesis = snn.InverseSHT(self.sphere, self.out_type, band)
-        self.scalars, self.fields = SphericalScalars(self.in_type, band), SphericalScalars(self.out_type, band)
+        self.scalars = SphericalScalars(self.in_type, band)
+        self.fields = SphericalScalars(self.out_type, band, back=True)
         here, there = self.scalars.count, self.fields.count
         self.linear = DegreeMix(here, there, band, identity=True)
         self.trunk = NeedletTrunk(here, width, band, depth, levels, on, support, oversample)
@@ -78,13 +79,14 @@ class NeedletNet(nn.Module):
             self.project = DegreeMix(width, there, band)
         with torch.no_grad():
             self.project.weight.mul_(0.1)  # the linear path leads at first
-        self.bias = nn.Parameter(torch.zeros(self.out_type.size)) if self.out_type.is_trivial else None
+        shape = self.out_type.size, *(1 for _ in self.sphere.shape)
+        self.bias = nn.Parameter(torch.zeros(shape)) if self.out_type.is_trivial else None
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_type.size, *sphere.shape]`` to ``[B, out_type.size, *sphere.shape]``."""
         c = self.scalars(self.analysis(x))
-        y = self.synthesis(self.fields.inverse(self.linear(c) + self.project(self.trunk(c))))
-        return y if self.bias is None else y + self.bias.view(-1, *(1,) * (y.dim() - 2))
+        y = self.synthesis(self.fields(self.linear(c) + self.project(self.trunk(c))))
+        return y if self.bias is None else y + self.bias
 
 
 class NeedletNetPlain(nn.Module):

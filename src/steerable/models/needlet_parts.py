@@ -10,17 +10,18 @@ from torch import Tensor, nn
 import steerable.nn as snn
 from steerable.fields.type import FieldType
 from steerable.groups import SO2
-from steerable.nn.constants import ConstantModule
+from steerable.nn.baked import Baked
 from steerable.nn.module import EquivariantModule
 from steerable.nn.sphere.needlet import NeedletTransform
-from steerable.nn.sphere.spectral_conv import NEAR_IDENTITY, first_of_each, sphere_signals
+from steerable.nn.sphere.sht import spherical_fields
+from steerable.nn.sphere.spectral_conv import NEAR_IDENTITY, first_of_each, rotation_signals, sphere_signals
 
 #: where needlets live: functions on SO(3), as in the source, or on the sphere, with axisymmetric kernels
 PLACES = ("group", "sphere")
 
 
-class SphericalScalars(ConstantModule):
-    """Coefficients of fields of any spin as those of scalars, and back: a permutation, exact under rotations.
+class SphericalScalars(EquivariantModule):
+    """Coefficients of fields of any spin as those of scalars, or back: a permutation, exact under rotations.
 
     A field of spin n becomes two scalars, magnetic (B) and electric (E), whose degrees below n are zero. So Q and U
     need no kernels of spin.
@@ -28,13 +29,16 @@ class SphericalScalars(ConstantModule):
     Args:
         type: type of SO2 of the fields, a sum of irreps.
         band: L.
+        back: from scalars to fields: degrees below the spin are dropped.
+
+    Attributes:
+        count: number of scalars.
 
     Raises:
         ValueError: for other types, or a band that does not hold them.
     """
 
-    def __init__(self, type: FieldType, band: int) -> None:
-        super().__init__()
+    def __init__(self, type: FieldType, band: int, back: bool = False) -> None:
         if type.group != SO2() or not all(b.rep.is_irrep for b in type.blocks) or type.size == 0:
             raise ValueError(f"a needlet network of {type}: expected a sum of irreps of SO2 such as '1x0 + 1x2'")
         spins = [b.rep.frequency for b in type.blocks for _ in range(b.multiplicity)]
@@ -42,7 +46,9 @@ class SphericalScalars(ConstantModule):
             raise ValueError(
                 f"a needlet network of {type} and band {band}: expected a band above the spin {max(spins)}"
             )
-        self.band, self.count = band, sum(2 if n else 1 for n in spins)
+        self.count = sum(2 if n else 1 for n in spins)
+        types = spherical_fields("SphericalScalars", type, band).type, sphere_signals(self.count, band)
+        super().__init__(*(types[::-1] if back else types))
         start, places = 0, []
         for n in spins:
             copies = 2 if n else 1
@@ -53,19 +59,21 @@ class SphericalScalars(ConstantModule):
                 start += copies * size
             places.append(found)
         place = torch.cat(places).flatten()
-        self.size = start
-        back = torch.empty(start, dtype=torch.long)
-        back[place[place >= 0]] = (place >= 0).nonzero()[:, 0]
-        self.register_buffer("place", torch.where(place < 0, start, place), persistent=False)
-        self.register_buffer("back", back, persistent=False)
+        if back:
+            where = torch.empty(start, dtype=torch.long)
+            where[place[place >= 0]] = (place >= 0).nonzero()[:, 0]
+        else:
+            where = torch.where(place < 0, start, place)  # the last number is a zero
+        self.register_buffer("where", where, persistent=False)
 
     def forward(self, c: Tensor) -> Tensor:
-        """``[B, D]`` to ``[B, count * L^2]``."""
-        return nn.functional.pad(c, (0, 1)).index_select(1, self.place)  # type: ignore[arg-type]
+        """``[B, D]`` to ``[B, count * L^2]``, or back."""
+        self.check_input(c)
+        return _picked(c, self.where)  # type: ignore[arg-type]
 
-    def inverse(self, c: Tensor) -> Tensor:
-        """``[B, count * L^2]`` to ``[B, D]``; degrees below the spin are dropped."""
-        return c.index_select(1, self.back)  # type: ignore[arg-type]
+    def bake(self) -> nn.Module:
+        """The same without types."""
+        return Baked(_picked, where=self.where)  # type: ignore[arg-type]
 
 
 class DegreeMix(EquivariantModule):
@@ -97,9 +105,11 @@ class DegreeMix(EquivariantModule):
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_channels * L^2]`` to ``[B, out_channels * L^2]``."""
         self.check_input(x)
-        found = x.unflatten(1, (self.in_channels, -1)).permute(2, 1, 0)  # [L^2, in, B]
-        weight = self.weight.index_select(0, self.degree)  # type: ignore[arg-type]
-        return (weight @ found).permute(2, 1, 0).flatten(1)
+        return _mixed(x, self.weight, self.degree)  # type: ignore[arg-type]
+
+    def bake(self) -> nn.Module:
+        """The same with fixed numbers."""
+        return Baked(_mixed, weight=self.weight, degree=self.degree)  # type: ignore[arg-type]
 
 
 class SphereNeedletBlock(EquivariantModule):
@@ -131,7 +141,16 @@ class SphereNeedletBlock(EquivariantModule):
         return self.frame.inverse([layer(part) for layer, part in zip(self.parts, self.frame(x), strict=True)])
 
 
-class NeedletTrunk(nn.Module):
+def _picked(c: Tensor, where: Tensor) -> Tensor:
+    return nn.functional.pad(c, (0, 1)).index_select(1, where)
+
+
+def _mixed(x: Tensor, weight: Tensor, degree: Tensor) -> Tensor:
+    found = x.unflatten(1, (weight.shape[2], -1)).permute(2, 1, 0)  # [L^2, in, B]
+    return (weight.index_select(0, degree) @ found).permute(2, 1, 0).flatten(1)
+
+
+class NeedletTrunk(EquivariantModule):
     """Scalars on the sphere to features on SO(3), or on the sphere: a lift, an activation, needlet blocks as residuals.
 
     The activation after the lift sees all bands at once: only there can a coarse part meet a fine one.
@@ -161,9 +180,10 @@ class NeedletTrunk(nn.Module):
         support: snn.RingSupport | None = NEAR_IDENTITY,
         oversample: float = 2.0,
     ) -> None:
-        super().__init__()
         if on not in PLACES:
             raise ValueError(f"a needlet network on {on!r}; expected one of {', '.join(PLACES)}")
+        features = rotation_signals if on == "group" else sphere_signals
+        super().__init__(sphere_signals(in_channels, band), features(width, band))
         self.width, self.on = width, on
         self.lift: nn.Module
         if on == "group":
