@@ -14,7 +14,7 @@ from steerable.nn.baked import Baked
 from steerable.nn.module import EquivariantModule
 from steerable.nn.sphere.needlet import NeedletTransform
 from steerable.nn.sphere.sht import spherical_fields
-from steerable.nn.sphere.spectral_conv import NEAR_IDENTITY, first_of_each, rotation_signals, sphere_signals
+from steerable.nn.sphere.spectral_conv import NEAR_IDENTITY, rotation_signals, sphere_signals
 
 #: where needlets live: functions on SO(3), as in the source, or on the sphere, with axisymmetric kernels
 PLACES = ("group", "sphere")
@@ -184,7 +184,11 @@ class NeedletTrunk(EquivariantModule):
             raise ValueError(f"a needlet network on {on!r}; expected one of {', '.join(PLACES)}")
         features = rotation_signals if on == "group" else sphere_signals
         super().__init__(sphere_signals(in_channels, band), features(width, band))
-        self.width, self.on = width, on
+        self.width, self.on, self.band = width, on, band
+        degrees = torch.arange(band)
+        sizes = (2 * degrees + 1) ** (2 if on == "group" else 1)
+        one_hot = nn.functional.one_hot(degrees.repeat_interleave(sizes), band)
+        self.register_buffer("shares", one_hot / sizes, persistent=False)  # [D, L]
         self.lift: nn.Module
         if on == "group":
             self.lift = snn.S2Conv(in_channels, width, band, band, support)
@@ -202,6 +206,11 @@ class NeedletTrunk(EquivariantModule):
             h = h + block(h)
         return h
 
-    def means(self, x: Tensor) -> Tensor:
-        """Invariants ``[B, width]``: means of the features over all rotations."""
-        return first_of_each(self(x), self.width)
+    def invariants(self, x: Tensor) -> Tensor:
+        """``[B, width (1 + L)]``: means of the features over all rotations, and the norm of each degree of each.
+
+        Norms are over ``sqrt`` of the number of coefficients, so that all are of the size of a coefficient.
+        """
+        h = self(x).unflatten(1, (self.width, -1))
+        norms = (h.square() @ self.shares.to(h) + 1e-6).sqrt()  # type: ignore[operator]
+        return torch.cat([h[:, :, 0], norms.flatten(1)], 1)

@@ -18,9 +18,9 @@ from steerable.nn.sphere.spectral_conv import NEAR_IDENTITY
 
 
 class NeedletSets(nn.Module):
-    """Invariant answers for sets of maps: needlet features of each sphere, their mean over rotations, Deep Sets.
+    """Invariant answers for sets of maps: needlet features of each sphere, what of them knows no direction, Deep Sets.
 
-    ``y = A sum_i phi(means of sphere i, features of i)``: invariant under a rotation of all spheres together (and of
+    ``y = A sum_i phi(means of sphere i, norms of its degrees, features of i)``: invariant under a rotation of all spheres together (and of
     each on its own), up to the aliasing of activations; exactly under the order of the spheres; the answers of two sets
     far apart add up.
 
@@ -52,7 +52,7 @@ class NeedletSets(nn.Module):
     ) -> None:
         super().__init__()
         self.trunk = NeedletTrunk(in_channels, width, band, depth, levels, on, support, oversample)
-        self.each, self.last = _head(width + features, hidden, num_classes)
+        self.each, self.last = _head(width * (1 + band) + features, hidden, num_classes)
 
     def forward(self, maps: Tensor, features: Tensor, batch: Tensor, count: int | None = None) -> Tensor:
         """Answers ``[count, num_classes]``.
@@ -63,14 +63,15 @@ class NeedletSets(nn.Module):
             batch: number of the set of each sphere, int64 ``[N]``.
             count: number of sets; default the largest number in ``batch``, plus one.
         """
-        each = self.each(torch.cat([self.trunk.means(maps), features], 1))
+        each = self.each(torch.cat([self.trunk.invariants(maps), features], 1))
         return self.last(_summed(each, batch, count))
 
 
 class PlainSets(nn.Module):
     """The layout of :class:`NeedletSets` as convolutions of maps of longitude and latitude; arguments as there.
 
-    Coefficients are first sampled on Gauss rings, twice as many as the band.
+    Coefficients are first sampled on Gauss rings, twice as many as the band; mean and root mean square over the map are
+    what is pooled.
 
     Args:
         kernel_size: side of the kernels.
@@ -100,8 +101,7 @@ class PlainSets(nn.Module):
 
         def build(channels: Sequence[int]) -> nn.ModuleList:
             layers = [_block(a, b, kernel_size) for a, b in zip([in_channels, *channels], channels, strict=False)]
-            trunk = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-            return nn.ModuleList([trunk, *_head(channels[-1] + features, hidden, num_classes)])
+            return nn.ModuleList([nn.Sequential(*layers), *_head(2 * channels[-1] + features, hidden, num_classes)])
 
         self.net = build(matched(twin, [width] * (2 + depth), match, build))
 
@@ -109,7 +109,9 @@ class PlainSets(nn.Module):
         """Answers ``[count, num_classes]``; arguments as in :class:`NeedletSets`."""
         trunk, each, last = self.net
         x = (maps.unflatten(1, (-1, len(self.values))) @ self.values).unflatten(2, self.shape)  # type: ignore[arg-type]
-        return last(_summed(each(torch.cat([trunk(x), features], 1)), batch, count))
+        y = trunk(x).flatten(2)
+        pooled = torch.cat([y.mean(2), (y.square().mean(2) + 1e-6).sqrt(), features], 1)
+        return last(_summed(each(pooled), batch, count))
 
 
 def _head(current: int, hidden: int, last: int) -> tuple[nn.Module, nn.Module]:
