@@ -18,11 +18,11 @@ from steerable.nn.sphere.spectral_conv import NEAR_IDENTITY
 
 
 class NeedletSets(nn.Module):
-    """Invariant answers for sets of maps: needlet features of each sphere, what of them knows no direction, Deep Sets.
+    """Invariant answers for sets of maps: needlet features of each sphere, their invariants, Deep Sets.
 
-    ``y = A sum_i phi(means of sphere i, norms of its degrees, features of i)``: invariant under a rotation of all spheres together (and of
-    each on its own), up to the aliasing of activations; exactly under the order of the spheres; the answers of two sets
-    far apart add up.
+    ``y = A sum_i phi(means of sphere i, norms of its degrees, features of i)``: invariant under a rotation of all
+    spheres together (and of each on its own) up to the aliasing of activations, and exactly under their order; the
+    answers of two sets far apart add up.
 
     Args:
         in_channels: maps of each sphere.
