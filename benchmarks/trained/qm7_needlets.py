@@ -29,9 +29,9 @@ from steerable.tasks.molecules import element_baseline, potential_maps, qm7
 
 #: class, its arguments, rate, share of the epochs, whether it is shown turned molecules
 NETWORKS: dict[str, tuple[type[nn.Module], dict[str, Any], float, float, bool]] = {
-    "needlets on the sphere": (NeedletSets, {"on": "sphere", "oversample": 1.5}, 5e-3, 1.0, False),
-    "plain": (PlainSets, {"on": "sphere"}, 5e-3, 1.0, False),
-    "plain, turned": (PlainSets, {"on": "sphere"}, 5e-3, 1.0, True),
+    "needlets on the sphere": (NeedletSets, {"on": "sphere", "oversample": 1.5}, 1e-2, 1.0, False),
+    "plain": (PlainSets, {"on": "sphere"}, 1e-2, 1.0, False),
+    "plain, turned": (PlainSets, {"on": "sphere"}, 1e-2, 1.0, True),
 }
 
 
@@ -154,7 +154,7 @@ def main() -> None:
     p.add_argument("--floor", choices=["linear", "elements"], default="linear")
     p.add_argument("--width", type=int, default=12)
     p.add_argument("--images", type=int, default=None, help="use only so many training molecules")
-    p.add_argument("--epochs", type=int, default=10)
+    p.add_argument("--epochs", type=int, default=4)
     p.add_argument("--batch", type=int, default=16)
     args = p.parse_args()
     torch.set_num_threads(1)
