@@ -70,7 +70,7 @@ class NeedletSets(nn.Module):
 class PlainSets(nn.Module):
     """The layout of :class:`NeedletSets` as convolutions of maps of longitude and latitude; arguments as there.
 
-    Coefficients are first sampled on Gauss rings, twice as many as the band; mean and root mean square over the map are
+    Coefficients are first sampled on Gauss rings, 1.5 times as many as the band; mean and root mean square over the map are
     what is pooled.
 
     Args:
@@ -93,9 +93,9 @@ class PlainSets(nn.Module):
         match: str = "params",
     ) -> None:
         super().__init__()
-        self.shape = (2 * band, 4 * band)
-        points = Sphere.gauss(2 * band).points().reshape(-1, 3)
-        values = math.sqrt(4 * math.pi) * spherical_harmonics(points, range(band))
+        sphere = Sphere.gauss(math.ceil(1.5 * band))
+        self.shape = sphere.shape
+        values = math.sqrt(4 * math.pi) * spherical_harmonics(sphere.points().reshape(-1, 3), range(band))
         self.register_buffer("values", values.mT.float(), persistent=False)
         twin = NeedletSets(in_channels, num_classes, band, features, width, depth, levels, on, hidden=hidden)
 
