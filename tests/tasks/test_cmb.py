@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import steerable as st
+from benchmarks.trained.delensing import Wiener, error, turned
 from steerable.domains.homogeneous import Homogeneous
 from steerable.domains.spectral import rotate_coefficients
 from steerable.domains.sphere.sphere import frames_at
@@ -169,3 +170,15 @@ def test_dataset():
             cmb.delensing(2, **{**options, **wrong})
     with pytest.raises(ValueError, match="expected a band from 3"):
         cmb.flat_power(2)
+
+
+def test_wiener_filter_of_the_comparison_knows_no_direction():
+    maps = cmb.delensing(30, "gauss(8)", fields="TQU", noise=0.3, tracer=0.1)
+    found = Wiener(maps)
+    area, pair = maps.sphere.weights().float(), (maps.lensed, maps.unlensed)
+    left = error(found(pair[0]), pair[1], area)
+    assert left < error(pair[0][:, :3], pair[1], area) < 1
+    there = turned(pair, maps, seed=0)
+    assert error(found(there[0]), there[1], area) == pytest.approx(left, rel=1e-5)
+    answer = turned((pair[0], found(pair[0])), maps, seed=0)[1]
+    assert (found(there[0]) - answer).abs().max() < 1e-4

@@ -70,8 +70,8 @@ class NeedletSets(nn.Module):
 class PlainSets(nn.Module):
     """The layout of :class:`NeedletSets` as convolutions of maps of longitude and latitude; arguments as there.
 
-    Coefficients are first sampled on Gauss rings, 1.5 times as many as the band; mean and root mean square over the map are
-    what is pooled.
+    Coefficients are first sampled on Gauss rings, 1.5 times as many as the band; pooled are the mean and the root mean
+    square over the map.
 
     Args:
         kernel_size: side of the kernels.
