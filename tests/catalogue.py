@@ -11,7 +11,8 @@ from tests.legal import framed, functions, is_complex, is_function, square
 from torch import Tensor, nn
 
 import steerable.nn as snn
-from steerable.domains import Homogeneous, HomType
+from steerable import laws
+from steerable.domains import Homogeneous, HomType, Sphere
 from steerable.fields import FieldType, complex_stream
 from steerable.groups import O2, O3, SO2, SO3, C, D, FiniteGroup, Group, Representation, parse_group, product
 from steerable.kernels import ComplexLinear, GaussianRings
@@ -175,6 +176,10 @@ SPATIAL_TYPES = [
     TYPES[t] for t in ("C4 regular", "C5 mixed", "D3 mixed", "SO2 irreps", "O regular", "SO3 irreps", "O3 irreps")
 ]
 
+#: types of the frames of the sphere
+SPHERE_TYPES = [TYPES[t] for t in ("SO2 irreps", "O2 irreps")]
+RINGS, VERTICES = Sphere.gauss(4), Sphere.icosahedral(1)
+
 #: one type of each group, on whose quotients the layers of homogeneous spaces are tested
 QUOTIENT_TYPES = list({t.group: t for t in TYPES.values()}.values())
 
@@ -195,6 +200,7 @@ class Layer:
         local: whether it acts at each point alone, so that it commutes with gauges.
         mixes: whether it moves positions and channels together (a convolution).
         sampled: whether it is exact only for the elements that it samples.
+        sphere: samples on which it acts in place of a grid, or None; see :func:`assert_lawful`.
     """
 
     build: Callable[[FieldType], nn.Module]
@@ -205,9 +211,12 @@ class Layer:
     mixes: bool = False
     sampled: bool = False
     spatial: int = 2
+    sphere: Sphere | None = None
 
     def accepts(self, t: FieldType) -> bool:
         """Whether the layer may be built on a type."""
+        if self.sphere is not None:
+            return t in SPHERE_TYPES
         if self.mixes and not t.group.acts_on(self.spatial or 3):
             return False
         if self.spatial != 2 and t not in SPATIAL_TYPES:
@@ -243,7 +252,7 @@ class Layer:
         """A random input for a layer that was built on a type."""
         generator = torch.Generator().manual_seed(seed)
         shape = (batch * 4,) if self.spatial == 0 else (batch,)
-        shape = (*shape, t.size, *(self.side,) * self.spatial)
+        shape = (*shape, t.size, *(self.sphere.shape if self.sphere else (self.side,) * self.spatial))
         return torch.randn(shape, dtype=torch.float64, generator=generator).to(dtype)
 
 
@@ -274,6 +283,27 @@ def _quotient(t: FieldType) -> HomType:
 def _functions(t: FieldType) -> HomType:
     """Functions on the group of a type."""
     return Homogeneous(t.group, C(1), None if t.group.is_finite else 1).fields("1 trivial")
+
+
+def _scalars(t: FieldType) -> FieldType:
+    """As many scalars as a type has fields, an even number."""
+    return 2 * t.num_fields * t.group.trivial
+
+
+def _pairs(group: Group) -> FieldType:
+    """Two scalars and two vectors: a multiple of two heads."""
+    return 2 * group.trivial + 2 * group.irrep("1")
+
+
+def _on(sphere: Sphere, build: Callable[[FieldType, Sphere], nn.Module], **options: bool) -> Layer:
+    """A row on the sphere."""
+    return Layer(lambda t: build(t, sphere), sphere=sphere, planar=True, **options)
+
+
+def assert_lawful(module: nn.Module, x: Tensor, **options: object) -> None:
+    """The law of a layer: under all that permutes the samples, of the sphere where it lies there."""
+    on_sphere = any(isinstance(getattr(m, "sphere", None), Sphere) for m in module.modules())
+    (laws.assert_exact_on_sphere if on_sphere else laws.assert_equivariant)(module, x, **options)
 
 
 def _conv(**options: object) -> Callable[[FieldType], nn.Module]:
@@ -420,6 +450,23 @@ LAYERS: dict[str, Layer] = {
     "Branches": Layer(lambda t: snn.Branches(snn.Linear(t, _bottleneck(t)), snn.Linear(t, t)), local=True),
     "Sequential": Layer(lambda t: snn.Sequential(snn.Linear(t, t), snn.BatchNorm(t), snn.Linear(t, t))),
     "Plain": Layer(lambda t: snn.Plain(nn.Dropout(0.0), t, t), local=True),
+    "SphereConv rings": _on(RINGS, lambda t, s: snn.SphereConv(t, _bottleneck(t), s, 1.4), mixes=True),
+    "SphereConv pairs": _on(VERTICES, lambda t, s: snn.SphereConv(t, _bottleneck(t), s, 1.2), mixes=True),
+    "SphereConv strided": _on(RINGS, lambda t, s: snn.SphereConv(t, t, s, 1.8, s.coarser(), bias=False), mixes=True),
+    "SphereAttention": _on(RINGS, lambda t, s: snn.SphereAttention(_scalars(t), s, heads=2), mixes=True),
+    "SphereNeighbourAttention": _on(
+        VERTICES, lambda t, s: snn.SphereNeighbourAttention(t, s, 1.2, inner=_pairs(t.group), heads=2), mixes=True
+    ),
+    "SphereBatchNorm": _on(RINGS, lambda t, s: snn.SphereBatchNorm(t, s)),
+    "SphereAvgPool": _on(VERTICES, lambda t, s: snn.SphereAvgPool(_scalars(t), s)),
+    "HealpixConv": _on(Sphere.healpix(2), lambda t, s: snn.HealpixConv(t.num_fields, 3, s), mixes=True),
+    "HealpixConv strided": _on(
+        Sphere.healpix(2, nested=True), lambda t, s: snn.HealpixConv(t.num_fields, 3, s, 2, 2), mixes=True
+    ),
+    "HealpixPool": _on(Sphere.healpix(2), lambda t, s: snn.HealpixPool(t.num_fields, s, "max")),
+    "HealpixPixelShuffle": _on(
+        Sphere.healpix(2, nested=True), lambda t, s: snn.HealpixPixelShuffle(t.num_fields, s), mixes=True
+    ),
 }
 
 #: every legal pair of a layer and a type

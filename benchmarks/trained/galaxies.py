@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 import steerable as st
-from steerable.run.augment import augment
+from steerable.run.domains.turns import augment
 from steerable.tasks.galaxies import GalaxyFloors, GalaxyZooTree, galaxies_synthetic, galaxy_rmse, question_report
 
 SIZE, PART, WIDTH, SEEDS, RATES = 57, 37, 1 / 8, 3, (2e-3, 5e-3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from steerable.data import Clouds, ImageData, InputError, Recipe, Regions, Splits, Target, bin_pixels, npz_folder
+from steerable.data import Clouds, InputError, Recipe, Regions, Samples, Splits, Target, bin_pixels, npz_folder
 from steerable.run.loaders import loader
 
 NAN = float("nan")
@@ -66,19 +66,19 @@ def test_a_baseline_leaves_the_rest_and_only_once():
     x = clouds()
     target = Target("energy", "eV", baseline=(2.0, -1.0))
     y = torch.tensor([1.0, 2.0, 3.0])
-    data = ImageData(x, y, target)
+    data = Samples(x, y, target)
     rest = data.rest()
     assert torch.allclose(rest.y, y - (x.totals() @ torch.tensor([2.0, -1.0]).double()).float())
     assert torch.equal(rest.rest().y, rest.y)
     assert target == Target("energy", "eV")  # another baseline is the same quantity
     with pytest.raises(InputError, match="baseline of 1 numbers"):
-        ImageData(x, y, Target("energy", baseline=(1.0,)))
+        Samples(x, y, Target("energy", baseline=(1.0,)))
     with pytest.raises(InputError, match="0 features of points"):
-        ImageData(torch.zeros(3, 1, 4, 4), y, target)
+        Samples(torch.zeros(3, 1, 4, 4), y, target)
 
 
 def test_parts_and_batches():
-    data = ImageData(clouds((2,) * 12), torch.arange(12) % 3, ("a", "b", "c"))
+    data = Samples(clouds((2,) * 12), torch.arange(12) % 3, ("a", "b", "c"))
     parts = Splits(data, data, data)
     assert parts.prepare(Recipe()) is parts and parts.train.size == () and parts.train.domain == "points"
     with pytest.raises(InputError, match="which have no pixels"):
@@ -86,7 +86,7 @@ def test_parts_and_batches():
     assert parts.limit(per_class=2).train.counts() == [2, 2, 2]
     batches = list(loader(data, 5, seed=1))
     assert [len(x) for x, _ in batches] == [4, 4, 4] and sorted(torch.cat([y for _, y in batches]).tolist())
-    volume = ImageData(torch.zeros(12, 1, 4, 4, 4), torch.arange(12) % 3, ("a", "b", "c"))
+    volume = Samples(torch.zeros(12, 1, 4, 4, 4), torch.arange(12) % 3, ("a", "b", "c"))
     assert (volume.domain, volume.size) == ("volume", (4, 4, 4))
     with pytest.raises(InputError, match="domain"):
         Splits(data, volume, data)
@@ -95,14 +95,14 @@ def test_parts_and_batches():
 def test_labels_of_regions():
     x = torch.zeros(2, 1, 3, 4, 5)
     y = torch.zeros(2, 3, 4, 5, dtype=torch.int64)
-    data = ImageData(x, y, Regions(("out", "in")))
+    data = Samples(x, y, Regions(("out", "in")))
     assert data.regions and data.outputs == 2 and data.classes == ("out", "in") and data.counts() == [2]
     assert data.subset([1]).y.shape == (1, 3, 4, 5)
     for wrong, word in [(y[:, 0], "one for each place"), (y + 2, "labels run from 2 to 2"), (y.int(), "int32")]:
         with pytest.raises(InputError, match=word):
-            ImageData(x, wrong, Regions(("out", "in")))
+            Samples(x, wrong, Regions(("out", "in")))
     with pytest.raises(InputError, match=r"expected \[N, C, H, W\], or"):
-        ImageData(torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64), ("a",))
+        Samples(torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64), ("a",))
     for names in (("a",), ("a", "a")):
         with pytest.raises(ValueError, match="two different"):
             Regions(names)

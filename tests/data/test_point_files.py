@@ -11,7 +11,7 @@ from steerable.data.known import modelnet40
 from steerable.data.point_file import PointReading, on_surface
 from steerable.data.point_formats import PointSet
 from steerable.data.volume_file import crop_volume, read_volumes
-from steerable.run.file_kinds import KINDS
+from steerable.run.domains import DOMAINS
 
 CUBE = "8 12 0\n" + "\n".join(f"{x} {y} {z}" for x in (0, 1) for y in (0, 1) for z in (0, 1)) + "\n" + "\n".join(
     "3 " + " ".join(map(str, f))
@@ -256,7 +256,7 @@ def test_volume_files(tmp_path):
 def test_names_are_looked_at_before_the_first_file(tmp_path, kind):
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(InputError, match=r"ends in '\.png'"):
-        KINDS[kind].check(tmp_path / "a.png")
+        DOMAINS[kind].files.check(tmp_path / "a.png")
     with pytest.raises(InputError, match="does not exist"):
-        KINDS[kind].check(tmp_path / "b.npz")
-    assert KINDS[kind].listing(tmp_path) == ([], [tmp_path / "a.png"])
+        DOMAINS[kind].files.check(tmp_path / "b.npz")
+    assert DOMAINS[kind].files.listing(tmp_path) == ([], [tmp_path / "a.png"])

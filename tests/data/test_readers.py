@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from steerable.data import ImageData, InputError, Splits, frdeep, npz_folder, rotated_digits
+from steerable.data import InputError, Samples, Splits, frdeep, npz_folder, rotated_digits
 from steerable.data.files import data_root, load_npz
 
 real = pytest.mark.skipif("STEERABLE_DATA" not in os.environ, reason="STEERABLE_DATA is not set")
@@ -147,7 +147,7 @@ def test_folder_refuses_empty_missing_and_mixed(tmp_path):
 
 
 def test_limit_refuses():
-    data = ImageData(torch.zeros(3, 1, 2, 2), torch.tensor([0, 0, 1]), ("a", "b"))
+    data = Samples(torch.zeros(3, 1, 2, 2), torch.tensor([0, 0, 1]), ("a", "b"))
     assert data.limit(1).y.tolist() == [0, 1]
     for k in (0, 2):
         with pytest.raises(InputError):

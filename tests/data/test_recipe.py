@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from steerable.data import ImageData, InputError, Recipe, Splits
+from steerable.data import InputError, Recipe, Samples, Splits
 from steerable.data.recipe import SCALES, STEPS, geometry, noise, peak, scale_steps
 
 
@@ -113,7 +113,7 @@ def test_recipes_that_are_none(value):
 
 
 def test_parts_remember_what_was_done():
-    parts = [ImageData(k * images(), torch.zeros(6, dtype=torch.int64), ("a",)) for k in (1, 2, 3)]
+    parts = [Samples(k * images(), torch.zeros(6, dtype=torch.int64), ("a",)) for k in (1, 2, 3)]
     splits = Splits(*parts).prepare(geometry(8), "dataset")
     assert splits.raw_size == (12, 12)
     assert splits.train.size == (8, 8)

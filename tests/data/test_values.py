@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from steerable.data import ImageData, InputError, Splits, Target, npz_folder
+from steerable.data import InputError, Samples, Splits, Target, npz_folder
 from steerable.data.splits import value_bins
 
 GRADE = Target("grade", "points")
@@ -14,7 +14,7 @@ GRADE = Target("grade", "points")
 
 def data(n=10, **change):
     given = {"x": torch.zeros(n, 1, 3, 3), "y": torch.arange(n, dtype=torch.float32), "meaning": GRADE, **change}
-    return ImageData(**given)
+    return Samples(**given)
 
 
 def test_values():
@@ -59,7 +59,7 @@ def test_limits_of_the_other_kind_are_refused():
     assert len(s.limit(images=4).test) == 10
     with pytest.raises(InputError, match=r"data.images instead of data.per_class"):
         s.limit(per_class=2)
-    labels = ImageData(torch.zeros(2, 1, 3, 3), torch.tensor([0, 1]), ("a", "b"))
+    labels = Samples(torch.zeros(2, 1, 3, 3), torch.tensor([0, 1]), ("a", "b"))
     with pytest.raises(InputError, match=r"Set data.per_class"):
         Splits(labels, labels, labels).limit(images=1)
 
@@ -67,7 +67,7 @@ def test_limits_of_the_other_kind_are_refused():
 def test_parts_must_mean_the_same():
     with pytest.raises(InputError, match="target"):
         Splits(data(), data(), data(meaning=Target("mass")))
-    labels = ImageData(torch.zeros(2, 1, 3, 3), torch.tensor([0, 1]), ("a", "b"))
+    labels = Samples(torch.zeros(2, 1, 3, 3), torch.tensor([0, 1]), ("a", "b"))
     with pytest.raises(InputError, match="classes"):
         Splits(data(), labels, data())
 

@@ -129,3 +129,14 @@ def test_errors(what, text):
     with pytest.raises(ValueError) as error:
         what()
     assert text in str(error.value) and "\n" not in str(error.value)
+
+
+def test_angles_and_weights_that_cannot_be():
+    for angles in ([[3.15, 0.0]], [[-0.1, 0.0]], [[math.nan, 0.0]], [[1.0, math.inf]]):
+        with pytest.raises(ValueError, match="expected colatitude"):
+            SpherePoints.from_angles(torch.tensor([[1.0, 0.0], *angles]))
+    float32 = torch.tensor([[math.pi, 0.0], [0.0, 1.0]], dtype=torch.float32)
+    assert float(SpherePoints.from_angles(float32).points()[0, 2]) == pytest.approx(-1, abs=1e-12)
+    for weights in ([1.0, math.inf], [1.0, math.nan], [0.0, 0.0], [-1.0, 2.0], [1.0]):
+        with pytest.raises(ValueError, match=r"expected \[2\], none negative, all finite, not all 0"):
+            SpherePoints(torch.eye(3)[:2], torch.tensor(weights))

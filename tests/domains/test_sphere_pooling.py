@@ -115,3 +115,19 @@ def test_errors(what, text):
     with pytest.raises(ValueError) as error:
         what()
     assert text in str(error.value) and "\n" not in str(error.value)
+
+
+def test_maps_of_integers_are_refused():
+    """Their shares of areas would be rounded to zero."""
+    pooling = Sphere.healpix(2).pooling()
+    for call, size in ((pooling, 48), (pooling.refine, 12)):
+        with pytest.raises(ValueError, match=r"the map is torch.int64; expected floating numbers"):
+            call(torch.arange(size))
+        assert call(torch.arange(size) + 0j).dtype == torch.complex64
+
+
+def test_samples_without_area_are_refused():
+    weights = torch.cat([torch.zeros(5), torch.ones(295)])
+    sphere = Sphere.scattered(SCATTERED.points(), weights)
+    with pytest.raises(ValueError, match=r"5 samples of SpherePoints\(300\) have no area"):
+        sphere.pooling()

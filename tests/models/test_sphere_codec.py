@@ -139,6 +139,11 @@ def test_masses_sum_to_one():
     prior = FactorisedPrior(3).double()
     z = k.repeat(1, 3, 1)
     assert (prior(z).sum(2) - 1).abs().max() < 1e-6
+    with torch.no_grad():
+        for shift in prior.shifts:
+            shift.zero_()
+    assert (prior(z).sum(2) - 1).abs().max() < 1e-6  # a density with a mirror: both sides of zero weigh the same
+    assert bool((prior(z)[0, :, 400] >= prior(z)[0, :, 401]).all())
     assert float(scale_of(torch.tensor(-50.0, dtype=torch.float64))) >= 0.11
     tables = gaussian_tables()
     assert all(

@@ -136,7 +136,12 @@ def test_tooling(make):
     assert not any(k[0] == "_" for k in module.state_dict())
     single = make(graph).float()
     with torch.autocast("cpu", torch.bfloat16):
-        assert single(x.float()).isfinite().all()
+        y32 = single(z := x.detach().float().requires_grad_())
+        y32.square().sum().backward()  # steps of training often run wholly inside
+    assert y32.isfinite().all() and z.grad is not None and z.grad.isfinite().all()
+    for dtype in (torch.float16, torch.bfloat16):
+        half = copy.deepcopy(module).to(dtype)(x.to(dtype))
+        assert half.dtype == dtype and float((half.double() - y).detach().norm() / y.detach().norm()) < 0.02
 
 
 @pytest.mark.parametrize(

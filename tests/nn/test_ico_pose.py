@@ -174,6 +174,9 @@ def test_symmetric_objects():
     assert snn.pose_error(r, about @ r, "SO2").min() > 1e-3
     with pytest.raises(ValueError, match="the symmetry is O3; expected a finite group of space, or SO2"):
         snn.pose_error(r, r, "O3")
+    for name in ("D4", "Oh"):  # a mirror would make the angle to another rotation meaningless
+        with pytest.raises(ValueError, match=f"the symmetry {name} holds reflections"):
+            snn.pose_error(r, r, name)
 
 
 # ---- what the camera sees

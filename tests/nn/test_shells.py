@@ -147,10 +147,11 @@ def test_gradients():
 
 
 @pytest.mark.parametrize("method", ["harmonic", "trilinear"])
+@pytest.mark.parametrize("adaptive", [True, False])
 @pytest.mark.parametrize("window", ["round", "box"])
-def test_points_at_the_origin_and_on_the_axis(window, method):
+def test_points_at_the_origin_and_on_the_axis(window, adaptive, method):
     x = torch.tensor([[0.0, 0, 0], [0, 0, 0.5], [0, 0, -0.5], [0.3, 0, 0]], requires_grad=True)
-    f = snn.DensityAwareSampling(3, 2, window)(torch.ones(4, 1), st.Points(x))
+    f = snn.DensityAwareSampling(3, 2, window, adaptive)(torch.ones(4, 1), st.Points(x))
     y = snn.PointResample(3, 2, method)(torch.randn(1, 9, 2), st.Points(x))
     (f.sum() + y.sum()).backward()
     assert torch.isfinite(f).all() and torch.isfinite(y).all() and torch.isfinite(x.grad).all()

@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from steerable.groups import SO3, sampling_matrix
+from steerable.groups.conversions import convert_rotation
+from steerable.groups.quaternions import quaternion_conjugate, quaternion_product
 from steerable.groups.sampling import sphere_rule
 from steerable.groups.spherical import spherical_harmonics
+from steerable.groups.wigner import wigner_d
 from steerable.nn.sphere.needlet import NeedletTransform, needlet_filters, shrink
 from steerable.nn.sphere.spectral_conv import RingSupport, S2Conv, SO3Conv, SO3Mean, SO3ToS2, rotation_signals, total
 
@@ -76,6 +79,30 @@ def test_a_unit_mass_shifts_functions_from_the_right():
     g = G.sample(6)
     shifted = G.compose(g, support.elements(True).expand_as(g))
     assert torch.allclose(sampling_matrix(rep, g) @ layer(x)[0], sampling_matrix(rep, shifted) @ x[0], atol=1e-11)
+
+
+def test_the_correlation_is_the_integral_over_rotations():
+    """By quadrature under the Haar measure of total mass 1, with the functions evaluated by Wigner matrices."""
+    torch.manual_seed(0)
+    band, conv = 3, SO3Conv(1, 1, 3, 3, None).double()
+    x, w = np.polynomial.legendre.leggauss(2 * band)
+    turn = 2 * math.pi * torch.arange(4 * band, dtype=torch.float64) / (4 * band)
+    a, b, c = torch.meshgrid(turn, torch.from_numpy(np.arccos(x)), turn, indexing="ij")
+    q = convert_rotation(torch.stack([a, b, c], -1).flatten(0, 2), "euler", "quaternion")
+    haar = (torch.from_numpy(w)[None, :, None] / 2 / len(turn) ** 2).expand(a.shape).flatten()
+
+    def at(coefficients, elements):
+        parts = [math.sqrt(2 * l + 1) * d.mT.flatten(1) for l, d in enumerate(wigner_d(elements, range(band)))]
+        return coefficients @ torch.cat(parts, 1).T
+
+    f = torch.randn(1, conv.in_type.size, dtype=torch.float64)
+    scale = torch.cat([torch.full(((2 * l + 1) ** 2,), math.sqrt(2 * l + 1), dtype=torch.float64) for l in range(band)])
+    with torch.no_grad():
+        found, psi = conv(f), conv.kernel()[0] * scale
+    for r in SO3().sample(3, torch.Generator().manual_seed(0)):
+        near = quaternion_product(quaternion_conjugate(r)[None], q)
+        expected = (at(psi, near) * at(f, q) * haar).sum()
+        assert abs(float(at(found, r[None]) - expected)) < 1e-10
 
 
 def test_the_mean_is_what_no_rotation_changes():
@@ -144,3 +171,8 @@ def test_bad_input():
         NeedletTransform(8, 1, "plane")
     with pytest.raises(ValueError, match=r"expected \[B, C \* 680\]"):
         NeedletTransform(8, 1)(torch.zeros(1, 7))
+    frame = NeedletTransform(8, 1)
+    parts = frame(torch.zeros(1, 680))
+    for wrong in ([], parts[:2], [*parts, parts[0]]):
+        with pytest.raises(ValueError, match=f"{len(wrong)} parts; expected 3, of bands"):
+            frame.inverse(wrong)

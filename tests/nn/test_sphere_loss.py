@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 import steerable.nn as snn
 from steerable.domains import Sphere
+from steerable.groups import SO2
 
 SPHERES = [Sphere.gauss(12), Sphere.equiangular(12, "cc"), Sphere.icosahedral(3), Sphere.healpix(8)]
 LOSSES = [snn.SphereMSELoss, snn.SphereL1Loss, snn.SphereH1Loss]
@@ -164,6 +165,40 @@ def test_signal_to_noise_by_area():
     assert float(snn.ws_psnr(x, y, sphere, mask=polar(sphere, 0.4))[1]) == pytest.approx(20)
 
 
+def test_signal_to_noise_of_bytes():
+    """Bytes know no negative differences, and areas of half precision none near the poles."""
+    sphere, g = Sphere.gauss(32), torch.Generator().manual_seed(0)
+    x, y = (torch.randint(0, 256, (2, 3, *sphere.shape), generator=g) for _ in range(2))
+    expected = snn.ws_psnr(x.double(), y.double(), sphere, 255.0)
+    error = ((x - y).double().square().mean(1) * sphere.weights()).flatten(1).sum(1) / (4 * math.pi)
+    assert torch.allclose(expected, 10 * torch.log10(255**2 / error), rtol=0, atol=1e-10)
+    for dtype in (torch.uint8, torch.int64, torch.float16):
+        assert torch.allclose(snn.ws_psnr(x.to(dtype), y.to(dtype), sphere, 255.0), expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_means_of_many_samples(dtype):
+    """The sum of many small areas is 1 in every dtype."""
+    for sphere in (Sphere.healpix(128), Sphere.gauss(128)):
+        ones = torch.ones(1, 1, *sphere.shape, dtype=dtype)
+        pool = snn.SphereAvgPool(SO2().type("1x0"), sphere)
+        for module in (pool, pool.bake()):
+            assert float(module(ones)) == pytest.approx(1, abs=1e-6) and module(ones).dtype == dtype
+        assert float(snn.SphereMSELoss(sphere)(ones, 0 * ones)) == pytest.approx(1, abs=1e-6)
+    norm = snn.SphereBatchNorm(SO2().type("1x0"), Sphere.healpix(128))
+    norm(torch.ones(1, 1, *Sphere.healpix(128).shape, dtype=dtype))
+    assert float(norm.running_mean) == pytest.approx(0.1, abs=1e-6)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_focal_loss_of_what_is_certain_has_a_gradient(gamma):
+    logits = torch.zeros(1, 3, 6, 12)
+    logits[:, 0] = 200.0
+    logits.requires_grad_()
+    snn.SphereFocalLoss(Sphere.gauss(6), gamma)(logits, torch.zeros(1, 6, 12).long()).backward()
+    assert logits.grad is not None and bool((logits.grad == 0).all())
+
+
 @pytest.mark.parametrize("make", LOSSES)
 def test_losses_compile_and_export(make):
     sphere = Sphere.icosahedral(1)
@@ -193,6 +228,8 @@ NONE = torch.zeros(6, 12, dtype=torch.bool)
         (lambda s, x: snn.SphereCrossEntropyLoss(s, ignore=1)(x, torch.ones(2, 6, 12).long()), "leaves nothing"),
         (lambda s, x: snn.SphereConfusion(s, 0), "at least 1"),
         (lambda s, x: snn.SphereConfusion(s, 2)(x[:, 0].long(), x[:1, 0].long()), "one shape"),
+        (lambda s, x: snn.SphereConfusion(s, 2)(x, 255 + x[:, 0].long()), "classes hold 255 at 144 samples"),
+        (lambda s, x: snn.SphereConfusion(s, 2)(x[:, 0] - 1, x[:, 0].long()), "predictions hold -1 at 144 samples"),
         (lambda s, x: snn.confusion_scores(torch.zeros(2, 3)), r"\[K, K\]"),
         (lambda s, x: snn.ws_psnr(x, x, Sphere.gauss(5)), "GaussSphere"),
     ],

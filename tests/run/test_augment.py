@@ -8,8 +8,8 @@ from typing import get_args
 import pytest
 import torch
 
-from steerable.run.augment import augment, principal_colour, turn, turn_d4, turn_fourier, warp
 from steerable.run.config import Augment
+from steerable.run.domains.turns import augment, principal_colour, turn, turn_d4, turn_fourier, warp
 from steerable.run.scenes import random_scenes
 
 

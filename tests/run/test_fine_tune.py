@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from tests.run.conftest import bars
 
-from steerable.data import ImageData, InputError, Target
+from steerable.data import InputError, Samples, Target
 from steerable.run import training
 from steerable.run.balance import balance_record, class_weights
 from steerable.run.calibrate import calibrate, expected_error, fit_temperature, folds, reliability
@@ -303,7 +303,7 @@ def test_least_sure_first():
 
 def labelled(counts):
     y = torch.cat([torch.full((n,), k) for k, n in enumerate(counts)])
-    return ImageData(torch.zeros(len(y), 1, 2, 2), y, tuple(f"c{k}" for k in range(len(counts))))
+    return Samples(torch.zeros(len(y), 1, 2, 2), y, tuple(f"c{k}" for k in range(len(counts))))
 
 
 def test_weights_of_classes():
@@ -313,7 +313,7 @@ def test_weights_of_classes():
     assert torch.allclose(w * torch.tensor([60.0, 30.0, 10.0]), torch.tensor(100 / 3))
     assert balance_record(data, "none")["classes"]["c2"] == {"images": 10, "weight": 1.0}
     with pytest.raises(InputError, match="no training image of"):
-        class_weights(ImageData(data.x, data.y, ("c0", "c1", "c2", "c3")))
+        class_weights(Samples(data.x, data.y, ("c0", "c1", "c2", "c3")))
 
 
 def test_a_weighted_loss_counts_each_class_alike():
@@ -340,7 +340,7 @@ def test_a_weighted_sampler_draws_each_class_alike():
 
 @pytest.mark.parametrize("key", ["balance", "calibrate"])
 def test_values_are_not_balanced(key):
-    data = ImageData(torch.zeros(4, 1, 2, 2), torch.arange(4.0), Target("size"))
+    data = Samples(torch.zeros(4, 1, 2, 2), torch.arange(4.0), Target("size"))
     with pytest.raises(InputError, match=key):
         objective_of(data, TrainConfig(**{key: "loss" if key == "balance" else True}))
 

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from steerable.data import ImageData
+from steerable.data import Samples
 from steerable.run.loaders import EpochBatches, loader
 from steerable.run.outputs import whole_folder, write_json
 from steerable.run.scores import auc, class_scores, confusion, predict
@@ -30,7 +30,7 @@ def data():
     x[2, :, :2] += 0.1
     x[3, :, :, 3:] = 1
     x[3, :, 2:] += 0.1
-    return ImageData(x, torch.tensor([1, 0, 1, 1]), ("a", "b"))
+    return Samples(x, torch.tensor([1, 0, 1, 1]), ("a", "b"))
 
 
 def test_score():

@@ -179,7 +179,11 @@ def test_a_batch_of_one_is_one_line(tmp_path, capsys):
     ("network", "words", "says"),
     [
         ("tiny_points", SMALL["volumes"], "'tiny_points', which takes points, but volumes (train) has volumes"),
-        ("tiny_volume", SMALL["shapes"], "'tiny_volume', which takes volumes, but shapes (train) has points;"),
+        (
+            "tiny_volume",
+            SMALL["shapes"],
+            "'tiny_volume', which takes volumes, but shapes (train) has point sets of 1 features;",
+        ),
     ],
 )
 def test_a_network_of_another_domain_is_refused(tmp_path, capsys, network, words, says):

@@ -7,15 +7,28 @@ import itertools
 import pytest
 import torch
 
-from steerable.data import Clouds, ImageData, InputError
+from steerable.data import Clouds, InputError, Regions, Samples, Target
 from steerable.data.rotations import quaternion_matrix, random_rotations
 from steerable.domains import VoxelGrid
-from steerable.run.augmented import KINDS, augmented, check_augment, turn_cubes, turn_volumes
-from steerable.run.turned import turn_axes, turned
+from steerable.run.domains import DOMAINS, augmented, check_augment, domain_of
+from steerable.run.domains.plane import turn_axes
+from steerable.run.domains.volume import turn_cubes, turn_volumes
 
 
 def draws(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def moved_by(x, y, how, generator):
+    dense = isinstance(x, torch.Tensor) and y.shape[1:] == x.shape[2:]
+    meaning = Regions(("a", "b", "c")) if dense else tuple("abcdef") if y.dtype == torch.int64 else Target("t")
+    data = Samples(x if isinstance(x, Clouds) else x.float(), y, meaning)
+    return augmented(x, y, how, generator, data)
+
+
+def turned(x):
+    data = Samples(x if isinstance(x, Clouds) else x.float(), torch.zeros(len(x), dtype=torch.int64), ("a",))
+    return domain_of(data).turned(data)
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
@@ -111,26 +124,26 @@ def test_labels_go_with_their_volume(how):
     y = (p[..., 0] > 1).long() + 2 * ((p - torch.tensor([-3.0, 3, 0])).norm(dim=-1) < 3)
     y = y.clamp(max=2)[None].repeat(6, 1, 1, 1)
     x = y[:, None].float()
-    moved, label = augmented(x, y, how, draws())
+    moved, label = moved_by(x, y, how, draws())
     assert label.dtype == torch.int64 and not torch.equal(label, y)
     ball = VoxelGrid(15, 15, 15).ball(1.0)
     same = (moved[:, 0].round() == label)[:, ball].double().mean()
     assert same == 1 if how.startswith("cube") else same > 0.9
-    assert torch.equal(augmented(x, torch.arange(6), how, draws())[1], torch.arange(6))  # classes stay
+    assert torch.equal(moved_by(x, torch.arange(6), how, draws())[1], torch.arange(6))  # classes stay
 
 
 def test_images_have_their_regions_turned_too():
     y = torch.randint(3, (4, 9, 9), generator=draws())
-    moved, label = augmented(y[:, None].float(), y, "d4", draws())
+    moved, label = moved_by(y[:, None].float(), y, "d4", draws())
     assert torch.equal(moved[:, 0].long(), label)
-    assert augmented(y[:, None].float(), y, "none", draws())[1] is y
+    assert moved_by(y[:, None].float(), y, "none", draws())[1] is y
 
 
 @pytest.mark.parametrize("how", ["upright", "turn", "rotate"])
 def test_point_sets_turn_about_their_means(how):
     generator = draws(1)
     x = Clouds.of([(torch.ones(5, 1), torch.randn(5, 3, generator=generator) + 100) for _ in range(40)])
-    found, _ = augmented(x, torch.zeros(40), how, draws())
+    found, _ = moved_by(x, torch.zeros(40), how, draws())
     signs = []
     for a, b in zip(x.split(1), found.split(1), strict=True):
         assert torch.allclose(a.positions.mean(0), b.positions.mean(0), atol=1e-3)
@@ -147,30 +160,31 @@ def test_the_turn_of_evaluation():
     x = torch.randn(2, 1, 5, 5, 5)
     assert not torch.equal(turned(x), x)
     assert torch.equal(turned(turned(turned(x))), x)  # a third of a turn
-    assert torch.equal(turned(turned(x), -1), x)
+    assert torch.equal(turn_axes(turned(x), 3, -1), x)
     assert torch.equal(turn_axes(turn_axes(x[:, 0], 3), 3, -1), x[:, 0])
     assert torch.equal(turned(x)[:, 0], turn_axes(x[:, 0], 3))
+    data = Samples(x, torch.zeros(2, 5, 5, 5, dtype=torch.int64), Regions(("a", "b")))
+    assert torch.equal(DOMAINS["volume"].back(turned(x), data), x)
     image = torch.randn(2, 1, 5, 6)
     assert torch.equal(turned(image), torch.rot90(image, 1, (-2, -1)))
     for shape in ((4, 5, 5), (4, 5, 6)):
         v = torch.randn(1, 1, *shape)
-        assert turned(v).shape == v.shape and torch.equal(turned(turned(v), -1), v)
+        assert turned(v).shape == v.shape and torch.equal(turn_axes(turned(v), 3, -1), v)
     p = VoxelGrid(3, 3, 3).points().movedim(-1, 0)[None]
     flat = p[0].flatten(1)
-    m = turned(p)[0].flatten(1) @ flat.T @ torch.linalg.inv(flat @ flat.T)
+    m = turned(p.float())[0].double().flatten(1) @ flat.T @ torch.linalg.inv(flat @ flat.T)
     assert float(torch.linalg.det(m)) == pytest.approx(1) and float(m.trace()) == pytest.approx(0, abs=1e-12)
     for n in (2, 3):
         cloud = Clouds.of([(torch.ones(4, 1), torch.randn(4, n))])
         assert torch.allclose(torch.pdist(turned(cloud).positions), torch.pdist(cloud.positions), atol=1e-5)
-        assert torch.allclose(turned(turned(cloud), -1).positions, cloud.positions, atol=1e-6)
         assert not torch.allclose(turned(cloud).positions, cloud.positions, atol=0.05)
 
 
 def test_each_kind_has_its_own_names():
-    box = ImageData(torch.zeros(2, 1, 3, 4, 5), torch.zeros(2, dtype=torch.int64), ("a",))
-    cube = ImageData(torch.zeros(2, 1, 4, 4, 4), torch.zeros(2, dtype=torch.int64), ("a",))
-    for how in itertools.chain(*KINDS.values()):
-        if how in KINDS["volume"]:
+    box = Samples(torch.zeros(2, 1, 3, 4, 5), torch.zeros(2, dtype=torch.int64), ("a",))
+    cube = Samples(torch.zeros(2, 1, 4, 4, 4), torch.zeros(2, dtype=torch.int64), ("a",))
+    for how in itertools.chain(*(d.augmentations for d in DOMAINS.values())):
+        if how in DOMAINS["volume"].augmentations:
             check_augment(cube, how)
         else:
             with pytest.raises(InputError, match="has volume data; expected one of"):

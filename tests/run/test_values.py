@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from steerable.data import ImageData, InputError, Splits, Target
+from steerable.data import InputError, Samples, Splits, Target
 from steerable.run import objective as module
 from steerable.run.cli import main
 from steerable.run.config import TrainConfig
@@ -84,8 +84,8 @@ def test_classes_refuse_other_shapes():
 
 def test_settings_belong_to_the_kind_of_answer():
     x = torch.zeros(4, 1, 2, 2)
-    values = ImageData(x, torch.arange(4.0), Target("m"))
-    labels = ImageData(x, torch.arange(4) % 2, ("a", "b"))
+    values = Samples(x, torch.arange(4.0), Target("m"))
+    labels = Samples(x, torch.arange(4) % 2, ("a", "b"))
     assert objective_of(values, TrainConfig()).select == "val_mae"
     assert objective_of(labels, TrainConfig()).select == "val_accuracy"
     with pytest.raises(InputError, match=r"train.select is 'val_accuracy', but the data has values"):
@@ -93,7 +93,7 @@ def test_settings_belong_to_the_kind_of_answer():
     with pytest.raises(InputError, match=r"train.loss is 'mse', but the data has classes"):
         objective_of(labels, TrainConfig(loss="mse"))
     with pytest.raises(InputError, match="values that differ"):
-        objective_of(ImageData(x, torch.ones(4), Target("m")), TrainConfig())
+        objective_of(Samples(x, torch.ones(4), Target("m")), TrainConfig())
 
 
 def test_bins():
@@ -110,7 +110,7 @@ def test_bins():
 def test_floors_of_values():
     x = torch.randn(40, 1, 6, 6, generator=torch.Generator().manual_seed(0))
     y = torch.cat([torch.zeros(30), torch.full((10,), 8.0)])
-    part = ImageData(x, y, Target("m"))
+    part = Samples(x, y, Target("m"))
     floors = Floors.fit(Splits(part, part, part))
     scores = floors.scores(part)
     assert scores["constant"]["mae"] == pytest.approx(2.0)  # the median, 0
@@ -124,8 +124,8 @@ def test_floors_of_values():
 
 def test_floors_of_classes(tmp_path):
     x = torch.zeros(6, 1, 4, 4)
-    train = ImageData(x, torch.tensor([0, 0, 1, 0, 1, 0]), ("a", "b", "c"))
-    test = ImageData(x[:4], torch.tensor([0, 1, 1, 2]), ("a", "b", "c"))
+    train = Samples(x, torch.tensor([0, 0, 1, 0, 1, 0]), ("a", "b", "c"))
+    test = Samples(x[:4], torch.tensor([0, 1, 1, 2]), ("a", "b", "c"))
     floors = Floors.fit(Splits(train, train, test))
     scores = floors.scores(test)
     assert scores["constant"]["accuracy"] == 0.25
@@ -181,7 +181,7 @@ def test_a_loss_that_broadcasts_is_caught(linear, tmp_path, monkeypatch):
     model, _ = load(tmp_path / "out")
     x, y = linear_images(60, 2)
     scores = value_scores(
-        model, ImageData(torch.from_numpy(x)[:, None], torch.from_numpy(y), Target("flux")), [50.0, 150.0]
+        model, Samples(torch.from_numpy(x)[:, None], torch.from_numpy(y), Target("flux")), [50.0, 150.0]
     )
     assert scores["mae"] > 15
 

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from steerable.data import ImageData, InputError, Splits, Target
+from steerable.data import InputError, Samples, Splits, Target
 from steerable.run.cli import main
 from steerable.run.config import TrainConfig
 from steerable.run.floors import Floors
@@ -25,7 +25,7 @@ def vectors(n, seed, k=3):
     x = torch.randn(n, k, 6, 6, generator=torch.Generator().manual_seed(seed))
     x = x + torch.randn(n, k, 1, 1, generator=torch.Generator().manual_seed(100 + seed))
     y = x.mean((2, 3)) * torch.tensor([10.0, 100.0, 1000.0])
-    return ImageData(x, y, Target("flux", "mJy", ("g", "r", "z")), f"vectors {seed}")
+    return Samples(x, y, Target("flux", "mJy", ("g", "r", "z")), f"vectors {seed}")
 
 
 @pytest.fixture
@@ -38,11 +38,11 @@ def test_values_of_a_vector_are_checked():
     assert data.outputs == 3 and data.target.size == 3
     for y in (data.y[:, :2], data.y[:, 0], data.y.double()):
         with pytest.raises(InputError, match=r"expected torch.float32 \[4, 3\], one row for each image"):
-            ImageData(data.x, y, data.target)
+            Samples(data.x, y, data.target)
     y = data.y.clone()
     y[2, 1] = torch.nan
     with pytest.raises(InputError, match=r"1 of 4 values of flux .* image 2"):
-        ImageData(data.x, y, data.target)
+        Samples(data.x, y, data.target)
 
 
 def test_a_vector_has_two_entries_or_more():
@@ -69,9 +69,9 @@ def test_each_entry_is_learned_in_units_of_its_spread(parts):
 def test_vectors_that_never_change_are_refused(parts):
     y = torch.ones(4, 3)
     with pytest.raises(InputError, match="are alike"):
-        target_record(ImageData(vectors(4, 0).x, y, parts.target))
+        target_record(Samples(vectors(4, 0).x, y, parts.target))
     y[:, 0] = torch.arange(4.0)
-    assert target_record(ImageData(vectors(4, 0).x, y, parts.target))["std"][1:] == [1.0, 1.0]
+    assert target_record(Samples(vectors(4, 0).x, y, parts.target))["std"][1:] == [1.0, 1.0]
     for train, words in ((TrainConfig(select="val_accuracy"), "train.select"),):
         with pytest.raises(InputError, match=f"{words} is 'val_accuracy', but the data has vectors of values"):
             objective_of(parts.train, train)

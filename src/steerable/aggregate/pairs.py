@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from steerable.aggregate.paths import runs_eagerly
+from steerable.groups.eager import full_precision
 
 
 class PairRows(NamedTuple):
@@ -46,8 +47,11 @@ def pair_sums(values: Tensor, x: Tensor, rows: PairRows) -> Tensor:
         rows: the pattern.
 
     Returns:
-        ``[N, R]``; differentiable in both. Compilers and transforms see a gather and a scatter.
+        ``[N, R]``; differentiable in both. Compilers and transforms see a gather and a scatter. Half precision is
+        summed in float32: there are no sparse products of it, and small terms would be lost.
     """
+    if x.dtype in (torch.float16, torch.bfloat16):
+        return pair_sums(values.float(), x.float(), rows).to(x.dtype)
     if torch.compiler.is_compiling() or not runs_eagerly(values, x):
         moved = values[:, None] * x.index_select(0, rows.source)
         return moved.new_zeros(len(rows.start) - 1, x.shape[1]).index_add(0, rows.target, moved)
@@ -86,7 +90,7 @@ def _inverse(order: Tensor) -> Tensor:
 
 
 def _product(start: Tensor, column: Tensor, values: Tensor, x: Tensor) -> Tensor:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), full_precision(x):  # a backward pass may run where a program asks for less
         warnings.simplefilter("ignore", UserWarning)  # sparse rows are announced as a beta feature
         matrix = torch.sparse_csr_tensor(start, column, values, (len(start) - 1, len(x)), check_invariants=False)
         return torch.mm(matrix, x.contiguous())

@@ -11,7 +11,6 @@ from steerable.data.frdeep import frdeep as frdeep
 from steerable.data.image_file import iterate_images as iterate_images
 from steerable.data.image_file import read_image_file as read_image_file
 from steerable.data.image_folder import image_folder as image_folder
-from steerable.data.images import ImageData as ImageData
 from steerable.data.mrc import read_mrc as read_mrc
 from steerable.data.parts import Splits as Splits
 from steerable.data.point_file import read_points as read_points
@@ -19,6 +18,7 @@ from steerable.data.point_folder import point_folder as point_folder
 from steerable.data.recipe import Recipe as Recipe
 from steerable.data.resize import bin_pixels as bin_pixels
 from steerable.data.resize import centre as centre
+from steerable.data.samples import Samples as Samples
 from steerable.data.splits import stratified_split as stratified_split
 from steerable.data.target import Regions as Regions
 from steerable.data.target import Target as Target

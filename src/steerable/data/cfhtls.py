@@ -10,9 +10,9 @@ from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.data.files import as_images, as_values, data_root, load_npz
-from steerable.data.images import ImageData
 from steerable.data.parts import Splits
 from steerable.data.recipe import geometry
+from steerable.data.samples import Samples
 from steerable.data.splits import stratified_split, value_bins
 from steerable.data.target import Target
 
@@ -66,7 +66,7 @@ def cfhtls(
     fields = overlapping(z["ra_deg"], z["dec_deg"], side)
     x, grade = as_images(np.moveaxis(z["x"], -1, 1), str(path)), as_values(z["grade"], str(path))
     if target == "grade":
-        data, keep = ImageData(x, grade, Target("grade"), str(path)), torch.arange(len(x))
+        data, keep = Samples(x, grade, Target("grade"), str(path)), torch.arange(len(x))
         strata = value_bins(grade)
     else:
         # the grades are written in single precision
@@ -77,7 +77,7 @@ def cfhtls(
                 f"cfhtls: not_until {not_until} and lens_from {lens_from} leave the classes {label.unique().tolist()}; "
                 f"expected both of {list(CLASSES)}. The grades run from 0.3 to 3."
             )
-        data, strata = ImageData(x[keep], label, CLASSES, str(path)), label
+        data, strata = Samples(x[keep], label, CLASSES, str(path)), label
     group = fields[keep]
     # a field is one unit of the split and counts with the highest stratum in it
     of_field = torch.zeros(int(fields.max()) + 1, dtype=torch.int64).scatter_reduce(0, group, strata, "amax")

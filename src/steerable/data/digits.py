@@ -6,9 +6,9 @@ from pathlib import Path
 
 from steerable.data.errors import InputError
 from steerable.data.files import as_images, as_labels, data_root, load_npz
-from steerable.data.images import ImageData
 from steerable.data.parts import Splits
 from steerable.data.recipe import Recipe, geometry
+from steerable.data.samples import Samples
 from steerable.data.splits import picture_keys, stratified_split
 
 FILE = Path("mnist") / "mnist_rotated_derived.npz"
@@ -48,8 +48,8 @@ def rotated_digits(
     classes = tuple(str(d) for d in range(10))
     x, y = as_images(z["x_train"], str(path)), as_labels(z["y_train"], str(path))
     train, val = stratified_split(y, (1 - val_fraction, val_fraction), split_seed, picture_keys(x))
-    learn = ImageData(x, y, classes, f"{path} (train)")
-    test = ImageData(as_images(z["x_test"], str(path)), as_labels(z["y_test"], str(path)), classes, f"{path} (test)")
+    learn = Samples(x, y, classes, f"{path} (train)")
+    test = Samples(as_images(z["x_test"], str(path)), as_labels(z["y_test"], str(path)), classes, f"{path} (test)")
     parts = Splits(learn.subset(train), learn.subset(val), test)
     if scale is None:
         return parts.prepare(geometry(size) + Recipe.of(("divide", {"by": SCALE})))

@@ -9,16 +9,16 @@ import torch
 
 from steerable.data.errors import InputError
 from steerable.data.files import as_images, as_labels, as_values, load_npz
-from steerable.data.images import ImageData
 from steerable.data.parts import Splits
 from steerable.data.recipe import geometry
+from steerable.data.samples import Samples
 from steerable.data.splits import picture_keys, stratified_split, value_bins
 from steerable.data.target import Regions, Target
 
 PARTS = ("train", "val", "test")
 
 
-def read_npz_images(path: str | Path, target: Target | None = None) -> ImageData:
+def read_npz_images(path: str | Path, target: Target | None = None) -> Samples:
     """Read one file with `x` (``[N, H, W]`` or ``[N, C, H, W]``), `y` (whole numbers) and, optionally, `classes`.
 
     Volumes are ``[N, C, D, H, W]``; labels at every place, ``[N, (D,) H, W]``, make a segmentation.
@@ -28,17 +28,17 @@ def read_npz_images(path: str | Path, target: Target | None = None) -> ImageData
         target: values to read instead of `y`: the array of that name.
 
     Raises:
-        InputError: what :class:`ImageData` and :func:`load_npz` refuse.
+        InputError: what :class:`Samples` and :func:`load_npz` refuse.
     """
     key = "y" if target is None else target.name
     z = load_npz(path, ("x", key), optional=("classes",))
     x = as_images(z["x"], str(path))
     if target is not None:
-        return ImageData(x, as_values(z[key], str(path)), target, str(path))
+        return Samples(x, as_values(z[key], str(path)), target, str(path))
     y, classes = as_labels(z["y"], str(path)), z.get("classes")
     count = int(y.max()) + 1 if y.numel() else 0
     names = tuple(str(c) for c in (classes if classes is not None else np.arange(max(count, 2 * (y.ndim > 1)))))
-    return ImageData(x, y, Regions(names) if y.ndim > 1 and len(names) > 1 else names, str(path))
+    return Samples(x, y, Regions(names) if y.ndim > 1 and len(names) > 1 else names, str(path))
 
 
 def npz_folder(
@@ -94,7 +94,7 @@ def npz_folder(
             )
     names = max((p.classes for p in parts), key=len)
     meaning = what or (Regions(names) if first.regions else names)
-    whole = ImageData(torch.cat([p.x for p in parts]), torch.cat([p.y for p in parts]), meaning, str(folder))
+    whole = Samples(torch.cat([p.x for p in parts]), torch.cat([p.y for p in parts]), meaning, str(folder))
     strata = whole.y if what is None else value_bins(whole.y)
     if whole.regions:
         strata = torch.zeros(len(whole), dtype=torch.int64)

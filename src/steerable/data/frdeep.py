@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from steerable.data.files import as_images, as_labels, data_root, load_npz
-from steerable.data.images import ImageData
 from steerable.data.parts import Splits
 from steerable.data.recipe import Recipe, geometry
+from steerable.data.samples import Samples
 from steerable.data.splits import picture_keys, stratified_split
 
 FILE = Path("radio_galaxies") / "frdeep_first.npz"
@@ -45,7 +45,7 @@ def frdeep(
     path = data_root(root) / FILE
     z = load_npz(path, ("x", "y", "classes"))
     raw, y = as_images(z["x"], str(path)), as_labels(z["y"], str(path))
-    data = ImageData(raw, y, tuple(str(c) for c in z["classes"]), str(path))
+    data = Samples(raw, y, tuple(str(c) for c in z["classes"]), str(path))
     parts = Splits(*(data.subset(i) for i in stratified_split(y, fractions, split_seed, picture_keys(raw))))
     if scale is None:
         return parts.prepare(geometry(size, bins) + Recipe.of(("sqrt", {}), ("divide", {"by": SCALE})))

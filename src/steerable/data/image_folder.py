@@ -12,10 +12,10 @@ from torch import Tensor
 from steerable.data.errors import InputError
 from steerable.data.files import as_values
 from steerable.data.image_file import EXTENSIONS, extension, pixel_depth, read_image_file
-from steerable.data.images import ImageData
 from steerable.data.parts import Splits
 from steerable.data.reading import Reading
 from steerable.data.recipe import Recipe, geometry
+from steerable.data.samples import Samples
 from steerable.data.splits import picture_keys, stratified_split, value_bins
 from steerable.data.table import read_columns
 from steerable.data.target import Target
@@ -121,10 +121,10 @@ def image_folder(
                     f"different; expected at least {len(fractions)}, one for each of training, validation and test. "
                     "Add images or remove the class."
                 )
-        data, strata = ImageData(x, y, classes, str(folder), ids), y
+        data, strata = Samples(x, y, classes, str(folder), ids), y
     else:
         y = as_values(np.asarray(names), str(table))
-        data = ImageData(x, y, Target(target, unit), str(folder), ids)
+        data = Samples(x, y, Target(target, unit), str(folder), ids)
         strata = value_bins(y)
     index = stratified_split(strata, fractions, split_seed, keys)
     parts = Splits(*(data.subset(i) for i in index), reading=reading.to_json())

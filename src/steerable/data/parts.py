@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from steerable.data.errors import InputError
-from steerable.data.images import ImageData
 from steerable.data.recipe import Recipe, scale_steps
+from steerable.data.samples import Samples
 from steerable.data.target import Target
 
 
@@ -31,9 +31,9 @@ class Splits:
         InputError: parts that differ in their answers, channels or size.
     """
 
-    train: ImageData
-    val: ImageData
-    test: ImageData
+    train: Samples
+    val: Samples
+    test: Samples
     recipe: Recipe = field(default_factory=Recipe)
     raw_size: tuple[int, ...] | None = None
     input: str = "pixels"
@@ -44,7 +44,7 @@ class Splits:
 
     def __post_init__(self) -> None:
         for part in (self.val, self.test):
-            for what in ("domain", "classes", "regions", "target", "channels", "size"):
+            for what in ("domain", "sampling", "type", "classes", "regions", "target", "channels", "size"):
                 a, b = getattr(self.train, what), getattr(part, what)
                 if a != b:
                     raise InputError(
@@ -72,12 +72,18 @@ class Splits:
         Raises:
             InputError: an unknown scale, or a step that cannot be done on images of this size.
         """
-        if self.train.domain == "points" and (recipe.steps or scale != "none"):
+        domain = self.train.domain
+        if domain == "points" and (recipe.steps or scale != "none"):
             raise InputError(
                 f"{self.train.source}: data.scale is '{scale}' and the recipe '{recipe}'; expected none of point sets, "
                 "which have no pixels. Leave data.scale at null."
             )
-        if self.train.domain == "points":
+        if domain == "sphere" and (recipe.steps or scale not in ("none", "dataset")):
+            raise InputError(
+                f"{self.train.source}: data.scale is '{scale}' and the recipe '{recipe}'; expected none or dataset: "
+                "fields on the sphere have no border, and components of a field are not scaled by themselves."
+            )
+        if domain == "points":
             return self
         once = [part.with_images(recipe(part.x)) for part in (self.train, self.val, self.test)]
         last = scale_steps(scale, once[0].x)
@@ -97,7 +103,7 @@ class Splits:
         Raises:
             InputError: more than there are, or the wrong one of the two.
         """
-        if images is not None and self.target is None and not self.train.regions:
+        if images is not None and self.target is None and not self.train.dense:
             raise InputError(
                 f"{self.train.source}: data.images is {images}, but the images have the classes {list(self.classes)}; "
                 "expected null. Set data.per_class instead."

@@ -34,6 +34,10 @@ from steerable.laws.sizes import SizeViolation as SizeViolation
 from steerable.laws.sizes import size_violations as size_violations
 from steerable.laws.sphere import assert_equivariant_on_sphere as assert_equivariant_on_sphere
 from steerable.laws.sphere import sphere_errors as sphere_errors
+from steerable.laws.sphere_symmetries import assert_exact_on_sphere as assert_exact_on_sphere
+from steerable.laws.sphere_symmetries import exact_sphere_errors as exact_sphere_errors
+from steerable.laws.sphere_symmetries import sphere_symmetries as sphere_symmetries
+from steerable.laws.sphere_symmetries import turn_samples as turn_samples
 
 
 def __getattr__(name: str) -> Any:

@@ -12,5 +12,6 @@ from steerable.models.registry import describe_model as describe_model
 from steerable.models.registry import example_domain as example_domain
 from steerable.models.registry import example_side as example_side
 from steerable.models.registry import list_models as list_models
+from steerable.models.registry import model_arguments as model_arguments
 from steerable.models.sphere_codec import EquirectCodec as EquirectCodec
 from steerable.models.sphere_codec import SphereCodec as SphereCodec

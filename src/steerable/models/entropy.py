@@ -45,7 +45,9 @@ class FactorisedPrior(nn.Module):
         """Probability of the unit interval around each value ``[B, C, ...]``."""
         flat = z.transpose(0, 1).flatten(1)[:, None]
         lower, upper = self._logit(flat - 0.5), self._logit(flat + 0.5)
-        sign = -torch.sign(lower + upper).detach()  # take the difference on the side where it is accurate
+        sign = torch.where(lower + upper > 0, -1.0, 1.0).to(
+            lower
+        )  # take the difference on the side where it is accurate
         mass = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs()
         return mass.view(z.shape[1], z.shape[0], *z.shape[2:]).transpose(0, 1)
 

@@ -31,10 +31,10 @@ class FrequencyTable(NamedTuple):
             ValueError: for negative ones, more than 1 in all, or more than the table can tell apart.
         """
         room = (1 << PRECISION) - len(masses) - 1
-        if room < len(masses) or min(masses, default=0) < 0 or sum(masses) > 1 + 1e-6:
+        if room < len(masses) or not min(masses, default=0) >= 0 or not sum(masses) <= 1 + 1e-6:
             raise ValueError(
                 f"FrequencyTable: {len(masses)} probabilities from {min(masses, default=0):.3g}, sum {sum(masses):.6g};"
-                f" expected none below 0, a sum of at most 1, and at most {1 << (PRECISION - 1)} of them"
+                f" expected none below 0, a sum of at most 1, and at most {((1 << PRECISION) - 1) // 2} of them"
             )
         counts = [1 + int(m * room) for m in (*masses, max(0.0, 1.0 - sum(masses)))]
         counts[counts.index(max(counts))] += (1 << PRECISION) - sum(counts)
@@ -55,7 +55,11 @@ class RangeEncoder:
         self._bytes, self._low, self._size = bytearray(), 0, _TOP
 
     def encode(self, symbols: Iterable[int], tables: Iterable[FrequencyTable]) -> None:
-        """Append integers, each by its own table; one without a frequency follows an escape, in Elias gamma code."""
+        """Append integers, each by its own table; one without a frequency follows an escape, in Elias gamma code.
+
+        Raises:
+            ValueError: for an integer too far from its table for the decoder to take.
+        """
         for symbol, (first, cumulative) in zip(symbols, tables, strict=True):
             k, last = symbol - first, len(cumulative) - 2
             if 0 <= k < last:
@@ -63,6 +67,11 @@ class RangeEncoder:
                 continue
             self._push(cumulative[last], cumulative[last + 1] - cumulative[last], PRECISION)
             beyond = 2 * (k - last) + 1 if k >= last else -2 * k
+            if beyond.bit_length() - 1 > _ESCAPE_LIMIT:
+                raise ValueError(
+                    f"RangeEncoder: the integer {symbol}; expected one within about 2^{_ESCAPE_LIMIT - 1} of the table "
+                    f"from {first} on. Latents so large, or not finite, are of a model that has diverged"
+                )
             for bit in "0" * (beyond.bit_length() - 1) + f"{beyond:b}":
                 self._push(int(bit), 1, 1)
 
@@ -86,10 +95,13 @@ class RangeEncoder:
             self._bytes[place] += 1
 
     def finish(self) -> bytes:
-        """All bytes, as few as tell the interval; zeros at the end are left out."""
+        """All bytes up to here, as few as tell the interval; zeros at the end are left out. More may follow."""
+        written, low = bytes(self._bytes), self._low
         self._low += _LOW - 1
         self._carry()
-        return (bytes(self._bytes) + bytes([self._low >> 48])).rstrip(b"\0")
+        found = (bytes(self._bytes) + bytes([self._low >> 48])).rstrip(b"\0")
+        self._bytes, self._low = bytearray(written), low
+        return found
 
 
 class RangeDecoder:

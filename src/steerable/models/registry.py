@@ -176,6 +176,10 @@ _TABLE: dict[str, Entry] = {
     "needlet_net_plain": Entry("needlet_net", "NeedletNetPlain", {}, "plain twin of needlet_net, on maps", 0, "sphere"),
     "sphere_cnn": Entry("sphere", "SphereCNN", {}, "the sphere: local convolutions on any sampling", 0, "sphere"),
     "sphere_cnn_plain": Entry("plain_sphere", "PlainSphereCNN", {}, "plain twin of sphere_cnn, on maps", 0, "sphere"),
+    "sphere_codec": Entry("coded_field", "CodedField", {}, "panoramas on HEALPix to few bytes and back", 0, "sphere"),
+    "sphere_codec_plain": Entry(
+        "coded_field", "PlainCodedField", {}, "the same on rows and columns of an image", 0, "sphere"
+    ),
     "sphere_unet": Entry("sphere", "SphereUNet", {}, "the sphere: fields of any spin to fields", 0, "sphere"),
     "sphere_unet_plain": Entry(
         "plain_sphere", "PlainSphereUNet", {}, "plain twin of sphere_unet, on maps", 0, "sphere"
@@ -223,7 +227,7 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
     """
     module, builder, fixed = _entry(name)[:3]
     build = getattr(importlib.import_module(f"steerable.models.{module}"), builder)
-    known = [p for p in inspect.signature(build).parameters if p not in fixed]
+    known = model_arguments(name)
     unknown = [a for a in arguments if a not in known]
     if unknown:
         raise TypeError(f"model {name!r} takes no argument {unknown[0]!r}; it takes {', '.join(known)}")
@@ -231,6 +235,17 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
         if isinstance(arguments.get(count, 1), int) and arguments.get(count, 1) < 1:
             raise ValueError(f"model {name!r}: {count} is {arguments[count]}; expected 1 or more")
     return build(**fixed, **arguments)
+
+
+def model_arguments(name: str) -> dict[str, Any]:
+    """Arguments of a model and their defaults, without those that its name fixes.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    module, builder, fixed = _entry(name)[:3]
+    build = getattr(importlib.import_module(f"steerable.models.{module}"), builder)
+    return {k: p.default for k, p in inspect.signature(build).parameters.items() if k not in fixed}
 
 
 def _entry(name: str) -> Entry:

@@ -19,7 +19,8 @@ class SGCN(nn.Module):
 
     Exact for rotations and translations; a mirror is seen. Positions ``[N, 3, 3]`` are the atoms N, CA, C of residues
     in order, whose frames are those of the backbone; positions ``[N, 3]`` are points without an order, whose frames
-    come from their neighbours and the mean of the cloud. Points that have no frame see distances alone.
+    come from their neighbours and the mean of the cloud. Points that have no frame see distances through the weight of
+    the pairs alone.
 
     Args:
         in_channels: plain channels of a point, such as the kind of a residue.

@@ -141,7 +141,7 @@ class SphereUNet(UNet):
         count = len(types)
         super().__init__(
             [
-                block(a, b, s[k], reach, kernel_size)
+                block(a, b, s[k], r[k], kernel_size)
                 for k, (a, b) in enumerate(zip([first, *types[:-1]], types, strict=True))
             ],
             [between(types[k], s[k], s[k + 1], r[k + 1]) for k in range(count - 1)],

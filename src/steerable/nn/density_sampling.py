@@ -93,8 +93,12 @@ class DensityAwareSampling(ConstantModule):
             return (1 - t).clamp_min(0).square() * some
         theta, phi = self._angles.to(directions).unbind(-1)
         x, y, z = directions.unbind(-1)
-        beta = (torch.atan2(torch.hypot(x, y), z)[:, None] - theta).abs()
-        alpha = torch.remainder(torch.atan2(y, x)[:, None] - phi + math.pi, 2 * math.pi) - math.pi
+        axis = (x == 0) & (y == 0)  # longitude 0 there, and no gradient
+        across = torch.where(axis, 0.0, torch.hypot(torch.where(axis, 1.0, x), y))
+        beta = (torch.atan2(across, torch.where(axis & (z == 0), 1.0, z))[:, None] - theta).abs()
+        alpha = (
+            torch.remainder(torch.atan2(y, torch.where(axis, 1.0, x))[:, None] - phi + math.pi, 2 * math.pi) - math.pi
+        )
         scale = theta.sin() if self.adaptive else torch.ones_like(theta)
         if self.window == "round":
             t = (beta.square() + (alpha * scale).square()) / (self.width * step) ** 2

@@ -22,8 +22,9 @@ class LocalFrameSphericalConv(EquivariantModule):
 
     Offsets are those of :func:`steerable.domains.points.frames.in_frames`, so the features are invariants: exactly
     unchanged by rotations and translations, and changed by a mirror. Harmonics are scaled so that ``Y_00 = 1``: with
-    ``lmax=0`` it is message passing, bit for bit. Where a target has no frame its directions are 0 and only degree 0
-    is left. It is :class:`PointConv` of the trivial group in local frames, with the same contraction.
+    ``lmax=0`` it is message passing, bit for bit. Where a target has no frame its offsets are 0: only degree 0 is left,
+    shells are read at distance 0, and what tells near from far is the weight of the pairs. It is :class:`PointConv` of
+    the trivial group in local frames, with the same contraction.
 
     Args:
         c_in: channels of the features ``[M, c_in]``.

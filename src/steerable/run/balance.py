@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steerable.data import ImageData
+from steerable.data import Samples
 from steerable.data.errors import InputError
 
 
-def class_weights(data: ImageData) -> Tensor:
+def class_weights(data: Samples) -> Tensor:
     """Return ``N / (K n_k)`` for each class, float32 ``[K]``: its mean over the images is 1.
 
     Raises:
@@ -28,7 +28,7 @@ def class_weights(data: ImageData) -> Tensor:
     return (counts.sum() / (len(counts) * counts)).float()
 
 
-def balance_record(data: ImageData, how: str) -> dict[str, Any]:
+def balance_record(data: Samples, how: str) -> dict[str, Any]:
     """Return how the classes were balanced, for the record: training images and weight of each."""
     weights = class_weights(data).tolist() if how != "none" else [1.0] * len(data.classes)
     rows = zip(data.classes, data.counts(), weights, strict=True)

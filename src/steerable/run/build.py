@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+from typing import Any
+
 import torch
 from torch import nn
 
-from steerable.data import ImageData, InputError
+from steerable.data import InputError, Samples
+from steerable.data.checks import field_type
 from steerable.data.errors import did_you_mean
 from steerable.groups.group import Group
 from steerable.groups.naming import parse_group
 from steerable.run.ask import ask, like
 from steerable.run.config import ModelConfig
+from steerable.run.domains import domain_of
 from steerable.run.sides import is_equivariant, nearest_side
 
 
@@ -52,8 +58,48 @@ def build_model(config: ModelConfig, in_channels: int, num_classes: int) -> nn.M
         ) from None
 
 
-def check_domain(name: str, data: ImageData) -> None:
-    """Refuse a network of images, volumes or points on data of another kind.
+def for_data(config: ModelConfig, data: Samples) -> ModelConfig:
+    """Return the config of a network with what the data says: on the sphere the sampling and the types of fields.
+
+    Raises:
+        InputError: another sampling or type in the options, or a network that cannot have it.
+    """
+    from steerable.models import list_models, model_arguments
+
+    if data.domain != "sphere" or config.name not in list_models():
+        return config
+    check_domain(config.name, data)
+    takes = model_arguments(config.name)
+    own, out = data.type, data.target.type if data.target is not None else ""
+    own, out = (t if t and not field_type(t, 0, data.source).is_trivial else "" for t in (own, out))
+    known: dict[str, Any] = {"sphere": data.sampling, "in_type": own, "out_type": out}
+    if "sphere" not in takes and "level" in takes:  # charts of the icosahedron
+        found = re.fullmatch(r"icosahedral\((\d+)\)", data.sampling.replace(" ", ""))
+        if found is None:
+            raise InputError(
+                f"model.name is '{config.name}', and {data.source} is sampled on {data.sampling}; expected "
+                "icosahedral(level). Set data.options.sampling."
+            )
+        known = {"level": int(found[1]), "in_type": own, "out_type": out}
+    options = dict(config.options)
+    for key, value in known.items():
+        if value == "" or (key not in takes and config.name.endswith("_plain")):
+            continue  # scalars need not be said; a plain network sees components as channels
+        if key not in takes:
+            raise InputError(
+                f"model.name is '{config.name}', which takes scalars, but {data.source} has fields of type '{value}' "
+                f"({key}); expected a network for them, such as sphere_unet."
+            )
+        if options.setdefault(key, value) != value:
+            raise InputError(
+                f"model.options.{key} is '{options[key]}', but {data.source} has '{value}'; expected the same. Leave "
+                "it out: the data says it."
+            )
+    return dataclasses.replace(config, options=options)
+
+
+def check_domain(name: str, data: Samples) -> None:
+    """Refuse a network of images, volumes, points or the sphere on data of another kind.
 
     Args:
         name: of the network, one that there is.
@@ -64,22 +110,21 @@ def check_domain(name: str, data: ImageData) -> None:
     """
     from steerable.models import example_domain, list_models
 
-    takes = example_domain(name)
-    has = {"plane": "images", "volume": "volumes"}.get(data.domain, data.domain)
-    if takes == has:
+    takes, own = example_domain(name), domain_of(data)
+    if takes == own.takes:
         return
-    shape = "" if has == "points" else f" of {list(data.x.shape[1:])}"
-    fit = [n for n in list_models() if example_domain(n) == has and not n.endswith("_plain")]
-    mend = f"Set model.name to one of {', '.join(fit)}" if has != "images" else "Set model.name to a network of images"
-    if (takes, has) == ("volumes", "images"):
+    fit = [n for n in list_models() if example_domain(n) == own.takes and not n.endswith("_plain")]
+    many = own.takes == "images"
+    mend = "Set model.name to a network of images" if many else f"Set model.name to one of {', '.join(fit)}"
+    if (takes, own.takes) == ("volumes", "images"):
         mend += ", or save volumes of one channel as x [N, 1, D, H, W]: x [N, C, H, W] are images"
     raise InputError(
-        f"model.name is '{name}', which takes {takes}, but {data.source} has {has}{shape}; "
-        f"expected a network of {has}. {mend}."
+        f"model.name is '{name}', which takes {takes}, but {data.source} has {own.shape(data)}; expected a network of "
+        f"{own.takes}. {mend}."
     )
 
 
-def not_exact(model: nn.Module, data: ImageData, broken: object) -> str:
+def not_exact(model: nn.Module, data: Samples, broken: object) -> str:
     """Say that the size of images breaks the symmetry of a network, and the nearest side that does not."""
     side = nearest_side(model, data.channels, max(data.size), axes=len(data.size))
     cube = " x ".join([str(side)] * len(data.size))
@@ -91,7 +136,7 @@ def not_exact(model: nn.Module, data: ImageData, broken: object) -> str:
     )
 
 
-def try_model(model: nn.Module, data: ImageData, exact_sizes: bool = True) -> None:
+def try_model(model: nn.Module, data: Samples, exact_sizes: bool = True) -> None:
     """Run one image through the network, so that a wrong shape is found before a run begins.
 
     Args:
@@ -109,7 +154,7 @@ def try_model(model: nn.Module, data: ImageData, exact_sizes: bool = True) -> No
     try:
         with torch.no_grad():
             image = like(model, data.x[:1])
-            sized = exact_sizes and is_equivariant(model) and data.domain != "points"
+            sized = exact_sizes and is_equivariant(model) and data.domain in ("plane", "volume")
             broken = size_violations(model, image) if sized else []
             if broken:
                 raise InputError(f"{data.source}: {not_exact(model, data, broken[0])}")
@@ -117,19 +162,17 @@ def try_model(model: nn.Module, data: ImageData, exact_sizes: bool = True) -> No
     except InputError:
         raise
     except (ValueError, RuntimeError, TypeError) as e:
-        shape = list(data.x.shape[1:])
-        what = f"point sets of {data.channels} features" if data.domain == "points" else f"images of {shape}"
+        what = domain_of(data).shape(data)
         raise InputError(f"{data.source}: the network cannot take {what}; {str(e).splitlines()[0]}") from None
     finally:
         model.train(was)
-    places = data.size if data.regions else ()
-    if out.shape != (1, data.outputs, *places):
+    if out.shape != (1, data.outputs, *data.places):
         names = data.classes or (data.target.columns if data.target else ())
         what = f"one for each of {list(names)}" if names else f"the value of {data.target}"
-        if data.regions:
+        if data.dense:
             raise InputError(
-                f"{data.source}: the network returns {list(out.shape[1:])} to an image; expected one logit for each of "
-                f"{list(names)} at every place, {[data.outputs, *places]}. Take a network for segmentation."
+                f"{data.source}: the network returns {list(out.shape[1:])} to a sample; expected {what} at every "
+                f"place, {[data.outputs, *data.places]}. Take a network that answers there, for segmentation."
             )
         raise InputError(
             f"{data.source}: the network returns {list(out.shape[1:])} numbers an image; expected {data.outputs}, "

@@ -80,6 +80,8 @@ class Catalogue:
 def answer_types(record: Mapping[str, Any]) -> dict[str, pa.DataType]:
     """Return the columns of the answers of a run; see :meth:`steerable.run.answer.Answerer.columns`."""
     target = record["target"]
+    if target is not None and target.get("everywhere"):
+        return {f"{c}_{what}": pa.float64() for c in target["columns"] for what in ("mean", "rms")}
     if target is not None:
         names = target.get("columns") or [target["name"]]
         return dict.fromkeys([*names, f"{target['name']}_spread"], pa.float64())

@@ -12,7 +12,9 @@ Augment = Literal[
     "none", "d4", "turn", "rotate", "turn_fourier", "rotate_fourier", "affine", "affine_colour", "mirror_shift",
     "upright", "cube", "cube_flips",
 ]  # fmt: skip
-Select = Literal["auto", "val_accuracy", "val_auc", "val_mae", "val_rmse", "val_loss", "val_iou"]
+Select = Literal[
+    "auto", "val_accuracy", "val_auc", "val_mae", "val_rmse", "val_loss", "val_iou", "val_psnr", "val_rate"
+]
 Loss = Literal["auto", "huber", "mae", "mse"]
 
 

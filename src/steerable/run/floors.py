@@ -10,13 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from steerable.data import ImageData, Splits
+from steerable.data import Samples, Splits
 from steerable.data.errors import InputError
+from steerable.run.domains import domain_of
 from steerable.run.heads import find_head
 from steerable.run.outputs import read_json, write_text
-from steerable.run.scores import accuracy, auc, binned, error_figures, mean_iou, place_counts
+from steerable.run.place_floors import OWN_KINDS, Linear, fit_places, place_scores, read_filter
+from steerable.run.scores import accuracy, auc, binned, error_figures
 from steerable.tasks.floor import LinearFloor, best_floor
-from steerable.tasks.statistics import STATISTICS, place_statistics, some_places
+from steerable.tasks.statistics import find_statistics
 
 FILE = "floors.json"
 
@@ -28,52 +30,56 @@ class Floors:
     Attributes:
         constant: ``class`` (the most frequent one), or ``median`` and ``mean`` of the values or of each entry.
         low, high: the range of the training values; 0 for classes.
-        linear: logistic or ridge regression on global statistics, blind to position and orientation; for regions on
-            statistics of the surroundings of each place, blind to orientation.
+        linear: logistic or ridge regression on global statistics, blind to position and orientation; for answers at
+            every place on statistics of its surroundings, blind to orientation; for fields on the sphere the best
+            isotropic filter.
         outputs: classes; 1 for values; the entries of a vector.
-        statistics: which: ``image`` (and volumes), ``cloud`` or ``place``.
+        statistics: which, and of which sampling and fields: see :func:`steerable.tasks.statistics.find_statistics`.
     """
 
     constant: dict[str, Any]
     low: float
     high: float
-    linear: LinearFloor
+    linear: Linear
     outputs: int
-    statistics: str = "image"
+    statistics: dict[str, Any]
 
     @staticmethod
     def fit(data: Splits) -> Floors:
         """Fit both to the training part; the test part is not looked at."""
         train, val = data.train, data.val
-        if train.regions:
-            linear = best_floor(some_places(train.x, train.y), some_places(val.x, val.y), lambda x: x)
-            common = int(train.y.flatten().bincount().argmax())
-            return Floors({"class": common}, 0.0, 0.0, linear, train.outputs, "place")
-        kind = "cloud" if train.domain == "points" else "image"
-        linear = best_floor((train.x, train.y), (val.x, val.y), STATISTICS[kind])
+        domain = domain_of(train)
+        kind = domain.place_statistics if train.dense else domain.statistics
+        spec = {"kind": kind}
+        if train.sampling:
+            spec |= {"sampling": train.sampling, "type": train.type, "channels": train.channels}
+        if train.dense:
+            constant, linear, spec = fit_places(train, val, spec)
+            return Floors(constant, 0.0, 0.0, linear, train.outputs, spec)
+        linear = best_floor((train.x, train.y), (val.x, val.y), find_statistics(**spec))
         if data.target is None:
             common = int(torch.tensor(train.counts()).argmax())
-            return Floors({"class": common}, 0.0, 0.0, linear, train.outputs, kind)
+            return Floors({"class": common}, 0.0, 0.0, linear, train.outputs, spec)
         y = train.y.double()
         if data.target.columns:
             parts = {"median": y.median(0).values.tolist(), "mean": y.mean(0).tolist()}
-            return Floors(parts, 0.0, 0.0, linear, train.outputs, kind)
+            return Floors(parts, 0.0, 0.0, linear, train.outputs, spec)
         middle = float(torch.quantile(y, 0.5))
-        return Floors({"median": middle, "mean": float(y.mean())}, float(y.min()), float(y.max()), linear, 1, kind)
+        return Floors({"median": middle, "mean": float(y.mean())}, float(y.min()), float(y.max()), linear, 1, spec)
 
     def edges(self, bins: int) -> list[float]:
         """Return the edges of equal bins over the range of the training values."""
         return torch.linspace(self.low, self.high, bins + 1, dtype=torch.float64).tolist()
 
-    def scores(self, data: ImageData, bins: int = 4) -> dict[str, dict[str, Any]]:
+    def scores(self, data: Samples, bins: int = 4) -> dict[str, dict[str, Any]]:
         """Return the figures of :mod:`steerable.run.scores` for ``constant`` and ``linear``.
 
         The constant answers the most frequent class; for values it is the median where absolute errors are averaged,
         and the mean elsewhere. Both floors are blind to orientation: a turned image changes nothing.
         """
-        if data.regions:
-            return self._regions(data)
-        found = self.linear(data.x)
+        if data.dense:
+            return place_scores(self.constant, self.linear, self.outputs, self.statistics, data)
+        found = self.linear(data.x)  # type: ignore[arg-type]
         if data.target is None:
             constant = torch.zeros(len(data), self.outputs)
             constant[:, int(self.constant["class"])] = 1
@@ -93,7 +99,7 @@ class Floors:
             "linear": {**linear, "mae_turned": linear["mae"], "moved": 0.0, "bins": binned(found, y, edges)},
         }
 
-    def _vectors(self, found: Tensor, data: ImageData) -> dict[str, dict[str, Any]]:
+    def _vectors(self, found: Tensor, data: Samples) -> dict[str, dict[str, Any]]:
         target = data.target
         report = find_head(target.head).report if target is not None and target.head else None
         rows = {}
@@ -106,23 +112,8 @@ class Floors:
             rows[name] = {"rmse": rmse, "rmse_turned": rmse, "mae": mae, "moved": 0.0, **more}
         return rows
 
-    def _regions(self, data: ImageData) -> dict[str, dict[str, Any]]:
-        counts = {name: torch.zeros(self.outputs, self.outputs, dtype=torch.int64) for name in ("constant", "linear")}
-        for x, y in zip(data.x.split(1), data.y.split(1), strict=True):  # statistics are many times a volume
-            found = self.linear.answer(place_statistics(x))
-            found = F.pad(found, (0, self.outputs - found.shape[1]), value=-torch.inf)
-            one = torch.zeros_like(found)
-            one[:, int(self.constant["class"])] = 1
-            counts["linear"] += place_counts(found, y.flatten())
-            counts["constant"] += place_counts(one, y.flatten())
-        rows = {}
-        for name, c in counts.items():
-            iou, right = mean_iou(c), float(c.diagonal().sum() / c.sum())
-            rows[name] = {"iou": iou, "iou_turned": iou, "accuracy": right, "changed": 0.0}
-        return rows
-
     @staticmethod
-    def _classes(choice: Tensor, order: Tensor, data: ImageData) -> dict[str, float]:
+    def _classes(choice: Tensor, order: Tensor, data: Samples) -> dict[str, float]:
         hit = accuracy(choice, data.y)
         return {"accuracy": hit, "accuracy_turned": hit, "auc": auc(order, data.y), "changed": 0.0}
 
@@ -130,7 +121,7 @@ class Floors:
         """Write both floors into the folder of a run, one line."""
         import json
 
-        value = {"constant": self.constant, "range": [self.low, self.high], "outputs": self.outputs}
+        value: dict[str, Any] = {"constant": self.constant, "range": [self.low, self.high], "outputs": self.outputs}
         value["statistics"] = self.statistics
         write_text(folder / FILE, json.dumps({**value, "linear": self.linear.to_json()}) + "\n")
 
@@ -157,9 +148,14 @@ class Floors:
         """
         try:
             low, high = value["range"]
-            kind = value.get("statistics", "image")
-            linear = LinearFloor.from_json(value["linear"], STATISTICS[kind])
-            return Floors(value["constant"], float(low), float(high), linear, int(value["outputs"]), kind)
+            spec = value.get("statistics", "image")
+            spec = {"kind": spec} if isinstance(spec, str) else spec
+            linear = (
+                read_filter(value["linear"], spec)
+                if spec["kind"] in OWN_KINDS
+                else LinearFloor.from_json(value["linear"], find_statistics(**spec))
+            )
+            return Floors(value["constant"], float(low), float(high), linear, int(value["outputs"]), spec)
         except (KeyError, TypeError, ValueError) as e:
             raise InputError(
                 f"'{where}' lacks or garbles {e}; expected the floors that `steerable fit` writes. Train again."

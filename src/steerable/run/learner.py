@@ -9,11 +9,11 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from steerable.data import Clouds
+from steerable.data import Clouds, Samples
 from steerable.data.errors import InputError
 from steerable.run.ask import ask, like
-from steerable.run.augmented import augmented
 from steerable.run.config import TrainConfig
+from steerable.run.domains import augmented
 from steerable.run.objective import Objective
 
 KEY = "steerable"
@@ -25,6 +25,7 @@ class Learner(L.LightningModule):
     Args:
         model: ``[B, C, H, W] -> [B, K]``, or one of volumes or points.
         objective: the loss and the figures.
+        samples: of training, which know how they are turned.
         train: how to train.
         seed: of the augmentation.
         record: what the run is, as plain JSON; it travels in the checkpoint.
@@ -36,6 +37,7 @@ class Learner(L.LightningModule):
         self,
         model: nn.Module,
         objective: Objective,
+        samples: Samples,
         train: TrainConfig,
         seed: int,
         record: dict[str, Any],
@@ -43,7 +45,7 @@ class Learner(L.LightningModule):
     ) -> None:
         super().__init__()
         self.head = head
-        self.model, self.objective = model, objective
+        self.model, self.objective, self.samples = model, objective, samples
         self.settings, self.seed, self.record = train, seed, record
         self._seen: list[tuple[Tensor, Tensor]] = []
         self._loss = torch.zeros(())
@@ -57,7 +59,7 @@ class Learner(L.LightningModule):
         """Return the loss of one batch, augmented by draws that depend on the seed and the step alone."""
         x, y = batch
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.global_step)
-        x, y = augmented(x, y, self.settings.augment, generator)
+        x, y = augmented(x, y, self.settings.augment, generator, self.samples)
         loss = self.objective.loss(self(x), y)
         self._loss = self._loss.to(loss.device) + loss.detach().float()
         return loss

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from steerable.data import Clouds, ImageData
+from steerable.data import Clouds, Samples
 
 
 class Rows(Dataset[tuple[Tensor | Clouds, Tensor]]):
     """Images or point sets and labels by a tensor of indices: one gather a batch instead of one copy an image."""
 
-    def __init__(self, data: ImageData) -> None:
+    def __init__(self, data: Samples) -> None:
         self.data = data
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class EpochBatches(Sampler[Tensor]):
 
 
 def loader(
-    data: ImageData, batch_size: int, seed: int | None, weights: Tensor | None = None
+    data: Samples, batch_size: int, seed: int | None, weights: Tensor | None = None
 ) -> DataLoader[tuple[Tensor | Clouds, Tensor]]:
     """Return a loader of ``([B, C, H, W], [B])``, or of volumes or point sets; see :class:`EpochBatches`.
 

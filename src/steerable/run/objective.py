@@ -8,12 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from steerable.data import ImageData
+from steerable.data import Samples
 from steerable.data.errors import InputError
 from steerable.run.balance import class_weights
+from steerable.run.coded import coded_figures, square_error
 from steerable.run.config import TrainConfig
-from steerable.run.scores import accuracy, auc, error_figures, mean_iou, place_counts
-from steerable.run.units import vector_head
+from steerable.run.dense import field_errors, known_mean, mean_iou, place_counts, share_right
+from steerable.run.domains import domain_of
+from steerable.run.field_units import field_units
+from steerable.run.scores import accuracy, auc, error_figures
+from steerable.run.units import Affine, vector_head
 
 
 class Objective(Protocol):
@@ -71,36 +75,108 @@ class Classes:
 
 
 class Places:
-    """Cross-entropy at every pixel or voxel: logits ``[B, K, (D,) H, W]`` and labels ``[B, (D,) H, W]``.
+    """Cross-entropy at every place: logits ``[B, K, *places]`` and labels ``[B, *places]``, -1 where there is none.
 
     Args:
         count: K.
         train: how to train.
+        areas: of the places ``[*places]``, mean 1; None: they count alike.
     """
 
-    def __init__(self, count: int, train: TrainConfig) -> None:
-        self.count = count
+    def __init__(self, count: int, train: TrainConfig, areas: Tensor | None = None) -> None:
+        self.count, self.areas = count, areas
         self.select = pick("select", train.select, ("val_iou", "val_accuracy", "val_loss"), "regions")
         pick("loss", train.loss, (), "regions")
 
     def loss(self, out: Tensor, y: Tensor) -> Tensor:
-        """Return the cross-entropy, the mean over all places.
+        """Return the cross-entropy, the mean over all places that have a label, by area.
 
         Raises:
             ValueError: shapes that do not belong together.
         """
-        if out.shape != (len(y), self.count, *y.shape[1:]) or y.ndim < 3:
+        if out.shape != (len(y), self.count, *y.shape[1:]) or y.ndim < 2:
             raise ValueError(
                 f"loss: the network answers {list(out.shape)} to labels {list(y.shape)}; expected one of "
                 f"{self.count} logits at every place, [B, {self.count}, ...]. Take a network for segmentation."
             )
-        return F.cross_entropy(out, y)
+        return known_mean(F.cross_entropy(out, y, ignore_index=-1, reduction="none"), y >= 0, self.areas)
 
     def figures(self, out: Tensor, y: Tensor) -> dict[str, float]:
         """Return the mean intersection over union, the share of places that are right, and the loss."""
-        counts = place_counts(out, y)
-        right = float(counts.diagonal().sum() / counts.sum())
-        return {"val_iou": mean_iou(counts), "val_accuracy": right, "val_loss": float(self.loss(out, y))}
+        counts = place_counts(out, y, self.areas)
+        return {"val_iou": mean_iou(counts), "val_accuracy": share_right(counts), "val_loss": float(self.loss(out, y))}
+
+
+class Fields:
+    """A loss between values at every place ``[B, K, *places]``, in units of the spread of each; NaN is not known.
+
+    Args:
+        target: what :func:`target_record` returns.
+        train: how to train; the loss is mse by default, which no turn of the frames changes.
+        areas: of the places ``[*places]``, mean 1; None: they count alike.
+    """
+
+    def __init__(self, target: dict[str, Any], train: TrainConfig, areas: Tensor | None = None) -> None:
+        self.areas = areas
+        self.select = pick("select", train.select, ("val_rmse", "val_mae", "val_loss"), "values at every place")
+        kind = pick("loss", train.loss, ("mse", "mae", "huber"), "values at every place")
+        self._function = {"huber": F.smooth_l1_loss, "mae": F.l1_loss, "mse": F.mse_loss}[kind]
+        self._units = Affine(target["mean"], target["std"])
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        """Return the loss.
+
+        Raises:
+            ValueError: shapes that would broadcast.
+        """
+        if out.shape != y.shape or y.ndim < 3:
+            raise ValueError(
+                f"loss: the network answers {list(out.shape)} to values {list(y.shape)}; expected the same shape. Take "
+                "a network that answers at every place."
+            )
+        known = torch.isfinite(y)
+        truth = self._units.back(torch.where(known, y, 0))
+        return known_mean(self._function(out, truth, reduction="none"), known, self.areas)
+
+    def figures(self, out: Tensor, y: Tensor) -> dict[str, float]:
+        """Return RMSE and MAE in the unit of the values, and the loss."""
+        errors = field_errors(self._units(out.double()), y, self.areas)
+        return {"val_rmse": errors["rmse"], "val_mae": errors["mae"], "val_loss": float(self.loss(out, y))}
+
+
+class Coded:
+    """Bits a sample and the mean square error in units of 1/255, traded: what a codec is trained by.
+
+    Args:
+        trade: the weight of the error.
+        train: how to train.
+        areas: of the places ``[*places]``, mean 1; None: they count alike.
+
+    Source: Balle et al., ICLR 2018, arXiv 1802.01436, equation 3.
+    """
+
+    def __init__(self, trade: float, train: TrainConfig, areas: Tensor | None = None) -> None:
+        self.trade, self.areas = trade, areas
+        self.select = pick("select", train.select, ("val_loss", "val_psnr", "val_rate"), "compression")
+        pick("loss", train.loss, (), "compression")
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        """Return rate and distortion.
+
+        Raises:
+            ValueError: shapes that would broadcast.
+        """
+        if out.shape != y.shape or y.ndim < 3:
+            raise ValueError(
+                f"loss: the network answers {list(out.shape)} to values {list(y.shape)}; expected the same shape. Take "
+                "a codec."
+            )
+        return out[:, -1].mean() + self.trade * 255**2 * square_error(out, y, self.areas).mean()
+
+    def figures(self, out: Tensor, y: Tensor) -> dict[str, float]:
+        """Return PSNR in decibels, bits a sample and the loss."""
+        return {**{f"val_{k}": v for k, v in coded_figures(out, y, self.areas).items()},
+                "val_loss": float(self.loss(out, y))}  # fmt: skip
 
 
 class Values:
@@ -200,7 +276,7 @@ def pick(key: str, given: str, known: tuple[str, ...], what: str) -> str:
     return given
 
 
-def objective_of(data: ImageData, train: TrainConfig) -> Objective:
+def objective_of(data: Samples, train: TrainConfig) -> Objective:
     """Return the objective that belongs to training images.
 
     Raises:
@@ -212,7 +288,7 @@ def objective_of(data: ImageData, train: TrainConfig) -> Objective:
             raise InputError(
                 f"train.{key} is {getattr(train, key)}, but {data.source} has regions, not classes; expected it off."
             )
-        return Places(data.outputs, train)
+        return Places(data.outputs, train, domain_of(data).areas(data))
     if data.target is None:
         return Classes(data.outputs, train, class_weights(data) if train.balance == "loss" else None)
     if train.balance != "none" or train.calibrate:
@@ -221,10 +297,14 @@ def objective_of(data: ImageData, train: TrainConfig) -> Objective:
             f"train.{key} is {getattr(train, key)}, but {data.source} has values, not classes; expected it off."
         )
     target = target_record(data)
+    if data.target.trade:
+        return Coded(data.target.trade, train, domain_of(data).areas(data))
+    if data.target.everywhere:
+        return Fields(target, train, domain_of(data).areas(data))
     return Vectors(target, train) if data.target.columns else Values(target["mean"], target["std"], train)
 
 
-def target_record(data: ImageData) -> dict[str, Any]:
+def target_record(data: Samples) -> dict[str, Any]:
     """Return what the record of a run says of the target of its training images, as plain JSON.
 
     Raises:
@@ -234,6 +314,10 @@ def target_record(data: ImageData) -> dict[str, Any]:
     if target is None:
         raise InputError(f"{data.source}: the images have the classes {list(data.classes)}; expected values.")
     found: dict[str, Any] = {"name": target.name, "unit": target.unit}
+    if target.everywhere:
+        mean, std = ([0.0] * target.size, [1.0] * target.size) if target.trade else field_units(data)
+        more = {"everywhere": True, "type": target.type, "columns": list(target.names), "trade": target.trade}
+        return {**found, **more, "mean": mean, "std": std}
     if not target.columns:
         mean, std = standard(data)
         baseline = {"baseline": list(target.baseline)} if target.baseline else {}
@@ -249,7 +333,7 @@ def target_record(data: ImageData) -> dict[str, Any]:
     return {**found, "mean": y.mean(0).tolist(), "std": torch.where(spread > 0, spread, 1.0).tolist()}
 
 
-def standard(data: ImageData) -> tuple[float, float]:
+def standard(data: Samples) -> tuple[float, float]:
     """Return mean and standard deviation of the values, without the baseline of their target.
 
     Raises:

@@ -11,9 +11,9 @@ from typing import Any
 from torch import Tensor
 
 from steerable.data import (
-    ImageData,
     InputError,
     Recipe,
+    Samples,
     Splits,
     Target,
     cfhtls,
@@ -37,10 +37,13 @@ from steerable.data.known import (
     rotated_mnist,
     stl10,
 )
+from steerable.data.sphere_folder import sphere_folder
 from steerable.run.config import DataConfig
 from steerable.tasks.galaxies import galaxies_synthetic, galaxy_zoo
 from steerable.tasks.molecules import qm7, qm9
+from steerable.tasks.panoramas import panoramas
 from steerable.tasks.shapes import shapes
+from steerable.tasks.sky import earth_elevation, ocean_basins, panorama_depth, wind, wmap
 from steerable.tasks.volumes import density_maps, volumes_synthetic
 
 LENS_INPUTS = ("residual", "fit_residual", "image")
@@ -100,7 +103,7 @@ def lensing(
             raise InputError(f"lensing: {why}. Make it with `steerable simulate lensing --out {root}`.") from None
         settings = found.settings.to_dict()
         classes = tuple(getattr(found, "classes", CLASSES))
-        data = ImageData(lens_images(found, input).float(), found.label, classes, f"{root} ({part})")
+        data = Samples(lens_images(found, input).float(), found.label, classes, f"{root} ({part})")
         parts[part] = data if target is None else with_mass(data, found.log10_axion_mass)
     splits = Splits(
         parts["train"], parts["validation"], parts["test"],
@@ -111,7 +114,7 @@ def lensing(
     return splits.prepare(Recipe.of(("asinh", {"by": 2.0})))
 
 
-def with_mass(data: ImageData, mass: Tensor) -> ImageData:
+def with_mass(data: Samples, mass: Tensor) -> Samples:
     """Return the images with a vortex and log10 of the axion mass of each, ``[N]``.
 
     Raises:
@@ -123,7 +126,7 @@ def with_mass(data: ImageData, mass: Tensor) -> ImageData:
             f"{data.source}: no image has a vortex, counts are {dict(zip(data.classes, data.counts(), strict=True))}; "
             f"expected some for {AXION_MASS.name}. Simulate the class vortex."
         )
-    return ImageData(data.x[vortex], mass[vortex].float(), AXION_MASS, data.source)
+    return Samples(data.x[vortex], mass[vortex].float(), AXION_MASS, data.source)
 
 
 READERS: dict[str, Callable[..., Splits]] = {
@@ -151,7 +154,14 @@ READERS: dict[str, Callable[..., Splits]] = {
     "qm7": qm7,
     "qm9": qm9,
     "modelnet40": modelnet40,
+    "panoramas": panoramas,
     "points": point_folder,
+    "ocean_basins": ocean_basins,
+    "elevation": earth_elevation,
+    "wind": wind,
+    "wmap": wmap,
+    "depth": panorama_depth,
+    "sphere": sphere_folder,
 }
 #: readers whose images have a target of their own, and no classes
 VALUES_ONLY = ("galaxies", "galaxies_synthetic")

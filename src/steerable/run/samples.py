@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from steerable.data import Clouds, ImageData, Regions, Target
+from steerable.data import Clouds, Regions, Samples, Target
 from steerable.data.files import as_images, as_labels, as_values, load_npz
 from steerable.data.point_file import PointReading, read_points
 from steerable.data.volume_file import as_volumes
 
 
-def read_npz_samples(path: str, what: tuple[str, ...] | Target | Regions, record: Mapping[str, Any]) -> ImageData:
+def read_npz_samples(path: str, what: tuple[str, ...] | Target | Regions, record: Mapping[str, Any]) -> Samples:
     """Read what a run was trained on, from one file.
 
     Args:
@@ -30,10 +30,30 @@ def read_npz_samples(path: str, what: tuple[str, ...] | Target | Regions, record
         reading = PointReading.from_json(record["input_settings"])
         sets = read_points(path)
         x = Clouds.of([reading(one, f"{path}#{k}") for k, one in enumerate(sets)], path)
+    elif domain == "sphere":
+        return read_npz_maps(path, what, record)
     else:
         z = load_npz(path, ("x", key))
         truth = z[key]
         x = as_volumes(z["x"], path) if domain == "volume" else as_images(z["x"], path)
     if isinstance(what, Target):
-        return ImageData(x, as_values(truth, path), what, path)
-    return ImageData(x, as_labels(truth, path), what, path)
+        return Samples(x, as_values(truth, path), what, path)
+    return Samples(x, as_labels(truth, path), what, path)
+
+
+def read_npz_maps(path: str, what: tuple[str, ...] | Target | Regions, record: Mapping[str, Any]) -> Samples:
+    """Read fields on the sphere ``x [N, C, *shape]`` with their truth, on the sampling of a run.
+
+    Args:
+        path: the file; values at every place are ``[N, K, *shape]``, labels ``[N, *shape]``.
+        what: the answers of the run mean.
+        record: of the run.
+
+    Raises:
+        InputError: arrays that are missing or have other shapes.
+    """
+    key = what.name if isinstance(what, Target) else "y"
+    z = load_npz(path, ("x", key))
+    x = as_values(z["x"], path)
+    y = as_values(z[key], path) if isinstance(what, Target) else as_labels(z[key], path)
+    return Samples(x, y, what, path, sampling=record["sampling"], type=record["type"])

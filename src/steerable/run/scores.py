@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from steerable.data import Clouds, ImageData
+from steerable.data import Clouds, Samples
 from steerable.run.ask import ask, batch_of, like
-from steerable.run.turned import turn_axes, turned
+from steerable.run.domains import domain_of
 
 
 def predict(model: nn.Module, x: Tensor | Clouds, batch_size: int = 256) -> Tensor:
@@ -89,8 +89,8 @@ def binned(answer: Tensor, y: Tensor, edges: list[float]) -> list[dict[str, floa
     return rows
 
 
-def class_scores(model: nn.Module, data: ImageData) -> dict[str, Any]:
-    """Score a classifier on images and on the same images turned (see :mod:`steerable.run.turned`).
+def class_scores(model: nn.Module, data: Samples) -> dict[str, Any]:
+    """Score a classifier on images and on the same images turned (see :mod:`steerable.run.domains`).
 
     Args:
         model: ``[B, C, H, W] -> [B, K]``.
@@ -100,7 +100,7 @@ def class_scores(model: nn.Module, data: ImageData) -> dict[str, Any]:
         accuracy, accuracy_turned, auc, changed (share of predictions that a quarter turn changes), logit_error
         (norm of the change of the logits over their norm), images, confusion.
     """
-    logits, moved = predict(model, data.x), predict(model, turned(data.x))
+    logits, moved = predict(model, data.x), predict(model, domain_of(data).turned(data))
     return {
         "accuracy": accuracy(logits, data.y),
         "accuracy_turned": accuracy(moved, data.y),
@@ -112,50 +112,7 @@ def class_scores(model: nn.Module, data: ImageData) -> dict[str, Any]:
     }
 
 
-def place_counts(out: Tensor, y: Tensor) -> Tensor:
-    """Return how many places of each class got each answer, int64 ``[K, K]``: row = label, column = prediction.
-
-    Args:
-        out: logits ``[N, K, ...]``.
-        y: labels ``[N, ...]``.
-    """
-    k = out.shape[1]
-    return (y * k + out.argmax(1)).flatten().bincount(minlength=k * k).view(k, k)
-
-
-def mean_iou(counts: Tensor) -> float:
-    """Return the intersection over union of :func:`place_counts`, averaged over the classes that occur as labels."""
-    both = counts.diagonal().double()
-    union = counts.sum(0) + counts.sum(1) - both
-    return float((both / union.clamp_min(1))[counts.sum(1) > 0].mean())
-
-
-def region_scores(model: nn.Module, data: ImageData) -> dict[str, Any]:
-    """Score a segmentation on images or volumes, and on the same turned (see :mod:`steerable.run.turned`).
-
-    Args:
-        model: ``[B, C, (D,) H, W] -> [B, K, (D,) H, W]``.
-        data: the test part, with regions.
-
-    Returns:
-        iou and iou_turned (mean intersection over union), accuracy (share of places that are right), changed (share of
-        places whose answer a turn changes), logit_error, images, confusion (of places).
-    """
-    logits, moved = predict(model, data.x), predict(model, turned(data.x))
-    back = turn_axes(moved, data.x.ndim - 2, -1)
-    counts = place_counts(logits, data.y)
-    return {
-        "iou": mean_iou(counts),
-        "iou_turned": mean_iou(place_counts(back, data.y)),
-        "accuracy": float(counts.diagonal().sum() / counts.sum()),
-        "changed": float((logits.argmax(1) != back.argmax(1)).double().mean()),
-        "logit_error": float((logits - back).norm() / logits.norm().clamp_min(1e-30)),
-        "images": len(data),
-        "confusion": counts.tolist(),
-    }
-
-
-def value_scores(model: nn.Module, data: ImageData, edges: list[float]) -> dict[str, Any]:
+def value_scores(model: nn.Module, data: Samples, edges: list[float]) -> dict[str, Any]:
     """Score a regression, in the unit of the target, on images and on the same images turned.
 
     Args:
@@ -166,7 +123,7 @@ def value_scores(model: nn.Module, data: ImageData, edges: list[float]) -> dict[
     Returns:
         mae, mae_turned, rmse, bias, moved (mean absolute change of the answer under a quarter turn), images, bins.
     """
-    answer, moved = (predict(model, x)[:, 0] for x in (data.x, turned(data.x)))
+    answer, moved = (predict(model, x)[:, 0] for x in (data.x, domain_of(data).turned(data)))
     return {
         **error_figures(answer, data.y),
         "mae_turned": error_figures(moved, data.y)["mae"],
@@ -177,9 +134,9 @@ def value_scores(model: nn.Module, data: ImageData, edges: list[float]) -> dict[
 
 
 def vector_scores(
-    model: nn.Module, data: ImageData, report: Callable[[Tensor, Tensor], dict[str, Any]] | None = None
+    model: nn.Module, data: Samples, report: Callable[[Tensor, Tensor], dict[str, Any]] | None = None
 ) -> dict[str, Any]:
-    """Score a regression of vectors on images and on the same images turned (see :mod:`steerable.run.turned`).
+    """Score a regression of vectors on images and on the same images turned (see :mod:`steerable.run.domains`).
 
     Args:
         model: ``[B, C, H, W] -> [B, K]``, in the unit of the target.
@@ -190,7 +147,7 @@ def vector_scores(
         mae, rmse, rmse_turned (all over the N K entries), moved (root mean square change of the answer under a quarter
         turn), images, and what the report says.
     """
-    answer, moved = (predict(model, x) for x in (data.x, turned(data.x)))
+    answer, moved = (predict(model, x) for x in (data.x, domain_of(data).turned(data)))
     errors = error_figures(answer, data.y)
     return {
         "rmse": errors["rmse"],

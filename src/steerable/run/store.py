@@ -61,6 +61,8 @@ def describe(model: nn.Module, config: FitConfig, seed: int, data: Splits) -> di
         "seed": seed,
         "in_channels": data.train.channels,
         "domain": data.train.domain,
+        "sampling": data.train.sampling,
+        "type": data.train.type,
         "classes": list(data.classes),
         "regions": data.train.regions,
         "target": None if data.target is None else target_record(data.train),
@@ -229,7 +231,12 @@ def meaning(record: dict[str, Any]) -> tuple[str, ...] | Target | Regions:
     if target is None:
         return tuple(record["classes"])
     columns, baseline = (tuple(target.get(k, ())) for k in ("columns", "baseline"))
-    return Target(target["name"], target["unit"], columns, target.get("head", ""), baseline)
+    everywhere = bool(target.get("everywhere"))
+    columns = columns if len(columns) > 1 else ()  # the one entry of a value everywhere is called as the value
+    return Target(
+        target["name"], target["unit"], columns, target.get("head", ""), baseline, everywhere, target.get("type", ""),
+        float(target.get("trade", 0.0)),
+    )  # fmt: skip
 
 
 def outputs(record: dict[str, Any]) -> int:
@@ -243,8 +250,15 @@ def recipe(record: dict[str, Any]) -> Recipe:
     return Recipe.from_json(record["preprocessing"])
 
 
+def is_dense(record: Mapping[str, Any]) -> bool:
+    """Return whether the network of a run answers at every place."""
+    return bool(record.get("regions") or (record["target"] or {}).get("everywhere"))
+
+
 def require_images(record: Mapping[str, Any], run: str | Path, what: str) -> None:
-    """Refuse a run on volumes, on point sets or with regions, where only images with classes or values are handled.
+    """Refuse a run on volumes, point sets or the sphere, or with answers at every place.
+
+    For what handles images with classes or values only.
 
     Args:
         record: of the run.
@@ -255,8 +269,8 @@ def require_images(record: Mapping[str, Any], run: str | Path, what: str) -> Non
         InputError: naming what it is a run on.
     """
     domain = record.get("domain", "plane")
-    if domain != "plane" or record.get("regions"):
-        kind = "regions" if record.get("regions") else domain
+    if domain != "plane" or is_dense(record):
+        kind = domain if domain != "plane" else "regions" if record.get("regions") else "values at every place"
         raise InputError(
             f"{what}: '{run}' is a run on {kind}; expected one on images, with classes or values. Load it with "
             "steerable.run.store.load, and write it with st.bake and torch.export."

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from steerable.run.domains import domain_of
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -15,18 +17,25 @@ class Columns:
     heads: tuple[str, ...]
 
 
+#: stands for what the turn of a domain is called
+TURNED = "turned"
 CLASSES = Columns(
     ("accuracy", "accuracy_turned", "auc", "changed", "logit_error"),
-    ("accuracy", "turned by 90 deg", "AUC", "changed", "logit error"),
+    ("accuracy", TURNED, "AUC", "changed", "logit error"),
 )
 VALUES = Columns(
     ("mae", "mae_turned", "rmse", "bias", "moved"),
-    ("MAE", "turned by 90 deg", "RMSE", "bias", "moved"),
+    ("MAE", TURNED, "RMSE", "bias", "moved"),
 )
-VECTORS = Columns(("rmse", "rmse_turned", "mae", "moved"), ("RMSE", "turned by 90 deg", "MAE", "moved"))
+VECTORS = Columns(("rmse", "rmse_turned", "mae", "moved"), ("RMSE", TURNED, "MAE", "moved"))
+FIELDS = Columns(
+    ("rmse", "rmse_turned", "mae", "bias", "moved"),
+    ("RMSE", TURNED, "MAE", "bias", "moved"),
+)
+CODEC = Columns(("psnr", "psnr_turned", "rate", "loss"), ("PSNR [dB]", TURNED, "bits a sample", "loss"))
 REGIONS = Columns(
     ("iou", "iou_turned", "accuracy", "changed", "logit_error"),
-    ("mean IoU", "turned", "right", "changed", "logit error"),
+    ("mean IoU", TURNED, "right", "changed", "logit error"),
 )
 NETWORK = ("network", "group", "augmentation", "parameters", "seeds")
 FLOORS = {"constant": "floor: constant", "linear": "floor: linear"}
@@ -38,12 +47,14 @@ def columns_of(record: dict[str, Any]) -> Columns:
         return REGIONS
     if record["target"] is None:
         found = CLASSES
+    elif record["target"].get("trade"):
+        found = CODEC
+    elif record["target"].get("everywhere"):
+        found = FIELDS
     else:
         found = VECTORS if record["target"].get("columns") else VALUES
-    if record.get("domain", "plane") == "plane":
-        return found
-    # volumes turn by 120 degrees about a diagonal, point sets by a generic rotation
-    return Columns(found.keys, tuple("turned" if h.startswith("turned") else h for h in found.heads))
+    turn = domain_of(record).turn
+    return Columns(found.keys, tuple(turn if h == TURNED else h for h in found.heads))
 
 
 def mean_and_spread(values: list[float]) -> tuple[float, float]:

@@ -84,7 +84,7 @@ def train_network(
     """
     objective = objective_of(data.train, train)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    mode = "max" if objective.select in ("val_accuracy", "val_auc", "val_iou") else "min"
+    mode = "max" if objective.select in ("val_accuracy", "val_auc", "val_iou", "val_psnr") else "min"
     best = ModelCheckpoint(
         dirpath=folder, filename=Path(BEST).stem, monitor=objective.select, mode=mode, save_weights_only=True,
         enable_version_counter=False,
@@ -97,7 +97,7 @@ def train_network(
         callbacks.append(EarlyStopping(objective.select, mode=mode, patience=looks, check_finite=False))
     if label is not None:
         callbacks.append(TimeLeft(label, objective.select))
-    module = Learner(model, objective, train, seed, record or {}, head)
+    module = Learner(model, objective, data.train, train, seed, record or {}, head)
     drawn = class_weights(data.train)[data.train.y] if train.balance == "sampler" else None
     version = "log" if resume is None else f"log-after-{read_checkpoint(resume)['epoch'] + 1}-epochs"
     start = time.perf_counter()

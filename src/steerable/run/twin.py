@@ -4,44 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 
-import torch
-
 from steerable.data.errors import InputError
-from steerable.models import example_domain, list_models
+from steerable.models import example_domain, list_models, model_arguments
 from steerable.run.build import read_group
 from steerable.run.config import Augment, FitConfig
+from steerable.run.domains import domain_taken
 
 TWINS = ("plain", "augmented")
-# the symmetry that a network has by itself
-OWN = {"steerable_cnn": "C8", "volume_cnn": "SO3", "volume_unet": "SO3", "point_cnn": "SO3", "sprin": "O3"}
 
 
 def augmentation(group: str, domain: str = "images") -> Augment:
-    """Return what shows a plain network the symmetry of `group`: any angle, and flips where the group has them.
-
-    Nothing is interpolated where that can be had: turns of the grid for D4 and its subgroups with flips, and for the
-    groups of the cube on volumes. Volumes are turned by Fourier shears otherwise: trilinear turns smooth the noise, so
-    that a plain network learns from other volumes than it is tested on. A group of the plane turns volumes and points
-    about the third axis.
+    """Return what shows a plain network the symmetry of `group`: see `shown` of each of :mod:`steerable.run.domains`.
 
     Args:
         group: its name.
-        domain: images, volumes or points.
+        domain: images, volumes, points or sphere.
     """
-    found = read_group(group)
-    name = group if found is None else found.name
-    if found is not None and found.dimension == 3:
-        mirrors = bool((torch.linalg.det(found.action(found.generators)) < 0).any())
-        if domain == "volumes":
-            if name in ("O", "Oh"):
-                return "cube_flips" if mirrors else "cube"
-            return "rotate_fourier" if mirrors else "turn_fourier"
-        return "rotate" if mirrors else "turn"
-    if domain != "images":
-        return "upright"
-    if name in ("D(4)", "D4", "D(2)", "D2"):
-        return "d4"
-    return "rotate" if name.startswith(("D", "O")) else "turn"
+    return domain_taken(domain).shown(read_group(group))
 
 
 def plain_twin(config: FitConfig, how: str) -> FitConfig:
@@ -62,8 +41,8 @@ def plain_twin(config: FitConfig, how: str) -> FitConfig:
             "models` lists. Drop --twin."
         )
     options = dict(model.options)
-    group = model.group or OWN.get(model.name, "D4")
-    if model.name in OWN:  # matches its widths to those of the network of this group
+    group = str(model.group or model_arguments(model.name).get("group") or "D4")
+    if model_arguments(name).get("group") is not None:  # matches its widths to those of the network of this group
         options["group"] = group
     elif "widths" in options:
         raise InputError(

@@ -71,6 +71,8 @@ class Headed(nn.Module):
     def __init__(self, model: nn.Module, head: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.model, self.head = model, head
+        if isinstance(head, Affine):  # fields keep their type, for one spread is that of a whole field
+            self.in_type, self.out_type = (getattr(model, name, None) for name in ("in_type", "out_type"))
 
     def forward(self, *x: Tensor) -> Tensor:
         """``[B, C, H, W] -> [B, K]``, in the unit of the target."""
@@ -82,7 +84,7 @@ class Headed(nn.Module):
 
 
 class Affine:
-    """``mean + std * x``, entry by entry: the head of a vector that has none of its own.
+    """``mean + std * x``, entry by entry, also at many places: the head of a vector that has none of its own.
 
     Args:
         mean, std: of each entry, K numbers.
@@ -92,8 +94,18 @@ class Affine:
         self.mean, self.std = torch.tensor(mean), torch.tensor(std)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """``[B, K] -> [B, K]``."""
-        return self.mean.to(x) + self.std.to(x) * x
+        """``[B, K, ...] -> [B, K, ...]``."""
+        mean, std = self._at(x)
+        return mean + std * x
+
+    def back(self, y: Tensor) -> Tensor:
+        """The inverse."""
+        mean, std = self._at(y)
+        return (y - mean) / std
+
+    def _at(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        shape = (-1, *[1] * (x.ndim - 2))
+        return self.mean.to(x).view(shape), self.std.to(x).view(shape)
 
 
 def vector_head(target: Mapping[str, Any]) -> Callable[[Tensor], Tensor]:
@@ -102,7 +114,7 @@ def vector_head(target: Mapping[str, Any]) -> Callable[[Tensor], Tensor]:
     Args:
         target: ``head`` (a name, or empty), and ``mean`` and ``std`` where there is none.
     """
-    return find_head(target["head"]).values if target["head"] else Affine(target["mean"], target["std"])
+    return find_head(target["head"]).values if target.get("head") else Affine(target["mean"], target["std"])
 
 
 def in_units(model: nn.Module, target: Mapping[str, Any]) -> nn.Module:

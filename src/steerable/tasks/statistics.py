@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from steerable.data import Clouds
+from steerable.data.checks import field_type
+from steerable.domains.sphere import parse_sphere
 from steerable.tasks.floor import QUANTILES, image_statistics
 
 # points of a cloud whose distances are measured, and places of a part to which a floor is fitted
@@ -76,27 +78,57 @@ def place_statistics(x: Tensor) -> Tensor:
     return torch.cat(found, 1).movedim(1, -1).flatten(0, -2)
 
 
-def some_places(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Return statistics and labels ``[M, F]`` and ``[M]`` of evenly spread places, as many as a floor is fitted to.
+def some_places(
+    x: Tensor, y: Tensor, statistics: Callable[[Tensor], Tensor] = place_statistics
+) -> tuple[Tensor, Tensor]:
+    """Return statistics and answers of evenly spread places that have one, as many as a floor is fitted to.
 
     Args:
-        x: ``[N, C, (D,) H, W]``.
-        y: labels of all places ``[N, (D,) H, W]``.
+        x: ``[N, C, *places]``.
+        y: labels of all places ``[N, *places]``, -1 where there is none; or values ``[N, K, *places]``, NaN where there
+            is none.
+        statistics: of all places of samples.
+
+    Returns:
+        ``[M, F]``, and ``[M]`` or ``[M, K]``.
     """
+    values = y.is_floating_point()
+    rows_of = y.movedim(1, -1).flatten(1, -2) if values else y.flatten(1)
     each = max(1, PLACES // len(x))
-    total = y[0].numel()
+    total = rows_of.shape[1]
     at = torch.arange(min(each, total)) * total // min(each, total)
     rows, labels = [], []
     for k in range(min(len(x), PLACES)):
         # another start in each image: the same row of voxels says less
         place = (at + 7919 * k) % total
-        rows.append(place_statistics(x[k : k + 1])[place])
-        labels.append(y[k].flatten()[place])
+        answer = rows_of[k, place]
+        known = torch.isfinite(answer).all(-1) if values else answer >= 0
+        rows.append(statistics(x[k : k + 1])[place[known]])
+        labels.append(answer[known])
     return torch.cat(rows), torch.cat(labels)
 
 
-STATISTICS: Mapping[str, Callable[..., Tensor]] = {
-    "image": image_statistics,
-    "cloud": cloud_statistics,
-    "place": place_statistics,
-}
+def find_statistics(kind: str, sampling: str = "", type: str = "", channels: int = 1) -> Callable[..., Tensor]:
+    """Return statistics by name: ``image``, ``cloud``, ``place``; ``sphere`` and ``sphere_place`` of a sampling.
+
+    Args:
+        kind: the name.
+        sampling: of the sphere.
+        type: of the fields there.
+        channels: of the fields there.
+
+    Raises:
+        ValueError: for another name.
+    """
+    if kind in ("sphere", "sphere_place"):
+        from steerable.tasks.sky.harmonics import place_numbers, sphere_statistics
+
+        sphere, fields = parse_sphere(sampling), field_type(type, channels, "statistics")
+        function = sphere_statistics if kind == "sphere" else place_numbers
+        return lambda x: function(x, sphere, fields)
+    known: Mapping[str, Callable[..., Tensor]] = {
+        "image": image_statistics, "cloud": cloud_statistics, "place": place_statistics
+    }  # fmt: skip
+    if kind not in known:
+        raise ValueError(f"statistics '{kind}'; expected one of {', '.join(known)}, sphere or sphere_place")
+    return known[kind]

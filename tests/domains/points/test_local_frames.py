@@ -87,6 +87,21 @@ def test_points_on_a_line_have_no_frame():
     assert not neighbour_frames(one, one.knn(3)).mask.any()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_cancels_but_for_rounding_has_no_frame(dtype):
+    """In a turned lattice the sum of the neighbours of an inner point, or the way to the middle, is rounding alone."""
+    axis = torch.arange(5, dtype=torch.float64) - 2
+    lattice = torch.cartesian_prod(axis, axis, axis)
+    inner = lattice.abs().amax(1) < 1.5
+    off = torch.cat([lattice, torch.tensor([[3.2, 0.4, 0.9]], dtype=torch.float64)])
+    for cloud in (lattice, off):
+        for radius in (1.1, 1.8):
+            there, turned = (st.Points((cloud @ g.T).to(dtype)) for g in (torch.eye(3, dtype=torch.float64), TURN))
+            mask = neighbour_frames(there, there.neighbours(radius)).mask
+            assert torch.equal(mask, neighbour_frames(turned, turned.neighbours(radius)).mask)
+            assert not mask[:125][inner].any() and mask.any()
+
+
 def test_bad_shapes():
     with pytest.raises(ValueError, match=r"\[4, 2\].*expected \[N, 3\] twice"):
         frames_from(torch.zeros(4, 2), torch.zeros(4, 2))

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from steerable.data.errors import InputError
-from steerable.data.images import ImageData
 from steerable.data.parts import Splits
 from steerable.data.recipe import Recipe, geometry, scale_steps
+from steerable.data.samples import Samples
 from steerable.data.splits import picture_keys, stratified_split
 from steerable.data.target import Target
 
@@ -61,7 +61,7 @@ class Piece:
         return Piece(raw, torch.arange(len(raw.y)))
 
     def few(self, per_class: int | None, meaning: tuple[str, ...] | Target) -> Piece:
-        """Return the first `per_class` images of each class, as :meth:`ImageData.limit` does; None: all.
+        """Return the first `per_class` images of each class, as :meth:`Samples.limit` does; None: all.
 
         Raises:
             InputError: a number that it refuses.
@@ -69,7 +69,7 @@ class Piece:
         return self if per_class is None else self._like(lambda data: data.limit(per_class), meaning)
 
     def sample(self, images: int | None, meaning: tuple[str, ...] | Target) -> Piece:
-        """Return `images` of them, as :meth:`ImageData.sample` does; None: all.
+        """Return `images` of them, as :meth:`Samples.sample` does; None: all.
 
         Raises:
             InputError: a number that it refuses, or classes.
@@ -86,10 +86,10 @@ class Piece:
         keep = torch.linspace(0, len(self.index) - 1, min(most, len(self.index))).round().long()
         return Piece(self.raw, self.index[keep])
 
-    def _like(self, choose: Callable[[ImageData], ImageData], meaning: tuple[str, ...] | Target) -> Piece:
+    def _like(self, choose: Callable[[Samples], Samples], meaning: tuple[str, ...] | Target) -> Piece:
         """Choose as `choose` does, on the answers and, in place of images, their numbers (exact below 2^24)."""
         numbers = self.index.float()[:, None, None, None]
-        chosen = choose(ImageData(numbers, self.raw.y[self.index], meaning, self.raw.name))
+        chosen = choose(Samples(numbers, self.raw.y[self.index], meaning, self.raw.name))
         return Piece(self.raw, chosen.x[:, 0, 0, 0].long())
 
 
@@ -159,7 +159,7 @@ def assemble(
         files: sha256 of each file that was read, for the record.
 
     Raises:
-        InputError: what :class:`ImageData` refuses, or more images than fit into memory.
+        InputError: what :class:`Samples` refuses, or more images than fit into memory.
     """
     recipe = wish.steps(own)
     train = parts[0].few(wish.per_class, meaning).sample(wish.images, meaning)
@@ -174,11 +174,11 @@ def assemble(
         for x in images:
             for k in range(0, len(x), CHUNK):
                 x[k : k + CHUNK] = last(x[k : k + CHUNK])
-    data = [ImageData(x, p.raw.y[p.index], meaning, p.raw.name) for x, p in zip(images, parts, strict=True)]
+    data = [Samples(x, p.raw.y[p.index], meaning, p.raw.name) for x, p in zip(images, parts, strict=True)]
     # a few images as they were, in the colour that the network takes: enough to calibrate and check exported files
     some = [p.spread(n) for p, n in zip(parts, SAMPLE, strict=True)]
     colour = wish.recolour()
-    before = [ImageData(colour(_read(p, 0, len(p.index))), p.raw.y[p.index], meaning, p.raw.name) for p in some]
+    before = [Samples(colour(_read(p, 0, len(p.index))), p.raw.y[p.index], meaning, p.raw.name) for p in some]
     return Splits(
         *data, recipe=recipe, raw_size=(raw_size[0], raw_size[1]), files=dict(files), raw=Splits(*before),
         reading={} if wish.colour is None else {"colour": wish.colour},

@@ -9,12 +9,12 @@ import torch
 from steerable.data.clouds import Clouds
 from steerable.data.errors import InputError
 from steerable.data.files import data_root
-from steerable.data.images import ImageData
 from steerable.data.parts import Splits
 from steerable.data.point_file import PointReading
 from steerable.data.point_folder import clouds
 from steerable.data.point_formats import read_off
 from steerable.data.rotations import check_poses, random_rotations
+from steerable.data.samples import Samples
 from steerable.data.splits import stratified_split
 
 PAGE = "http://modelnet.cs.princeton.edu/ModelNet40.zip"
@@ -91,7 +91,7 @@ def modelnet40(
         names = [f.stem for f in some]
         x = clouds([read_off(f) for f in some], names, reading, f"{folder} ({part})")
         generator = torch.Generator().manual_seed(split_seed * 1009 + k)
-        parts.append(ImageData(posed(x, how, generator), label[part][index], classes, x.name, tuple(names)))
+        parts.append(Samples(posed(x, how, generator), label[part][index], classes, x.name, tuple(names)))
     return Splits(*parts, input="points", settings=reading.to_json())
 
 

@@ -112,7 +112,8 @@ def trace_frames(x: Tensor, chain: Tensor | None = None) -> LocalFrames:
 def neighbour_frames(points: Points, g: Neighbourhood) -> LocalFrames:
     """Return frames of points without an order: e1 to the mean of the neighbours, e2 in the plane of the cloud's mean.
 
-    Where both lie on one line (points on an axis of symmetry) there is no frame.
+    Where both lie on one line (points on an axis of symmetry), or one of them is a ten-thousandth of what it is the sum
+    of (the middle of a symmetric neighbourhood, of a cloud: only rounding is left), there is no frame.
 
     Args:
         points: in space.
@@ -129,7 +130,16 @@ def neighbour_frames(points: Points, g: Neighbourhood) -> LocalFrames:
     total = torch.zeros_like(x).index_add(0, g.target, g.offset)
     count = x.new_zeros(points.num_graphs, 1).index_add(0, points.batch, torch.ones_like(x[:, :1]))
     mean = x.new_zeros(points.num_graphs, 3).index_add(0, points.batch, x) / count.clamp_min(1)
-    return frames_from(total, mean[points.batch] - x)
+    inward = mean[points.batch] - x
+    lengths = x.new_zeros(len(x), 1).index_add(0, g.target, g.distance.detach()[:, None])
+    square = inward.detach().square().sum(-1, keepdim=True)
+    spread = torch.zeros_like(count).index_add(0, points.batch, square) / count.clamp_min(1)
+    return frames_from(_left(total, lengths), _left(inward, spread.sqrt()[points.batch]))
+
+
+def _left(v: Tensor, size: Tensor) -> Tensor:
+    """Vectors ``[N, 3]``, and 0 where almost all of what they sum up ``[N, 1]`` has cancelled."""
+    return torch.where(v.detach().norm(dim=-1, keepdim=True) > _COLLINEAR * size, v, 0.0)
 
 
 def in_frames(g: Neighbourhood, frames: LocalFrames) -> Neighbourhood:

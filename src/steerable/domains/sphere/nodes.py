@@ -14,14 +14,17 @@ from steerable.domains.sphere.nearest import nearest_points
 from steerable.domains.sphere.sphere import Sphere
 from steerable.domains.sphere.voronoi import voronoi_areas
 
+#: by how much a colatitude of pi in float32 is above it
+_ROUNDING = 1e-6
+
 
 class SpherePoints(Sphere):
     """Given points with given weights.
 
     Args:
         points: ``[N, 3]``, of any length but zero.
-        weights: ``[N]``, positive; scaled to the sum 4 pi. ``None``: equal ones. ``"area"``: the areas of the Voronoi
-            cells, right for points all over the sphere; at the border of a part of it cells reach far out.
+        weights: ``[N]``, none negative; scaled to the sum 4 pi. ``None``: equal ones. ``"area"``: the areas of the
+            Voronoi cells, right for points all over the sphere; at the border of a part of it cells reach far out.
 
     Raises:
         ValueError: for other shapes, or points that are not finite or zero.
@@ -46,11 +49,14 @@ class SpherePoints(Sphere):
         """Points by colatitude and longitude ``[N, 2]``; at a pole the longitude says how the frame is turned.
 
         Raises:
-            ValueError: for other shapes or colatitudes.
+            ValueError: for other shapes or colatitudes, or angles that are not finite.
         """
-        if angles.dim() != 2 or angles.shape[1] != 2 or not bool(((angles[:, 0] >= 0) & (angles[:, 0] <= 3.2)).all()):
+        right = angles.dim() == 2 and angles.shape[1] == 2
+        least, most = (float(v) for v in angles[:, 0].aminmax()) if right and len(angles) else (0.0, 0.0)
+        if not (right and least >= 0 and most <= math.pi + _ROUNDING and bool(angles.isfinite().all())):
             raise ValueError(
-                f"SpherePoints: angles are {list(angles.shape)}; expected colatitude (0 to pi) and longitude [N, 2]"
+                f"SpherePoints: angles are {list(angles.shape)}, colatitudes from {least:.4g} to {most:.4g}; expected "
+                "colatitude (0 to pi) and longitude [N, 2] in radians"
             )
         out = cls.__new__(cls)
         out._angles, out._weights = angles.double(), _scaled(weights, len(angles))
@@ -94,8 +100,11 @@ class SpherePoints(Sphere):
 
 def _scaled(weights: Tensor | None, count: int) -> Tensor:
     weights = torch.ones(count) if weights is None else weights
-    if weights.shape != (count,) or not bool((weights >= 0).all()) or not bool(weights.sum() > 0):
-        raise ValueError(f"SpherePoints: weights are {list(weights.shape)}; expected [{count}], none negative")
+    right = weights.shape == (count,) and bool((weights >= 0).all() & weights.isfinite().all())
+    if not right or not bool(weights.sum() > 0):
+        raise ValueError(
+            f"SpherePoints: weights are {list(weights.shape)}; expected [{count}], none negative, all finite, not all 0"
+        )
     return weights.double() * (4 * math.pi / weights.double().sum())
 
 

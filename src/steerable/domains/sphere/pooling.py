@@ -52,9 +52,9 @@ class Pooling:
         """Means of scalars ``[..., *fine.shape]`` over the coarse samples, ``[..., *coarse.shape]``.
 
         Raises:
-            ValueError: for a map of another length.
+            ValueError: for a map of another length, or of integers, which have no means.
         """
-        lead = self.fine.check_map(x)
+        lead = self.fine.check_map(_numbers(x))
         flat = x.flatten(-len(self.fine.shape))
         out = flat.new_zeros(*lead, len(self.index))
         index = self.index.to(flat.device)
@@ -66,9 +66,9 @@ class Pooling:
         """The reverse: each fine sample of ``[..., *fine.shape]`` is the mean over the coarse samples that share it.
 
         Raises:
-            ValueError: for a map of another length.
+            ValueError: for a map of another length, or of integers, which have no means.
         """
-        lead = self.coarse.check_map(x)
+        lead = self.coarse.check_map(_numbers(x))
         flat = x.flatten(-len(self.coarse.shape))
         out = flat.new_zeros(*lead, self.fine.num_points)
         index = self.index.to(flat.device)
@@ -97,16 +97,32 @@ class Pooling:
         return f"Pooling({self.fine!r} -> {self.coarse!r}, at most {self.index.shape[1]} each)"
 
 
+def _numbers(x: Tensor) -> Tensor:
+    """Refuse maps of integers: shares of areas would be rounded to 0. Raises ``ValueError``."""
+    if not (x.is_floating_point() or x.is_complex()):
+        raise ValueError(
+            f"Pooling: the map is {x.dtype}; expected floating numbers, of which there are means. Say x.float(), or "
+            "one_hot(x) of classes first"
+        )
+    return x
+
+
 def nearest_pooling(fine: Sphere, coarse: Sphere) -> Pooling:
     """Pool by distance: see :meth:`Sphere.pooling`.
 
     Raises:
-        ValueError: if areas cannot be conserved, or ``coarse`` has more samples.
+        ValueError: if areas cannot be conserved, for samples without area, or if ``coarse`` has more samples.
     """
     if coarse.num_points > fine.num_points:
         raise ValueError(
             f"{fine!r} has {fine.num_points} samples and {coarse!r} has {coarse.num_points}; expected a coarser one"
         )
+    for sphere, areas in ((fine, fine.areas()), (coarse, coarse.areas())):
+        if bool((areas <= 0).any()):
+            raise ValueError(
+                f"{fine!r}.pooling({coarse!r}): {int((areas <= 0).sum())} samples of {sphere!r} have no area to share; "
+                "expected positive weights. Leave these samples out"
+            )
     here, there = (s.points().reshape(-1, 3) for s in (fine, coarse))
     small, large = fine.areas().numpy(), coarse.areas().numpy()
     for want in (1, 3, 6, 12):

@@ -119,4 +119,9 @@ def pose_error(rotation: Tensor, found: Tensor, symmetry: str | Group | None = N
     if not group.is_finite or not group.acts_on(3):
         raise ValueError(f"pose_error: the symmetry is {group.name}; expected a finite group of space, or SO2 about x3")
     turns = group.action(group.elements, 3).to(rotation)
+    if bool((torch.linalg.det(turns.double()) < 0).any()):
+        raise ValueError(
+            f"pose_error: the symmetry {group.name} holds reflections, which turn no object; expected rotations, such "
+            "as C4 about x3, D4r (with half turns across x3) or O"
+        )
     return geodesic(rotation.unsqueeze(-3) @ turns, found.unsqueeze(-3)).amin(-1)

@@ -45,6 +45,8 @@ class SphereLoss(ConstantModule):
     def areas(self, like: Tensor, mask: Tensor | None = None) -> Tensor:
         """Shares of every sample of a batch ``[B, *sphere.shape]`` (or 1 for B), of sum 1 in each without a mask.
 
+        In float32 at least: in half precision areas near the poles are lost.
+
         Args:
             like: ``[B, ..., *sphere.shape]``.
             mask: of this batch, bool ``[B, *sphere.shape]`` or ``[*sphere.shape]``; it adds to that of the layer.
@@ -56,7 +58,8 @@ class SphereLoss(ConstantModule):
         eager = not torch.compiler.is_compiling()
         if eager:
             self.sphere.check_map(like)
-        shares = self.shares.to(like if like.is_floating_point() else self.shares)[None]
+        dtype = like.dtype if like.is_floating_point() else self.shares.dtype
+        shares = self.shares.to(like.device, torch.promote_types(dtype, torch.float32))[None]
         if mask is None:
             return shares
         if eager and (mask.dtype != torch.bool or tuple(mask.shape) not in (shape, (like.shape[0], *shape))):
@@ -241,7 +244,8 @@ class SphereFocalLoss(SphereCrossEntropyLoss):
     def forward(self, logits: Tensor, classes: Tensor, mask: Tensor | None = None) -> Tensor:
         """The loss. Raises ``ValueError`` for shapes that do not belong together."""
         entropy, shares = self.entropy(logits, classes, mask)
-        return self.mean((-torch.expm1(-entropy)) ** self.gamma * entropy, shares)
+        miss = (-torch.expm1(-entropy)).clamp_min(torch.finfo(entropy.dtype).tiny)  # roots have no slope at 0
+        return self.mean(miss**self.gamma * entropy, shares)
 
 
 class SphereDiceLoss(SphereCrossEntropyLoss):

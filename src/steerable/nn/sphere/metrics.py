@@ -37,7 +37,7 @@ class SphereConfusion(SphereLoss):
             mask: of this batch.
 
         Raises:
-            ValueError: for shapes that do not belong together.
+            ValueError: for shapes that do not belong together, or samples that count and are of no class below K.
         """
         if prediction.dim() == classes.dim() + 1:
             prediction = prediction.argmax(1)
@@ -45,6 +45,14 @@ class SphereConfusion(SphereLoss):
         shares = (self.areas(prediction, mask) * (classes != self.ignore)).flatten()
         kept = shares > 0
         k = self.num_classes
+        if not torch.compiler.is_compiling():
+            for name, given in (("classes", classes), ("predictions", prediction)):
+                wrong = kept & ((given < 0) | (given >= k)).flatten()
+                if bool(wrong.any()):
+                    raise ValueError(
+                        f"SphereConfusion: {name} hold {int(given.flatten()[wrong][0])} at {int(wrong.sum())} samples; "
+                        f"expected 0 to {k - 1}, or ignore={self.ignore}, or a mask"
+                    )
         known = (classes.flatten().clamp(0, k - 1) * k + prediction.flatten().clamp(0, k - 1)).long()
         return torch.zeros(k * k, dtype=shares.dtype, device=shares.device).index_add(
             0, torch.where(kept, known, 0), torch.where(kept, shares, 0.0)
@@ -89,8 +97,8 @@ def ws_psnr(x: Tensor, y: Tensor, sphere: Sphere, peak: float = 1.0, mask: Tenso
     Source: Sun, Lu and Yu, "Weighted-to-Spherically-Uniform Quality Evaluation for Omnidirectional Video", IEEE SPL 24,
     2017; with the quadrature weights of any sampling.
     """
-    loss = SphereLoss(sphere, mask).to(x.device)
+    loss = SphereLoss(sphere, mask).to(x.device, torch.float64)
     loss.check_pair(x, y)
-    shares = loss.areas(x)
-    error = torch.where(shares[:, None] > 0, (x - y).double().square(), 0.0).mean(1)
+    shares = loss.areas(x.double())
+    error = torch.where(shares[:, None] > 0, (x.double() - y.double()).square(), 0.0).mean(1)  # bytes know no -1
     return 10 * torch.log10(peak**2 / (error * shares).flatten(1).sum(1))

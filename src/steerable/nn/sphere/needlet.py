@@ -91,17 +91,18 @@ class NeedletTransform(ConstantModule):
         return [(x[:, :, : len(f)] * f).flatten(1) for f in filters]
 
     def inverse(self, parts: list[Tensor]) -> Tensor:
-        """The parts back to ``[B, C * D]``."""
-        size = self.size(self.band)
-        y = None
+        """The parts back to ``[B, C * D]``.
+
+        Raises:
+            ValueError: for another number of parts.
+        """
+        if len(parts) != len(self.bands):
+            raise ValueError(f"NeedletTransform: {len(parts)} parts; expected {len(self.bands)}, of bands {self.bands}")
+        size, found = self.size(self.band), []
         for k, part in enumerate(parts):
             f = getattr(self, f"filter{k}")
-            found = part.unflatten(1, (-1, len(f))) * f
-            found = torch.nn.functional.pad(found, (0, size - len(f)))
-            y = found if y is None else y + found
-        if y is None:
-            raise ValueError(f"NeedletTransform: {len(parts)} parts; expected {len(self.bands)}")
-        return y.flatten(1)
+            found.append(torch.nn.functional.pad(part.unflatten(1, (-1, len(f))) * f, (0, size - len(f))))
+        return torch.stack(found).sum(0).flatten(1)
 
     def extra_repr(self) -> str:
         """Band and levels."""

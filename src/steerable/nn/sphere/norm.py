@@ -9,6 +9,7 @@ from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
 from steerable.nn.norm import BatchNorm
 from steerable.nn.sphere.conv import check_sphere
+from steerable.nn.sphere.pool import sphere_mean
 
 
 class SphereBatchNorm(BatchNorm):
@@ -42,10 +43,10 @@ class SphereBatchNorm(BatchNorm):
             return self._fixed(x)
         self._check_values(x)
         wide = x if x.dtype in (torch.float32, torch.float64) else x.float()
-        flat, shares = wide.flatten(2), self.shares.flatten().to(wide)
-        means = self.moments((flat @ shares).mean(0)) / self.lengths.to(wide)
+        flat = wide.flatten(2)
+        means = self.moments(sphere_mean(flat, self.shares).mean(0)) / self.lengths.to(wide)
         centred = flat - self.channels(means)[:, None]
-        var = self.per_field((centred.square() @ shares).mean(0)) / self.sizes.to(wide)
+        var = self.per_field(sphere_mean(centred.square(), self.shares).mean(0)) / self.sizes.to(wide)
         if self.training and self.running_mean is not None and self.running_var is not None:
             factor = self._factor()
             with torch.no_grad():

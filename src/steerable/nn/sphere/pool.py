@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from steerable.domains.sphere import Sphere
@@ -42,5 +43,9 @@ class SphereAvgPool(EquivariantModule):
 
 
 def sphere_mean(x: Tensor, shares: Tensor) -> Tensor:
-    """``[B, C, ...]`` times the share ``[N]`` of each sample, summed."""
-    return x.flatten(2) @ shares.to(x.dtype)
+    """``[B, C, ...]`` times the share ``[N]`` of each sample, summed in float32 at least.
+
+    Summed in pairs: a product with a vector adds one after the other, and is off by 2e-4 at nside 128 in float32.
+    """
+    wide = x if x.dtype in (torch.float32, torch.float64) else x.float()
+    return (wide.flatten(2) * shares.flatten().to(wide)).sum(2).to(x.dtype)

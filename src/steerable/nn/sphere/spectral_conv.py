@@ -91,7 +91,7 @@ class _Correlation(EquivariantModule):
         nn.init.normal_(self.weight, std=1 / math.sqrt(self.channels[0]))
 
     def kernel(self) -> Tensor:
-        """Coefficients of the kernel ``[C_out, C_in, D]``."""
+        """Coefficients of the kernel ``[C_out, C_in, D]``; see each layer for their scale."""
         return self.weight @ self.table if self.local else self.weight
 
     def extra_repr(self) -> str:
@@ -138,6 +138,9 @@ class S2Conv(_Correlation):
 
 class SO3Conv(_Correlation):
     r"""Correlation of functions on SO(3): ``integral psi(R^-1 Q) f(Q) dQ``, a matrix product for each degree.
+
+    :meth:`kernel` holds the coefficients of psi over ``sqrt(2 l + 1)``, so that degrees are multiplied as matrices and
+    those of a unit mass at g are the entries of ``D^l(g)``.
 
     Args:
         in_channels, out_channels: functions on SO(3).

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from steerable.data import Recipe
+from steerable.domains.sphere import parse_sphere
 
 
 class Answerer(ABC):
@@ -50,19 +51,38 @@ class Answerer(ABC):
         each = self.each(x)
         return each if self.is_regression else each.softmax(2)
 
-    def labels(self, x: Tensor) -> Tensor:
-        """Return the class of every place, int64 ``[N, (D,) H, W]``, by the mean probability of the seeds."""
-        return self(x).mean(0).argmax(1)
+    def places(self, x: Tensor) -> Tensor:
+        """Return the answers at every place, by the mean of the seeds.
 
-    def shares(self, labels: Tensor) -> dict[str, list[Any]]:
-        """Return the columns of the catalogue of a segmentation: the share of places of each class.
+        Returns:
+            The class of each place, uint8 ``[N, *places]``; or values, float32 ``[N, K, *places]``.
+        """
+        mean = self(x).mean(0)
+        return mean.float() if self.is_regression else mean.argmax(1).to(torch.uint8)
+
+    def summary(self, places: Tensor) -> dict[str, list[Any]]:
+        """Return the columns of the catalogue for answers at every place, by area on the sphere.
 
         Args:
-            labels: ``[N, (D,) H, W]``.
+            places: what :meth:`places` returned. Of classes the share of each; of values the mean and the root mean
+                square of each entry.
         """
-        flat = labels.flatten(1)
-        classes = enumerate(self.record["classes"])
-        return {f"share_{c}": (flat == k).double().mean(1).tolist() for k, c in classes}
+        sampling = self.record.get("sampling")
+        first = places[0].shape if not self.is_regression else places[0, 0].shape
+        share = torch.full(first, 1 / first.numel(), dtype=torch.float64)
+        if sampling:
+            sphere = parse_sphere(sampling)
+            share = (sphere.flat_weights() / sphere.flat_weights().sum()).reshape(first)
+        share = share.flatten()
+        if not self.is_regression:
+            classes = enumerate(self.record["classes"])
+            return {f"share_{c}": ((places == k).double().flatten(1) @ share).tolist() for k, c in classes}
+        found: dict[str, list[Any]] = {}
+        for k, name in enumerate(self.record["target"]["columns"]):
+            value = places[:, k].double().flatten(1)
+            found[f"{name}_mean"] = (value @ share).tolist()
+            found[f"{name}_rms"] = (value.square() @ share).sqrt().tolist()
+        return found
 
     def columns(self, x: Tensor) -> dict[str, list[Any]]:
         """Return the columns of the catalogue for images ``[N, C, H, W]`` that the recipe was applied to.

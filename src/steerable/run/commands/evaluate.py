@@ -9,22 +9,24 @@ from typing import Any
 
 from torch import nn
 
-from steerable.data import ImageData, Splits, Target
+from steerable.data import Samples, Splits, Target
 from steerable.data.errors import InputError
 from steerable.data.folder import read_npz_images
 from steerable.run.answer.answerer import Answers
 from steerable.run.answer.opening import is_exported, open_file
 from steerable.run.build import try_model
 from steerable.run.calibrate import expected_error
+from steerable.run.coded import coded_scores
 from steerable.run.config import FitConfig
+from steerable.run.dense import field_scores, region_scores
 from steerable.run.export.images import check_shape
 from steerable.run.floors import Floors
 from steerable.run.heads import find_head
 from steerable.run.outputs import write_json, write_text
 from steerable.run.readers import load_data
 from steerable.run.samples import read_npz_samples
-from steerable.run.scores import class_scores, predict, region_scores, value_scores, vector_scores
-from steerable.run.store import find_runs, load, meaning, recipe
+from steerable.run.scores import class_scores, predict, value_scores, vector_scores
+from steerable.run.store import find_runs, is_dense, load, meaning, recipe
 from steerable.run.tables import (
     FLOORS,
     NETWORK,
@@ -41,7 +43,7 @@ from steerable.run.tables import (
 )
 
 
-def check_data(folder: Path, record: dict[str, Any], data: ImageData) -> None:
+def check_data(folder: Path, record: dict[str, Any], data: Samples) -> None:
     """Compare images with what the network was trained on.
 
     Raises:
@@ -53,6 +55,12 @@ def check_data(folder: Path, record: dict[str, Any], data: ImageData) -> None:
             f"{data.source}: {data.domain} data{' with regions' if data.regions else ''}; the network in '{folder}' "
             f"expects {domain} data{' with regions' if record.get('regions') else ''}. Give it data of its own kind."
         )
+    for key in ("sampling", "type"):
+        if getattr(data, key) != record.get(key, ""):
+            raise InputError(
+                f"{data.source}: {key} is '{getattr(data, key)}'; the network in '{folder}' expects "
+                f"'{record.get(key, '')}'. Give it fields of its own kind."
+            )
     if data.channels != record["in_channels"]:
         raise InputError(
             f"{data.source}: images have {data.channels} channels; the network in '{folder}' expects "
@@ -70,7 +78,7 @@ def check_data(folder: Path, record: dict[str, Any], data: ImageData) -> None:
         )
 
 
-def given_images(path: str, folder: Path, record: dict[str, Any]) -> ImageData:
+def given_images(path: str, folder: Path, record: dict[str, Any]) -> Samples:
     """Read an `.npz` file of images, volumes or point sets for the run in `folder`, as before its preparation.
 
     Raises:
@@ -82,7 +90,7 @@ def given_images(path: str, folder: Path, record: dict[str, Any]) -> ImageData:
             "expected a run on pixels. Use `steerable predict`."
         )
     what = meaning(record)
-    if record.get("domain", "plane") == "plane" and not record.get("regions"):
+    if record.get("domain", "plane") == "plane" and not is_dense(record):
         data = read_npz_images(path, what if isinstance(what, Target) else None)
     else:
         data = read_npz_samples(path, what, record)
@@ -97,11 +105,11 @@ def given_images(path: str, folder: Path, record: dict[str, Any]) -> ImageData:
 
 def score(
     model: nn.Module,
-    test: ImageData,
+    test: Samples,
     floors: Floors,
     bins: int,
     record: dict[str, Any],
-    prepared: ImageData | None = None,
+    prepared: Samples | None = None,
 ) -> dict[str, Any]:
     """Return the figures of a network and those of the floors.
 
@@ -113,8 +121,10 @@ def score(
         record: of the run.
         prepared: the same images as the floors saw them in training; None: those of `test`.
     """
-    if test.regions:
-        own = region_scores(model, test)
+    if test.target is not None and test.target.trade:
+        own = coded_scores(model, test)
+    elif test.dense:
+        own = region_scores(model, test) if test.regions else field_scores(model, test)
     elif test.target is None:
         own = class_scores(model, test)
         if record.get("calibration"):
@@ -220,7 +230,7 @@ def tables(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[tuple[lis
         return [([*NETWORK, *columns.heads], [row, *floors], title)]
     what = str(meaning(record))
     who = NETWORK[:3]
-    if record["target"].get("columns"):
+    if record["target"].get("columns") or record["target"].get("everywhere"):
         found_tables = [([*NETWORK, *columns.heads], [row, *floors], f"{title}: {what}")]
         for name, figures in first.get("tables", {}).items():
             keys = tuple(figures)

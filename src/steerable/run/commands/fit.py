@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,16 @@ import torch
 
 from steerable.data import Recipe, Splits
 from steerable.data.errors import InputError
-from steerable.run.augmented import check_augment
 from steerable.run.balance import balance_record
-from steerable.run.build import build_model, check_domain, try_model
+from steerable.run.build import build_model, check_domain, for_data, try_model
 from steerable.run.calibrate import calibrate
 from steerable.run.config import FitConfig
+from steerable.run.domains import check_augment
 from steerable.run.floors import Floors
 from steerable.run.learner import KEY
 from steerable.run.objective import objective_of
 from steerable.run.outputs import check_free, partial_name, whole_folder, write_json
-from steerable.run.page import write_page
+from steerable.run.page import write_maps, write_page
 from steerable.run.parse import packaged_configs, parse_fit
 from steerable.run.readers import load_data
 from steerable.run.scores import predict
@@ -28,7 +29,8 @@ from steerable.run.tables import number, summarise
 from steerable.run.training import read_checkpoint, train_network
 
 # the figures of a run: key, and how it is called
-SHOWN = {"iou": "mean IoU", "accuracy": "accuracy", "auc": "AUC", "mae": "MAE", "rmse": "RMSE", "bias": "bias"}
+SHOWN = {"iou": "mean IoU", "accuracy": "accuracy", "auc": "AUC", "mae": "MAE", "rmse": "RMSE", "bias": "bias",
+         "psnr": "PSNR", "rate": "bits a sample"}  # fmt: skip
 VALIDATION = (*(f"val_{k}" for k in SHOWN), "val_loss", "seconds")
 
 
@@ -44,6 +46,7 @@ def fit_seed(config: FitConfig, data: Splits, seed: int, floors: Floors, resume:
     Raises:
         InputError: a network that cannot take the images, or a checkpoint of another model.
     """
+    config = dataclasses.replace(config, model=for_data(config.model, data.train))
     torch.manual_seed(seed)
     model = build_model(config.model, data.train.channels, data.train.outputs)
     check_domain(config.model.name, data.train)
@@ -67,10 +70,28 @@ def fit_seed(config: FitConfig, data: Splits, seed: int, floors: Floors, resume:
         record["validation"]["floors"] = floors.scores(data.val)
         record["images"] = {p: getattr(data, p).counts() for p in ("train", "val", "test")}
         floors.save(folder)
-        if config.page and data.target is None:
+        if config.page and data.train.domain == "sphere":
+            write_maps(folder, calibrated(model, record), data, record)
+        elif config.page and data.target is None:
             write_page(folder, calibrated(model, record), data, record)
         save(folder, model, record)
     return record
+
+
+def check_page(config: FitConfig, data: Splits) -> None:
+    """Refuse a page of what none is written of.
+
+    Raises:
+        InputError: naming the data.
+    """
+    train = data.train
+    if not config.page or train.domain == "sphere" or (train.domain == "plane" and not train.dense):
+        return
+    raise InputError(
+        f"page is {config.page}, but {train.source} has {train.domain} data"
+        f"{' with regions' if train.regions else ''}; expected images with classes, or fields on the sphere. Set page "
+        "to false."
+    )
 
 
 def check_same(resume: Path, state: dict[str, torch.Tensor]) -> None:
@@ -143,11 +164,7 @@ def main(argv: list[str]) -> int:
     data = load_data(config.data)
     objective_of(data.train, config.train)  # refuses settings of the other kind before anything is computed
     check_augment(data.train, config.train.augment)
-    if config.page and (data.train.regions or data.train.domain != "plane"):
-        raise InputError(
-            f"page is {config.page}, but {data.train.source} has {data.train.domain} data"
-            f"{' with regions' if data.train.regions else ''}; expected images with classes. Set page to false."
-        )
+    check_page(config, data)
     floors = Floors.fit(data)
     records = [fit_seed(config, data, seed, floors) for seed in config.seeds]
     if several:

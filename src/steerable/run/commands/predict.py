@@ -11,19 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.run.answer import Answerer, open_answerer
 from steerable.run.catalogue import Catalogue, answer_types
-from steerable.run.file_kinds import kind_of, together
+from steerable.run.domains import domain_of, together
 from steerable.run.inputs import find_inputs
 from steerable.run.outputs import whole_file
 from steerable.run.prepare import Function, preparation
 from steerable.run.rows import RESIZE, Row, Want, batches, resized_text
 from steerable.run.stages import Stages
-from steerable.run.store import versions
+from steerable.run.store import is_dense, versions
 
 OPTIONS = {
     "pixel_scale": "arcsec a pixel",
@@ -41,7 +40,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("run", help="a folder of `steerable fit`, a file of `steerable export`, or hf://USER/NAME")
     parser.add_argument("images", nargs="*", help="folders, files, or @list.txt: images (FITS, npy, npz, PNG, JPEG), "
-                        "volumes (MRC, npy, npz) or point sets (XYZ, PLY, OFF, CSV, npz)")  # fmt: skip
+                        "volumes (MRC, npy, npz), point sets (XYZ, PLY, OFF, CSV, npz) or maps of the "
+                        "sphere (FITS, npy, npz)")  # fmt: skip
     parser.add_argument("--list", action="append", default=[], help="a text file with one path a line, as @list.txt")
     parser.add_argument("--out", required=True, help="the catalogue, FILE.parquet")
     parser.add_argument("--overwrite", action="store_true", help="replace a catalogue of that name")
@@ -50,7 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
                         "or pad about the centre, or interpolate")  # fmt: skip
     parser.add_argument("--hdu", type=int, help="the HDU of FITS files; default: the first one with an image")
     parser.add_argument("--batch-size", type=int, default=64, help="images at a time")
-    parser.add_argument("--labels", help="of a segmentation: a folder for the labels, ID.npy for each row")
+    parser.add_argument("--labels", help="a folder for answers at every place, ID.npy for each row")
     parser.add_argument("--device", choices=("cpu", "gpu", "auto"), default="auto", help="where the network runs")
     for name, what in OPTIONS.items():
         flag = f"--{name.replace('_', '-')}"
@@ -68,7 +68,7 @@ def answer(
         answerer: the networks.
         prepare: from images to what the recipe of the run is applied to.
         options: of the preparation.
-        labels: the folder for the labels of regions; None: they are counted only.
+        labels: the folder for the answers at every place; None: they are summed up only.
     """
     good = [row for row in rows if row.image is not None]
     found: dict[str, dict[str, Any]] = {}
@@ -78,12 +78,12 @@ def answer(
         inputs, more = prepare(images, options)
         extra = {k: v.tolist() if isinstance(v, Tensor) else list(v) for k, v in more.items()}
         seen = answerer.recipe(inputs)
-        if answerer.record.get("regions"):
-            found_labels = answerer.labels(seen)
-            columns = {**answerer.shares(found_labels), **extra}
-            for row, label in zip(good, found_labels, strict=True):
+        if is_dense(answerer.record):
+            places = answerer.places(seen)
+            columns = {**answerer.summary(places), **extra}
+            for row, place in zip(good, places, strict=True):
                 if labels is not None:
-                    np.save(labels / f"{row.id.replace('/', '_')}.npy", label.to(torch.uint8).numpy())
+                    np.save(labels / f"{row.id.replace('/', '_')}.npy", place.numpy())
         else:
             columns = {**answerer.columns(seen), **extra}
         for name, values in columns.items():
@@ -122,7 +122,7 @@ def labels_folder(name: str | None, record: Mapping[str, Any]) -> Path | None:
     if name is None:
         return None
     folder = Path(name)
-    if not record.get("regions"):
+    if not is_dense(record):
         raise InputError(f"--labels '{name}': the network answers no regions; expected a segmentation. Drop --labels.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"--labels '{name}' exists and is not empty; expected a new folder. Say another one.")
@@ -151,7 +151,7 @@ def main(argv: list[str]) -> int:
     answerer = open_answerer(args.run, args.device)
     record = answerer.record
     prepare, options = preparation(record, {k: getattr(args, k) for k in OPTIONS})
-    kind = kind_of(record)
+    kind = domain_of(record).files
     labels = labels_folder(args.labels, record)
     sources, others = find_inputs(args.images, args.list, kind.listing, kind.extensions)
     if not args.skip_bad:

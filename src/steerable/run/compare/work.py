@@ -13,7 +13,7 @@ import numpy as np
 from steerable.data import Splits
 from steerable.data.errors import InputError
 from steerable.data.shards.lock import locked
-from steerable.run.build import build_model, try_model
+from steerable.run.build import build_model, for_data, try_model
 from steerable.run.commands.evaluate import evaluate
 from steerable.run.commands.fit import fit_seed
 from steerable.run.compare.plan import Cell, Plan
@@ -102,7 +102,7 @@ def try_networks(plan: Plan, cells: Iterable[Cell], images: Images) -> None:
             config = plan.config(cell, keys)
             data = images.read(config.data)[0].train
             try:
-                model = build_model(config.model, data.channels, data.outputs)
+                model = build_model(for_data(config.model, data), data.channels, data.outputs)
                 try_model(model, data, config.model.exact_sizes)
             except InputError as e:
                 raise InputError(f"network '{cell.network}' of the plan ({cell.task}): {e}") from None

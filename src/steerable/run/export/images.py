@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steerable.data import ImageData, Target
+from steerable.data import Samples, Target
 from steerable.data.errors import InputError
 from steerable.data.folder import read_npz_images
 from steerable.run.config import FitConfig
@@ -47,7 +47,7 @@ def spread_out(x: Tensor, most: int) -> Tensor:
     return torch.linspace(0, len(x) - 1, min(most, len(x))).round().long()
 
 
-def pick(data: ImageData, most: int) -> ImageData:
+def pick(data: Samples, most: int) -> Samples:
     """Return at most `most` images, evenly spread; labels in order, so each class has its share."""
     order = data.y.argsort(stable=True)
     return data.subset(order[spread_out(order, most)])

@@ -1,5 +1,6 @@
-"""The report page of a run on classes: one HTML file that holds its pictures and asks nothing of the network."""
+"""The report page of a run: one HTML file that holds its pictures and asks nothing of the network."""
 
 from __future__ import annotations
 
+from steerable.run.page.maps import write_maps as write_maps
 from steerable.run.page.write import write_page as write_page

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 BLUE, RED, GREY = "#2a6fbb", "#c8553d", "#9aa4b1"
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of so many inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained", dpi=110)
 
 
-def _png(figure: Figure) -> bytes:
+def png_bytes(figure: Figure) -> bytes:
+    """Return a figure as a PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
@@ -36,7 +38,7 @@ def confusion_picture(confusion: list[list[int]], classes: list[str]) -> bytes:
     table = np.array(confusion)
     k = len(classes)
     side = min(11.0, max(3.6, 1.6 + 0.62 * k))
-    figure = _figure(side + 0.6, side)
+    figure = new_figure(side + 0.6, side)
     axes = figure.subplots()
     share = table / np.maximum(table.sum(1, keepdims=True), 1)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
@@ -51,7 +53,7 @@ def confusion_picture(confusion: list[list[int]], classes: list[str]) -> bytes:
     axes.set_yticks(range(0, k, step), names[::step])
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    return _png(figure)
+    return png_bytes(figure)
 
 
 def reliability_picture(logits: Tensor, y: Tensor, temperature: float | None) -> bytes:
@@ -62,7 +64,7 @@ def reliability_picture(logits: Tensor, y: Tensor, temperature: float | None) ->
         y: labels ``[N]``.
         temperature: None: the run was not calibrated.
     """
-    figure = _figure(4.6, 4.8)
+    figure = new_figure(4.6, 4.8)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
     top.plot((0, 1), (0, 1), color=GREY, linewidth=1, linestyle=":", label="as sure as right")
     series = [("as trained", logits, GREY if temperature is not None else BLUE, "s")]
@@ -86,7 +88,7 @@ def reliability_picture(logits: Tensor, y: Tensor, temperature: float | None) ->
     bottom.set_xlim(0, 1)
     bottom.set_xlabel("confidence: probability of the predicted class")
     bottom.set_ylabel("images")
-    return _png(figure)
+    return png_bytes(figure)
 
 
 def learning_picture(folder: Path, best: int) -> bytes | None:
@@ -100,7 +102,7 @@ def learning_picture(folder: Path, best: int) -> bytes | None:
                         held[int(row["epoch"]) + 1] = float(row[name])
     if not lines["val_loss"]:
         return None
-    figure = _figure(4.6, 3.2)
+    figure = new_figure(4.6, 3.2)
     axes = figure.subplots()
     for held, colour, label in zip(lines.values(), (GREY, BLUE), ("training", "validation"), strict=True):
         axes.plot(list(held), list(held.values()), color=colour, marker=".", label=label)
@@ -109,7 +111,7 @@ def learning_picture(folder: Path, best: int) -> bytes | None:
     axes.set_ylabel("loss")
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
-    return _png(figure)
+    return png_bytes(figure)
 
 
 def thumbnail(image: Tensor) -> bytes:

@@ -9,30 +9,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from steerable.data import ImageData, Splits
+from steerable.data import Samples, Splits
 from steerable.run.outputs import write_text
+from steerable.run.page.parts import document, picture
 from steerable.run.page.pictures import confusion_picture, learning_picture, reliability_picture, thumbnail
 from steerable.run.scores import confusion, predict
 from steerable.run.tables import number
 
 FILE = "report.html"
 SHOWN, EACH = 180, 6  # images in all, and of each class, at most
-
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1c2430; background: #fff; max-width: 62rem; margin: 2rem auto }
-body { padding: 0 1rem } h1 { font-size: 1.7rem; line-height: 1.2 } h2 { font-size: 1.25rem; margin-top: 2.4rem }
-h3 { font-size: 1rem; margin: 1.4rem 0 .3rem } h3 small { font-weight: normal } small, figcaption { color: #5b6675 }
-table { border-collapse: collapse; font-size: .92rem } th, td { padding: .3rem .7rem; text-align: right }
-th { border-bottom: 2px solid #1c2430 } td { border-bottom: 1px solid #d9dee5 }
-th:first-child, td:first-child { text-align: left }
-.pair { display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: flex-start } .pair figure { flex: 1 1 22rem }
-figure { margin: .6rem 0 } figure img { max-width: 100%; height: auto } figcaption { font-size: .9rem }
-.row { display: flex; flex-wrap: wrap; gap: .7rem } .row figure { width: 8.6rem; margin: 0; padding: .4rem }
-.row figure { border: 2px solid #d9dee5; border-radius: 4px } .row .wrong { border-color: #c8553d }
-.row img { width: 100%; image-rendering: pixelated } .row figcaption { font-size: .78rem; line-height: 1.3 }
-.row figcaption { overflow-wrap: anywhere } .wrong b { color: #c8553d }
-.note { background: #fff4d6; border-left: 4px solid #e0a030; padding: .6rem .9rem; margin: 1rem 0 }
-"""
 
 
 def write_page(folder: Path, model: nn.Module, data: Splits, record: dict[str, Any]) -> None:
@@ -68,7 +53,7 @@ def least_sure(probability: Tensor, y: Tensor, count: int) -> list[list[int]]:
     return found
 
 
-def page_text(folder: Path, logits: Tensor, val: ImageData, record: dict[str, Any]) -> str:
+def page_text(folder: Path, logits: Tensor, val: Samples, record: dict[str, Any]) -> str:
     """Return the page.
 
     Args:
@@ -95,14 +80,14 @@ def page_text(folder: Path, logits: Tensor, val: ImageData, record: dict[str, An
         _counts(classes, record),
         "<h2>What it takes for what</h2>",
         '<div class="pair">',
-        _picture(
+        picture(
             confusion_picture(confusion(logits, val.y), classes), "Confusion matrix",
             "Validation images: a row is a true class, a column what the network answers; shade: share of the row.",
         ),
         "</div>",
         "<h2>Does it know what it does not know?</h2>",
         '<div class="pair">',
-        _picture(
+        picture(
             reliability_picture(raw, val.y, temperature), "Reliability diagram",
             "On the dotted line an answer given with 80 % is right in 80 of 100 cases; below it the network is too "
             "sure. Bars: one standard error. The temperature was fitted to these images; the table above judges it "
@@ -111,14 +96,9 @@ def page_text(folder: Path, logits: Tensor, val: ImageData, record: dict[str, An
     ]  # fmt: skip
     learning = learning_picture(folder, int(validation["best_epoch"]))
     if learning is not None:
-        parts.append(_picture(learning, "Losses against the epoch", "How it learned. Validation chose the epoch."))
+        parts.append(picture(learning, "Losses against the epoch", "How it learned. Validation chose the epoch."))
     parts += ["</div>", "<h2>The images it is least sure of</h2>", _least_sure(val, probability, best)]
-    head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<link rel="icon" href="data:,"><title>{html.escape(name)}</title><style>{_STYLE}</style>'
-    )
-    body = "\n".join(parts)
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
+    return document(name, parts)
 
 
 def _story(record: dict[str, Any]) -> str:
@@ -144,7 +124,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "values"
 
 
-def _notes(val: ImageData, record: dict[str, Any]) -> list[str]:
+def _notes(val: Samples, record: dict[str, Any]) -> list[str]:
     notes = []
     if len(val) < 100:
         error = (0.09 / len(val)) ** 0.5
@@ -200,7 +180,7 @@ def _counts(classes: list[str], record: dict[str, Any]) -> str:
     return f"<table><tr>{head}</tr>{''.join(rows)}</table><p><small>{how[balance['how']]}</small></p>"
 
 
-def _least_sure(val: ImageData, probability: Tensor, best: Tensor) -> str:
+def _least_sure(val: Samples, probability: Tensor, best: Tensor) -> str:
     classes = val.classes
     each = max(1, min(EACH, SHOWN // len(classes)))
     parts = [
@@ -225,11 +205,3 @@ def _least_sure(val: ImageData, probability: Tensor, best: Tensor) -> str:
             )
         parts.append("</div>")
     return "\n".join(parts)
-
-
-def _picture(png: bytes, alternative: str, caption: str) -> str:
-    data = base64.b64encode(png).decode("ascii")
-    return (
-        f'<figure><img src="data:image/png;base64,{data}" alt="{html.escape(alternative)}">'
-        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
-    )

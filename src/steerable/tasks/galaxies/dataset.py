@@ -11,9 +11,9 @@ from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.data.image_file import read_image_file
-from steerable.data.images import ImageData
 from steerable.data.parts import Splits
 from steerable.data.recipe import Recipe, geometry
+from steerable.data.samples import Samples
 from steerable.data.splits import stratified_split
 from steerable.data.table import read_columns
 from steerable.tasks.galaxies.synthetic import galaxy_target
@@ -164,7 +164,7 @@ class GalaxyZooFiles:
         height, width = read_image_file(self.path(self.ids[0])).shape[-2:]
         return height, width
 
-    def data(self, index: Sequence[int], name: str) -> ImageData:
+    def data(self, index: Sequence[int], name: str) -> Samples:
         """Return a part in memory: about 57 kB an image of 69 pixels, read batch by batch."""
         images = torch.empty(0)
         done = 0
@@ -174,7 +174,7 @@ class GalaxyZooFiles:
             images[done : done + len(x)] = x
             done += len(x)
         labels = self.labels[list(index)].float()
-        return ImageData(images, labels, galaxy_target(self.tree), f"{self.root} ({name})")
+        return Samples(images, labels, galaxy_target(self.tree), f"{self.root} ({name})")
 
 
 def _header(table: Path) -> list[str]:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from steerable.data.errors import InputError
-from steerable.data.images import ImageData
 from steerable.data.parts import Splits
+from steerable.data.samples import Samples
 from steerable.data.target import Target
 from steerable.tasks.galaxies.galaxy import Galaxies, draw_galaxies
 from steerable.tasks.galaxies.light import render_galaxies, stretch
@@ -47,9 +47,9 @@ class SyntheticGalaxies:
     def __len__(self) -> int:
         return len(self.images)
 
-    def data(self, source: str = "synthetic galaxies") -> ImageData:
+    def data(self, source: str = "synthetic galaxies") -> Samples:
         """Return images and labels as training reads them."""
-        return ImageData(self.images, self.labels.float(), galaxy_target(self.tree), source)
+        return Samples(self.images, self.labels.float(), galaxy_target(self.tree), source)
 
 
 def simulate_galaxies(

@@ -175,14 +175,14 @@ def their_model(
             f"pip install 'steerable[{extra}]'",
             name=extra,
         )
-    from lenstronomy.Data.imaging_data import ImageData  # pyright: ignore[reportMissingImports]
+    from lenstronomy.Data.imaging_data import Samples  # pyright: ignore[reportMissingImports]
     from lenstronomy.Data.psf import PSF  # pyright: ignore[reportMissingImports]
     from lenstronomy.ImSim.image_model import ImageModel  # pyright: ignore[reportMissingImports]
     from lenstronomy.LensModel.lens_model import LensModel  # pyright: ignore[reportMissingImports]
     from lenstronomy.LightModel.light_model import LightModel  # pyright: ignore[reportMissingImports]
 
     corner = -(pixels - 1) / 2 * pixel_scale
-    data = ImageData(
+    data = Samples(
         image_data=np.zeros((pixels, pixels)), ra_at_xy_0=corner, dec_at_xy_0=corner,
         transform_pix2angle=np.eye(2) * pixel_scale, background_rms=1.0, exposure_time=1.0,
     )  # fmt: skip

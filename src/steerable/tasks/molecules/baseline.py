@@ -6,12 +6,12 @@ import dataclasses
 
 import torch
 
-from steerable.data import Clouds, ImageData, InputError, Splits
+from steerable.data import Clouds, InputError, Samples, Splits
 
 BASELINES = ("elements", "none")
 
 
-def element_baseline(train: ImageData) -> tuple[float, ...]:
+def element_baseline(train: Samples) -> tuple[float, ...]:
     """Return the least-squares contribution of each feature of an atom to the values of training molecules.
 
     For one-hot elements this is the energy of an atom of each element; no constant is added, so that two molecules far

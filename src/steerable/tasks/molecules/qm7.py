@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from steerable.data import ImageData, InputError, Splits, Target, stratified_split
+from steerable.data import InputError, Samples, Splits, Target, stratified_split
 from steerable.data.files import as_values, data_root, load_npz
 from steerable.data.point_file import PointReading
 from steerable.data.point_folder import clouds
@@ -61,7 +61,7 @@ def qm7(
     names = [str(n) for n in z["mol_id"]]
     reading = PointReading(tuple(sorted(set(z["Z"].flatten().tolist()) - {0})))
     energy = as_values(z["heat_of_formation"] * UNITS[unit], str(path))
-    data = ImageData(
+    data = Samples(
         clouds(sets, names, reading, str(path)), energy, Target("heat_of_formation", unit), str(path), tuple(names)
     )
     halves = stratified_split(value_bins(energy), [1 / (2 * FOLDS)] * (2 * FOLDS), split_seed, names)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from steerable.data import ImageData, InputError, Splits, Target, stratified_split
+from steerable.data import InputError, Samples, Splits, Target, stratified_split
 from steerable.data.errors import did_you_mean
 from steerable.data.files import as_values, load_npz
 from steerable.data.point_file import PointReading, elements_of
@@ -99,7 +99,7 @@ def qm9(
         what, adds = Target(name, PROPERTIES[name].unit), PROPERTIES[name].extensive
     reading = PointReading(elements_of(sets))
     y = as_values(np.asarray(values), str(folder))
-    data = ImageData(clouds(sets, names, reading, str(folder)), y, what, str(folder), tuple(names))
+    data = Samples(clouds(sets, names, reading, str(folder)), y, what, str(folder), tuple(names))
     keys = [hashlib.sha256(n.encode()).hexdigest() for n in names]
     parts = [data.subset(i) for i in stratified_split(value_bins(y), fractions, split_seed, keys)]
     parts[0] = parts[0] if images is None else parts[0].sample(images)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from steerable.data import Clouds, ImageData, InputError, Splits
+from steerable.data import Clouds, InputError, Samples, Splits
 from steerable.data.point_file import PointReading
 from steerable.data.rotations import check_poses, random_rotations
 from steerable.tasks.shapes.surfaces import SHAPES
@@ -66,7 +66,7 @@ def shapes(
         place = standard(cut(place, missing, generator))
         m = place.shape[1]
         x = Clouds(torch.ones(count * m, 1), place.flatten(0, 1).float(), torch.arange(count + 1) * m, "shapes")
-        parts.append(ImageData(x, y, tuple(SHAPES), f"shapes ({('train', 'validation', 'test')[k]})"))
+        parts.append(Samples(x, y, tuple(SHAPES), f"shapes ({('train', 'validation', 'test')[k]})"))
     return Splits(*parts, input="points", settings=PointReading(normalise=True).to_json())
 
 

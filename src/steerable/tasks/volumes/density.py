@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from steerable.data import ImageData, InputError, Regions, Splits
+from steerable.data import InputError, Regions, Samples, Splits
 from steerable.data.files import data_root
 from steerable.data.mrc import EXTENSIONS, read_mrc
 from steerable.data.rotations import check_poses, random_rotations
@@ -78,9 +78,9 @@ def density_maps(
         x = crops + noise * torch.randn(crops.shape, generator=generator)
         source = f"density maps ({('train', 'validation', 'test')[k]})"
         if task == "classify":
-            parts.append(ImageData(x, y, names, source))
+            parts.append(Samples(x, y, names, source))
         else:
-            parts.append(ImageData(x, (crops[:, 0] > contour).long(), Regions(("outside", "dense")), source))
+            parts.append(Samples(x, (crops[:, 0] > contour).long(), Regions(("outside", "dense")), source))
     return Splits(*parts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from steerable.data import ImageData, InputError, Regions, Splits
+from steerable.data import InputError, Regions, Samples, Splits
 from steerable.data.rotations import check_poses, random_rotations
 from steerable.tasks.volumes.solids import SOLIDS
 
@@ -61,7 +61,7 @@ def volumes_synthetic(
         clean, y = make(count, size, stretch, how, generator)
         x = clean + noise * torch.randn(clean.shape, generator=generator)
         meaning = tuple(SOLIDS) if task == "classify" else Regions(("background", *FOUND))
-        parts.append(ImageData(x[:, None], y, meaning, f"volumes ({('train', 'validation', 'test')[k]})"))
+        parts.append(Samples(x[:, None], y, meaning, f"volumes ({('train', 'validation', 'test')[k]})"))
     return Splits(*parts)
 
 

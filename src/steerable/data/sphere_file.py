@@ -1,0 +1,145 @@
+"""One file of maps of the sphere, whatever its format, in the order of a sampling."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steerable.data.errors import InputError
+from steerable.data.files import load_npz
+from steerable.data.sphere_map import as_maps, sampling_of
+from steerable.domains.sphere import HealpixSphere, Sphere
+
+FITS = (".fits", ".fit", ".fits.gz")
+EXTENSIONS = (*FITS, ".npy", ".npz")
+
+
+def list_maps(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the files of maps below a folder, sorted, and the files of other kinds; hidden ones are left out."""
+    names = sorted(p for p in folder.rglob("*") if p.is_file())
+    shown = [p for p in names if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
+    return [p for p in shown if is_map(p)], [p for p in shown if not is_map(p)]
+
+
+def is_map(path: Path) -> bool:
+    """Whether the name of a file has one of :data:`EXTENSIONS`."""
+    return path.name.lower().endswith(EXTENSIONS)
+
+
+def read_maps(
+    path: str | Path, sampling: str | Sphere, mask_value: float | None = None, columns: Sequence[str] | None = None
+) -> list[Tensor]:
+    """Read maps as float32 ``[C, *shape]`` each, in the order of the samples of a sampling.
+
+    A `.npy` file holds one map ``[*shape]`` or ``[C, *shape]``, or ``[N, C, *shape]``; a `.npz` file under `x` maps
+    ``[N, *shape]`` or ``[N, C, *shape]``; 8-bit integers come into [0, 1]. A FITS file holds one HEALPix map, a column
+    of its first binary table for each channel; it is reordered from the ``ORDERING`` of its header to that of the
+    sampling, and U is brought to the convention of HEALPix where the header says ``POLCCONV = 'IAU'``.
+
+    Args:
+        path: the file.
+        sampling: or its name, such as ``healpix(16, nested)``.
+        mask_value: what stands at missing pixels; there the map becomes 0, and a channel is added that is 1 elsewhere,
+            see :func:`steerable.data.sphere_map.as_maps`. UNSEEN in FITS files is -1.6375e30.
+        columns: of a FITS file, by name; None: all.
+
+    Raises:
+        InputError: another format, a file that cannot be read, another length or NSIDE, missing pixels without
+            `mask_value`.
+    """
+    path = Path(path)
+    sphere = sampling if isinstance(sampling, Sphere) else sampling_of(sampling, str(path))
+    if not is_map(path):
+        raise InputError(f"'{path}' ends in '{path.suffix}'; expected one of {', '.join(EXTENSIONS)}. Convert it.")
+    if not path.is_file():
+        raise InputError(f"'{path}' does not exist; expected a file of maps. Mend the path.")
+    if path.name.lower().endswith(FITS):
+        return list(as_maps(read_healpix(path, sphere, columns)[None], sphere, str(path), mask_value))
+    if path.suffix.lower() == ".npz":
+        return list(as_maps(load_npz(path, ("x",))["x"], sphere, str(path), mask_value))
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as e:
+        raise InputError(
+            f"'{path}' cannot be read ({str(e).splitlines()[0]}); expected an array [{_shape(sphere)}], "
+            f"[C, {_shape(sphere)}] or [N, C, {_shape(sphere)}]."
+        ) from None
+    found = found if found.ndim > 1 + len(sphere.shape) else found[None]
+    return list(as_maps(found, sphere, str(path), mask_value))
+
+
+def read_healpix(path: Path, sphere: Sphere, columns: Sequence[str] | None = None) -> np.ndarray:
+    """Return the maps of the first binary table of a FITS file ``[C, 12 nside^2]`` in the order of `sphere`.
+
+    Raises:
+        InputError: no such table, columns that it does not have or of another length, no ORDERING, a partial map, or
+            another NSIDE or sampling.
+    """
+    if not isinstance(sphere, HealpixSphere):
+        raise InputError(f"'{path}' is a FITS file, of a HEALPix map; expected {sphere!r}. Save it as .npy on that.")
+    header, table = first_table(path)
+    names = list(table) if columns is None else list(columns)
+    missing = [n for n in names if n not in table]
+    if missing or not names:
+        raise InputError(f"'{path}' has the columns {list(table)}; expected {names}. Mend the names of the columns.")
+    maps = [np.asarray(table[n]).astype(np.float64).reshape(-1) for n in names]
+    order = str(header.get("ORDERING", "")).strip().upper()
+    nested = order in ("NESTED", "NEST")
+    if order not in ("RING", "NESTED", "NEST") or str(header.get("INDXSCHM", "IMPLICIT")).strip().upper() != "IMPLICIT":
+        raise InputError(
+            f"'{path}': ORDERING is '{order}', INDXSCHM '{header.get('INDXSCHM', '')}'; expected RING or NESTED, and "
+            "IMPLICIT, a value for every pixel of the sky. Write the whole map with its order."
+        )
+    lengths = {len(m) for m in maps}
+    side = int(header.get("NSIDE", round((len(maps[0]) / 12) ** 0.5)))
+    if lengths != {12 * side**2}:
+        raise InputError(
+            f"'{path}': columns of {sorted(lengths)} pixels with NSIDE {side}; expected {12 * side**2} for each."
+        )
+    if side != sphere.nside:
+        like = f"healpix({side}{', nested' if sphere.nested else ''})"
+        raise InputError(
+            f"'{path}' has NSIDE {side}; expected {sphere.nside}, that of the sampling. Degrade the map, or set "
+            f"data.options.sampling to {like} and train again."
+        )
+    if str(header.get("POLCCONV", "")).strip().upper() == "IAU":
+        maps = [-m if name.strip().upper().startswith("U") else m for name, m in zip(names, maps, strict=True)]
+    found = torch.from_numpy(np.stack(maps))
+    if nested != sphere.nested:
+        found = HealpixSphere(side, nested).reorder(found, sphere.nested)
+    return found.numpy()
+
+
+def first_table(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
+    """Return the header and the columns of the first binary table of a FITS file.
+
+    Raises:
+        InputError: none, or a file that cannot be read.
+    """
+    from astropy.io import fits
+    from astropy.utils.exceptions import AstropyWarning
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)
+            warnings.filterwarnings("error", message=".*truncated.*")
+            with path.open("rb") as raw, fits.open(raw, memmap=False, lazy_load_hdus=False) as file:
+                for unit in file:
+                    if isinstance(unit, fits.BinTableHDU):
+                        return unit.header, {str(n): np.array(unit.data[n]) for n in unit.data.dtype.names or ()}
+                kinds = [type(unit).__name__ for unit in file]
+    except (OSError, ValueError, TypeError, fits.VerifyError, AstropyWarning) as e:
+        raise InputError(
+            f"'{path}' cannot be read ({str(e).splitlines()[0]}); expected a FITS file with a HEALPix map."
+        ) from None
+    raise InputError(f"'{path}' holds {kinds}; expected a binary table, as HEALPix maps are written.")
+
+
+def _shape(sphere: Sphere) -> str:
+    return ", ".join(map(str, sphere.shape))

@@ -1,0 +1,77 @@
+"""Maps of the sphere for the report, as PNG bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from steerable.domains.sphere import Sphere
+from steerable.run.page.pictures import new_figure, png_bytes
+from steerable.tasks.sky import draw_field, draw_map
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One map.
+
+    Attributes:
+        title: above it.
+        value: ``[*shape]``, NaN where nothing is known.
+        arrows: ``[2, *shape]`` along south and east; None: none.
+        names: of classes, where the values are labels.
+        scale: panels of one scale share their colours; those whose scale begins with ``d`` lie around 0.
+    """
+
+    title: str
+    value: Tensor
+    arrows: Tensor | None = None
+    names: tuple[str, ...] = ()
+    scale: str = ""
+
+
+def map_pictures(rows: list[list[Panel]], sphere: Sphere) -> bytes:
+    """Draw rows of maps in Mollweide's projection.
+
+    Args:
+        rows: of panels, at most three each.
+        sphere: where the values lie.
+    """
+    wide = max(len(row) for row in rows)
+    figure = new_figure(4.2 * wide, 2.9 * len(rows))
+    every = [panel for row in rows for panel in row]
+    for i, row in enumerate(rows):
+        for j, panel in enumerate(row):
+            axes = figure.add_subplot(len(rows), wide, i * wide + j + 1, projection="mollweide")
+            axes.set_facecolor("#d9dee5")
+            axes.set_title(panel.title, fontsize=9)
+            if panel.names:
+                image = draw_map(axes, panel.value, sphere, cmap="tab20", vmin=-0.5, vmax=19.5)
+                bar = figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.8, pad=0.04)
+                bar.ax.set_xlim(-0.5, len(panel.names) - 0.5)
+                bar.set_ticks(range(len(panel.names)), labels=[n[:9] for n in panel.names], rotation=30, fontsize=6)
+                continue
+            low, high = limits([p.value for p in every if panel.scale and p.scale == panel.scale] or [panel.value])
+            colours = "viridis"
+            if panel.arrows is not None:
+                low = 0.0
+            if panel.scale.startswith("d") and panel.arrows is not None:
+                colours = "Reds"
+            elif panel.scale.startswith("d"):
+                high = max(abs(low), abs(high))
+                low, colours = -high, "RdBu_r"
+            image = draw_map(axes, panel.value, sphere, cmap=colours, vmin=low, vmax=high)
+            figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.8, pad=0.04).ax.tick_params(labelsize=7)
+            if panel.arrows is not None:
+                draw_field(axes, torch.nan_to_num(panel.arrows), sphere, color="#1c2430")
+    return png_bytes(figure)
+
+
+def limits(values: list[Tensor]) -> tuple[float, float]:
+    """Return a range of colours: all known values but the outermost 1 % on each side."""
+    known = torch.cat([v[torch.isfinite(v)].flatten() for v in values])
+    if not len(known):
+        return 0.0, 1.0
+    low, high = (float(torch.quantile(known[:: max(1, len(known) // 100_000)], q)) for q in (0.01, 0.99))
+    return low, high if high > low else low + 1.0

@@ -1,0 +1,140 @@
+"""The report of a run on the sphere: what it saw, the truth, its answer and what is wrong, as maps of equal area."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from steerable.data import Samples, Splits
+from steerable.data.checks import field_type
+from steerable.run.domains.sphere import answer_type, sphere_of
+from steerable.run.outputs import write_text
+from steerable.run.page.map_pictures import Panel, map_pictures
+from steerable.run.page.parts import document, picture
+from steerable.run.page.pictures import learning_picture
+from steerable.run.scores import predict
+from steerable.run.tables import columns_of, number
+
+FILE, SHOWN = "report.html", 3
+
+
+def write_maps(folder: Path, model: nn.Module, data: Splits, record: dict[str, Any]) -> None:
+    """Write ``report.html`` into the folder of a run on the sphere, on its validation part, not on test.
+
+    Args:
+        folder: of the run.
+        model: what answers, in the unit of the target.
+        data: its samples.
+        record: of the run.
+    """
+    few = data.val.subset(range(min(SHOWN, len(data.val))))
+    answers = predict(model, few.x)
+    write_text(folder / FILE, maps_text(folder, answers, few, record))
+
+
+def maps_text(folder: Path, answers: Tensor, few: Samples, record: dict[str, Any]) -> str:
+    """Return the page.
+
+    Args:
+        folder: of the run, for its log.
+        answers: to `few`, ``[N, K]`` or ``[N, K, *shape]``.
+        few: some samples of the validation part.
+        record: of the run.
+    """
+    model, validation = record["config"]["model"], record["validation"]
+    name = f"{model['name']} {model['group'] or ''}".strip()
+    parts = [
+        f"<h1>{html.escape(name)} on {html.escape(few.source)}</h1>",
+        f"<p>{record['parameters']:,} parameters, seed {record['seed']}, sampled on {html.escape(few.sampling)}; "
+        f"best epoch {validation['best_epoch']} of {validation['epochs']}.</p>",
+        "<h2>Figures on the validation part</h2>",
+        figures(record),
+        "<h2>Maps</h2>",
+        "<p>Mollweide's projection: equal areas. North is up, longitude 0 in the middle, east to the right. Grey: no "
+        "value is known.</p>",
+    ]
+    for k in range(len(few)):
+        title = few.ids[k] if few.ids else f"validation sample {k}"
+        parts.append(f"<h3>{html.escape(title)}</h3>")
+        png = map_pictures(rows(few, answers, k), sphere_of(few))
+        parts.append(picture(png, f"Maps of {title}", caption(few, answers, k)))
+    learning = learning_picture(folder, int(validation["best_epoch"]))
+    if learning is not None:
+        parts += [
+            "<h2>How it learned</h2>",
+            picture(learning, "Losses against the epoch", "Validation chose the epoch."),
+        ]
+    return document(name, parts)
+
+
+def figures(record: dict[str, Any]) -> str:
+    """Return the table of the figures of validation that the run has, beside both floors."""
+    validation = record["validation"]
+    columns = columns_of(record)
+    keys = [(k, h) for k, h in zip(columns.keys, columns.heads, strict=True) if f"val_{k}" in validation]
+    head = "".join(f"<th>{h}</th>" for _, h in keys)
+    lines = [("network", {k: validation[f"val_{k}"] for k, _ in keys})]
+    lines += [(f"floor: {f}", validation["floors"][f]) for f in ("constant", "linear")]
+    body = "".join(
+        f"<tr><td>{name}</td>{''.join(f'<td>{number(float(v[k]))}</td>' for k, _ in keys)}</tr>" for name, v in lines
+    )
+    return f"<table><tr><th></th>{head}</tr>{body}</table>"
+
+
+def rows(few: Samples, answers: Tensor, k: int) -> list[list[Panel]]:
+    """Return the panels of one sample: what it saw, then truth, answer and difference where it answers everywhere."""
+    seen = [
+        Panel(f"seen: {title}", value, arrows, scale=f"seen{i}")
+        for i, (title, value, arrows) in enumerate(panels(few.x[k], few.type, (), few))  # type: ignore[index]
+    ]
+    found = [seen[i : i + 3] for i in range(0, min(len(seen), 6), 3)]
+    if few.regions:
+        labels = few.y[k].double()
+        truth = torch.where(labels < 0, torch.nan, labels)
+        guess = answers[k].argmax(0).double()
+        wrong = torch.where(labels < 0, torch.nan, (guess != labels).double())
+        names = few.classes
+        found.append([
+            Panel("truth", truth, names=names), Panel("answer", guess, names=names),
+            Panel("wrong", wrong, names=("right", "wrong")),
+        ])  # fmt: skip
+    elif few.dense and few.target is not None:
+        text, names = few.target.type, few.target.names
+        parts = [panels(v, text, names, few) for v in (few.y[k], answers[k], answers[k] - few.y[k])]
+        for j in range(len(parts[0])):
+            (title, a, x), (_, b, y), (_, d, z) = (p[j] for p in parts)
+            found.append([
+                Panel(f"truth: {title}", a, x, scale=f"t{j}"), Panel("answer", b, y, scale=f"t{j}"),
+                Panel("difference", d, z, scale=f"d{j}"),
+            ])  # fmt: skip
+    return found
+
+
+def panels(x: Tensor, text: str, names: tuple[str, ...], few: Samples) -> list[tuple[str, Tensor, Tensor | None]]:
+    """Return what is drawn of fields ``[C, *shape]``: scalars, and the length of vectors, with arrows of a spin 1."""
+    found, start = [], 0
+    for rep in field_type(text, len(x), few.source).fields:
+        part = x[start : start + rep.size].double()
+        title = ", ".join(names[start : start + rep.size]) or f"channel {start}"
+        arrows = part if rep.size == 2 and rep.irreps == ("1",) else None
+        found.append((title, part[0] if rep.is_trivial else part.norm(dim=0), arrows))
+        start += rep.size
+    return found
+
+
+def caption(few: Samples, answers: Tensor, k: int) -> str:
+    """Return what stands below the maps of one sample."""
+    if few.regions:
+        return f"Classes: {', '.join(few.classes)}."
+    if few.dense:
+        spins = any(not r.is_trivial for r in answer_type(few).fields)
+        return f"{few.target}." + (" Of vectors the length, with arrows of a spin 1." if spins else "")
+    if few.target is None:
+        share = answers[k].double().softmax(0)
+        best = int(share.argmax())
+        return f"Answer: {few.classes[best]} ({100 * float(share[best]):.0f} %); true: {few.classes[int(few.y[k])]}."
+    return f"{few.target}: answer {answers[k].tolist()}, true {few.y[k].tolist()}."
