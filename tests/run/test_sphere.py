@@ -323,3 +323,13 @@ def test_what_a_reader_standardised_is_standardised_again(tmp_path):
     row = parquet.read_table(tmp_path / "c.parquet").to_pylist()[0]
     name = next(k for k in row if k.endswith("_mean"))
     assert row[name] == pytest.approx(float((answer * share).sum()), rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["spins", "height"])
+def test_needlet_networks(tmp_path, kind):
+    out = tmp_path / "out"
+    small = '{"width": 3, "on": "sphere", "band": 6}'
+    assert fit(out, kind, "--model.name=needlet_net", f"--model.options={small}") == 0
+    assert main(["check", str(out)]) == 0
+    found = scores(out)
+    assert found["rmse_turned"] == pytest.approx(found["rmse"], rel=0.1)
