@@ -27,12 +27,10 @@ _COUNT = (
     "momentum=None on one block of permuted fields calls the library with a factor that is data, "
     "as torch.nn.BatchNorm2d does"
 )
-_MODES = "modes along rings are complex and padded, for which the converter has no rule"
 #: (tool, layer, type) -> reason; the type may be ``*``
 EXCEPTIONS: dict[tuple[str, str, str], str] = {
     ("compile training", "BatchNorm plain", "C1"): _COUNT,
     ("bfloat16", "AvgPool3d", "*"): "torch has no avg_pool3d of bfloat16 on processors, for torch.nn.AvgPool3d neither",
-    **{("onnx", f"SphereConv {kind}", "*"): _MODES for kind in ("rings", "strided")},
     ("onnx", "AdaptiveMaxPool2d", "*"): "the converter has no adaptive maximum, for torch.nn.AdaptiveMaxPool2d neither",
 }
 
