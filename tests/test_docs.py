@@ -28,6 +28,7 @@ PAGES = {
     "shapes": "steerable.tasks.shapes",
     "molecules": "steerable.tasks.molecules",
     "panoramas": "steerable.tasks.panoramas",
+    "cmb": "steerable.tasks.cmb",
     "poses": "steerable.tasks.poses",
     "data": "steerable.data",
     "known": "steerable.data.known",

@@ -282,6 +282,16 @@ def test_coarser_graphs_keep_the_metric():
     assert index.shape == (42 * 3, 7) and bool(((index % 3) == (torch.arange(126) % 3)[:, None])[weight > 0].all())
 
 
+def partly():
+    """Scattered samples, three of them without area."""
+    x = torch.randn(40, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return Sphere.scattered(x, (torch.arange(40) > 2).double())
+
+
+def test_samples_without_area_do_without_them():
+    assert bool(LieGroupGraph.s2(partly(), k=4, weights="paper").laplacian().to_dense().isfinite().all())
+
+
 def test_graphs_compare_by_value():
     assert LieGroupGraph.se2(6) == LieGroupGraph.se2(6) != LieGroupGraph.se2(6, eps=0.2)
     assert len({LieGroupGraph.s2(Sphere.gauss(4)), LieGroupGraph.s2(Sphere.gauss(4))}) == 1
@@ -304,6 +314,7 @@ def test_graphs_compare_by_value():
         (lambda: LieGroupGraph.se2(5).coarser(), "even sides"),
         (lambda: LieGroupGraph.so3(0, 4, k=4).coarser(), "no coarser"),
         (lambda: LieGroupGraph.se2(4, orientations=2).eigenmaps(0), "1 to 32"),
+        (lambda: LieGroupGraph.s2(partly(), k=4), "3 of the 40 samples of .* have no area"),
         (lambda: LieGroupGraph.se2(6).lift(torch.zeros(1, 1, 6, 5)), "6, 6"),
     ],
 )

@@ -8,7 +8,7 @@ import torch
 
 import steerable as st
 from steerable.domains import RingSphere, Sphere
-from steerable.domains.sphere.neighbours import logarithm
+from steerable.domains.sphere.neighbours import logarithm, sphere_neighbours
 from steerable.domains.sphere.voronoi import triangle_areas
 
 ALL = [
@@ -71,6 +71,22 @@ def test_pairs_on_rings_are_those_that_a_search_finds(sphere, targets):
     for radius in (0, math.pi, -1.0, math.nan):
         with pytest.raises(ValueError, match="expected radians between 0 and pi"):
             sphere.neighbours(radius, targets)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("short", [1e-3, 1e-6, 1e-9])
+@pytest.mark.parametrize(
+    "sphere", [Sphere.gauss(4), Sphere.equiangular(3, "cc"), Sphere.healpix(2), Sphere.icosahedral(1)]
+)
+def test_no_radius_below_pi_reaches_an_antipode(sphere, short):
+    """There a point has no logarithm; a chord of nearly two does not tell."""
+    near = sphere.neighbours(math.pi - short)
+    found = sphere_neighbours(*2 * (sphere.frames().reshape(-1, 3, 3),), sphere.flat_weights(), math.pi - short)
+    points = sphere.points().reshape(-1, 3)
+    opposite = int(((points @ points.T) < -1 + 1e-12).sum())
+    assert opposite and near.num_edges == found.num_edges == len(points) ** 2 - opposite
+    assert bool(near.transport.isfinite().all()) and bool(found.offset.isfinite().all())
+    assert torch.equal(near.source, found.source) and (near.offset - found.offset).abs().max() < 1e-10
 
 
 @pytest.mark.parametrize("sphere", RINGS, ids=repr)

@@ -84,8 +84,12 @@ def test_names_of_samplings():
     for text in SAMPLINGS:
         assert parse_sphere(text) == parse_sphere(text.replace(" ", ""))
     assert parse_sphere("healpix(4, nested)") == st.Sphere.healpix(4, nested=True)
+    assert parse_sphere("healpix(4, nested=True)") == parse_sphere("healpix(nside=4, nested=true)")
+    assert parse_sphere("healpix(4, nested=False)") == st.Sphere.healpix(4)
     assert parse_sphere("equiangular(8, mw)") == st.Sphere.equiangular(8, "mw")
-    for wrong in ("gauss", "cube(4)", "gauss()", "gauss(size=3)", "gauss(16.5)", 16, None):
+    with pytest.raises(ValueError, match=r"'4.5' is neither a whole number nor a word; see steerable.Sphere.gauss"):
+        parse_sphere("gauss(4.5)")
+    for wrong in ("gauss", "cube(4)", "gauss()", "gauss(size=3)", 16, None):
         with pytest.raises(ValueError, match="sphere is"):
             parse_sphere(wrong)
 

@@ -250,3 +250,17 @@ def test_iterations_mend_weights():
     x = snn.InverseSHT(sphere, "1x0", 8).double()(c)
     found = [float((snn.SHT(sphere, "1x0", 8, iterations=k).double()(x) - c).abs().max()) for k in range(4)]
     assert all(b < 0.3 * a for a, b in itertools.pairwise(found))
+
+
+@pytest.mark.parametrize("rings", [(64, 128), (66, 140)])
+def test_the_short_ways_are_the_same(rings):
+    sphere, band = GaussSphere(*rings), 64
+    tables, lazy = (sht_tables(Circles.of(sphere), band, precompute=p, dtype=torch.float64) for p in (True, False))
+    assert tables.is_usual and not lazy.is_usual and len(tables.blocks) > 1
+    x = torch.randn(2, 3, *rings, dtype=torch.float64)
+    c = sht(x, tables)
+    assert float((c - sht(x, lazy)).abs().max()) < 1e-13
+    y = isht(c, tables)
+    assert y.shape == x.shape and y.is_contiguous()
+    assert float((y - isht(c.clone().requires_grad_(), tables).detach()).abs().max()) < 1e-12
+    assert float((y - isht(c, lazy)).abs().max()) < 1e-12

@@ -213,6 +213,19 @@ def test_tooling(name):
     assert (single.double()(x) - y).abs().max() < 1e-5  # parameters were rounded, constants were not
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_samples_without_area_are_not_seen_however_large(dtype):
+    g = torch.Generator().manual_seed(0)
+    points = torch.randn(30, 3, dtype=torch.float64, generator=g)
+    sphere = Sphere.scattered(points, (torch.arange(30) > 3).double())
+    every = torch.randn(2, 10, 30, generator=g).to(dtype)
+    shouted = torch.where(torch.arange(30) > 3, every, 1e3)
+    for layer in (globally(sphere), locally(sphere, 2.0)):
+        layer = layer.to(dtype)
+        x, loud = every[:, : layer.in_type.size], shouted[:, : layer.in_type.size]
+        assert torch.equal(layer(x)[:, :, 4:], layer(loud)[:, :, 4:]) and bool(layer(loud).isfinite().all())
+
+
 def test_large_scores_do_not_overflow():
     layer = locally(Sphere.icosahedral(1), 1.0)
     y = layer(1e4 * torch.randn(1, layer.in_type.size, 42, dtype=torch.float64))

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 import steerable.nn as snn
+from steerable.aggregate.modes import from_modes, to_modes
+from steerable.aggregate.ring import windows
 from steerable.domains.points import Points
 from steerable.domains.sphere import GaussSphere, Sphere, SpherePoints
 from steerable.domains.sphere.ring_neighbours import ring_logarithm
@@ -51,6 +53,33 @@ def test_modes_along_rings_equal_sums_over_pairs(types, targets):
     expected = by_pairs(conv)(x, conv.filter())
     assert (conv.contraction(x, conv.filter()) - expected).abs().max() < 1e-12
     assert conv(x).shape == (2, conv.out_type.size, *targets)
+
+
+@pytest.mark.parametrize(
+    "sides", [((40, 16), (40, 16)), ((50, 16), (21, 8)), ((11, 16), (20, 32)), ((36, 8), (36, 24))]
+)
+def test_many_rings_are_several_blocks(sides):
+    sphere, targets = (GaussSphere(*s) for s in sides)
+    torch.manual_seed(0)
+    conv = snn.SphereConv(*(S.type(k) for k in MIXED), sphere, 1.1 * sphere.spacing, targets).double()
+    x = torch.randn(2, conv.in_type.size, *sphere.shape, dtype=torch.float64)
+    expected = by_pairs(conv)(x, conv.filter())
+    assert (conv.contraction(x, conv.filter()) - expected).abs().max() < 1e-12
+
+
+def test_gradients_of_windows_and_modes():
+    x = torch.randn(2, 3, 9, dtype=torch.float64, requires_grad=True)
+    pieces = [x[:, :, a : a + 4] for a in (0, 2, 5)]
+    assert torch.equal(windows(x, (0, 2, 5), 4), torch.stack(pieces, 1))
+    assert torch.autograd.gradcheck(lambda v: windows(v, (0, 2, 5), 4), x)
+    assert torch.autograd.gradgradcheck(lambda v: windows(v, (0, 2, 5), 4), x)
+    for steps in (6, 7):
+        y = torch.randn(3, steps, dtype=torch.float64, requires_grad=True)
+        wave = to_modes(y.detach()).requires_grad_()
+        assert torch.allclose(from_modes(wave, steps), steps * y)
+        for function, argument in ((to_modes, y), (lambda v, n=steps: from_modes(v, n), wave)):
+            assert torch.autograd.gradcheck(function, argument)
+            assert torch.autograd.gradgradcheck(function, argument)
 
 
 FEJER = {"kind": "fejer", "shift": 0.5}

@@ -27,16 +27,10 @@ _COUNT = (
     "momentum=None on one block of permuted fields calls the library with a factor that is data, "
     "as torch.nn.BatchNorm2d does"
 )
-_BATCH = "the size of the batch is read as a number, so that an exported program holds for that size alone"
-_MODES = "modes along rings are complex and padded, for which the converter has no rule"
-_RINGS = "Fourier transforms along rings are not widened, and torch has none of bfloat16"
 #: (tool, layer, type) -> reason; the type may be ``*``
 EXCEPTIONS: dict[tuple[str, str, str], str] = {
     ("compile training", "BatchNorm plain", "C1"): _COUNT,
     ("bfloat16", "AvgPool3d", "*"): "torch has no avg_pool3d of bfloat16 on processors, for torch.nn.AvgPool3d neither",
-    **{("export", f"SphereConv {kind}", "*"): _BATCH for kind in ("rings", "strided", "pairs")},
-    **{("onnx", f"SphereConv {kind}", "*"): _MODES for kind in ("rings", "strided")},
-    **{("bfloat16", f"SphereConv {kind}", "*"): _RINGS for kind in ("rings", "strided")},
     ("onnx", "AdaptiveMaxPool2d", "*"): "the converter has no adaptive maximum, for torch.nn.AdaptiveMaxPool2d neither",
 }
 

@@ -50,6 +50,7 @@ def networks(monkeypatch):
     stub.describe_model = lambda name: NETWORKS[name].__doc__
     stub.example_side = lambda name: 33
     stub.example_domain = lambda name: getattr(NETWORKS[name], "domain", "images")
+    stub.model_arguments = lambda name: {}
     stub.create_model = lambda name, **kw: NETWORKS[name](**kw)
     monkeypatch.setitem(sys.modules, "steerable.models", stub)
     return NETWORKS

@@ -154,7 +154,7 @@ def test_settings_of_another_kind_are_refused(tmp_path, capsys):
     for network, words, text in [
         ("tiny_volume", [*SMALL["volumes"], "--train.augment=d4"], "expected one of none, cube"),
         ("tiny_points", [*SMALL["shapes"], "--train.augment=cube"], "expected one of none, upright"),
-        ("tiny_volume", [*SMALL["volumes"], "--data.options.task=segment"], "one logit for each"),
+        ("tiny_volume", [*SMALL["volumes"], "--data.options.task=segment"], "at every place, [4, 9, 9, 9]"),
         ("tiny_voxels", [*SMALL["volumes"]], "returns"),
         ("tiny_points", [*SMALL["shapes"], "--data.images=3"], "Set data.per_class"),
         ("tiny_voxels", [*SMALL["volumes"], "--data.options.task=segment", "--data.per_class=2"], "Set data.images"),

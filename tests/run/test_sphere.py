@@ -340,3 +340,33 @@ def test_missing_pixels_are_said_as_text_in_training_and_in_predict(tmp_path, ca
     out = tmp_path / "rows.parquet"
     assert main(["predict", str(run), str(tmp_path / "new.npy"), f"--out={out}"]) == 0
     assert parquet.read_table(out).num_rows == 1
+
+
+def test_what_a_reader_standardised_is_standardised_again(tmp_path):
+    out, words = tmp_path / "out", ["--data.name=depth", "--data.options.sampling=gauss(8)"]
+    few = ["--data.options.train=6", "--data.options.validation=2", "--data.options.test=2", "--data.options.rays=1"]
+    train = ["--train.epochs=1", "--train.batch_size=3", f"--out={out}", "--train.device=cpu"]
+    assert main(["fit", *words, *few, *UNET, *train]) == 0
+    record = json.loads((out / "run.json").read_text())
+    x = READERS["depth"](sampling="gauss(8)", train=6, validation=2, test=2, rays=1).test.x
+    numbers = record["input_settings"]
+    mean, scale = (torch.tensor(numbers[k]).view(-1, 1, 1) for k in ("mean", "scale"))
+    np.save(tmp_path / "raw.npy", (x[0] * scale + mean).numpy())
+    assert main(["predict", str(out), str(tmp_path / "raw.npy"), "--out", str(tmp_path / "c.parquet")]) == 0
+    model, _ = load(out)
+    with torch.no_grad():
+        answer = model(x[:1])[0, 0].double()
+    share = Sphere.gauss(8).weights().expand(8, 16) / (4 * torch.pi)
+    row = parquet.read_table(tmp_path / "c.parquet").to_pylist()[0]
+    name = next(k for k in row if k.endswith("_mean"))
+    assert row[name] == pytest.approx(float((answer * share).sum()), rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["spins", "height"])
+def test_needlet_networks(tmp_path, kind):
+    out = tmp_path / "out"
+    small = '{"width": 3, "on": "sphere", "band": 6}'
+    assert fit(out, kind, "--model.name=needlet_net", f"--model.options={small}") == 0
+    assert main(["check", str(out)]) == 0
+    found = scores(out)
+    assert found["rmse_turned"] == pytest.approx(found["rmse"], rel=0.1)

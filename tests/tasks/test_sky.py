@@ -178,14 +178,16 @@ def test_hidden_and_standardised():
     fields = [torch.cat([f, torch.full_like(f[:, :1], 0.1)], 1) for f in fields]
     own = survey.views[0].mine[:, None] * survey.sphere.weights()
     mean = lambda f: (f * own).sum((0, 2, 3)) / own.sum()  # noqa: E731
-    found = survey.standardised(fields)
+    found, numbers = survey.standardised(fields)
+    again = (fields[2] - torch.tensor(numbers["mean"]).view(-1, 1, 1)) / torch.tensor(numbers["scale"]).view(-1, 1, 1)
+    assert torch.allclose(again.float(), found[2], atol=1e-5)
     assert mean(found[0]).abs().max() < 1e-6 and (found[2][:, 2] == 0).all()
     assert torch.allclose(mean(found[0] ** 2)[:2], torch.ones(2).double())
     other = [fields[0], fields[1] * 7, fields[2] - 100]  # what is done to a part depends on training alone
-    assert torch.equal(survey.standardised(other)[0], found[0])
+    assert torch.equal(survey.standardised(other)[0][0], found[0])
     hidden_change = [fields[0] + 9.0 * ~survey.views[0].mine[:, None], *fields[1:]]  # and on its own places alone
-    assert torch.allclose(survey.standardised(hidden_change)[2], found[2], atol=1e-5)
-    assert (survey.standardised(fields, spread=False)[0] - fields[0]).flatten(2).std(-1).max() < 1e-5
+    assert torch.allclose(survey.standardised(hidden_change)[0][2], found[2], atol=1e-5)
+    assert (survey.standardised(fields, spread=False)[0][0] - fields[0]).flatten(2).std(-1).max() < 1e-5
 
 
 # ---- the earth

@@ -5,6 +5,8 @@ from steerable.models.codec import Coded as Coded
 from steerable.models.codec import Symbols as Symbols
 from steerable.models.gdn import GDN as GDN
 from steerable.models.macs import count_macs as count_macs
+from steerable.models.needlet_sets import NeedletSets as NeedletSets
+from steerable.models.needlet_sets import PlainSets as PlainSets
 from steerable.models.registry import create_model as create_model
 from steerable.models.registry import describe_model as describe_model
 from steerable.models.registry import example_domain as example_domain

@@ -63,7 +63,7 @@ class SphericalVoxelConv(EquivariantModule):
             ValueError: for another shape.
         """
         self.check_input(x, 1)
-        (c_in, c_out), batch, count = self.channels, len(x), x.shape[2]
+        (c_in, c_out), batch, count = self.channels, x.shape[0], x.shape[2]
         sizes = [(2 * l + 1) ** 2 if self.on == "rotations" else 2 * l + 1 for l in range(self.band)]
         found = []
         for l, part in enumerate(x.unflatten(1, (c_in, -1)).split(sizes, 2)):

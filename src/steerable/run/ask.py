@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from steerable.data import Clouds
 
-# numbers of input in one batch of volumes or points, where nothing is learned
+# numbers of input in one batch, where nothing is learned
 NUMBERS = 1 << 21
 
 
@@ -25,7 +25,5 @@ def like(model: nn.Module, x: Any) -> Any:
 
 def batch_of(x: Tensor | Clouds, most: int = 256) -> int:
     """Return how many samples are looked at together, where nothing is learned."""
-    if isinstance(x, Tensor) and x.ndim == 4:
-        return most
     total = x.numel() if isinstance(x, Tensor) else x.positions.numel() * 64
     return max(1, min(most, NUMBERS * len(x) // max(total, 1)))

@@ -110,7 +110,20 @@ def _fitted(image: Tensor, scale: float, fwhm: float, light: int) -> tuple[Macro
     return fit, sigma
 
 
+def standardised(images: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, Columns]:
+    """Return each channel in the units of training.
+
+    Args:
+        images: ``[N, C, ...]``.
+        options: `mean` and `scale` of each channel over the training part.
+    """
+    shape = (-1, *[1] * (images.ndim - 2))
+    mean, scale = (torch.tensor(options[k], dtype=images.dtype).view(shape) for k in ("mean", "scale"))
+    return (images - mean) / scale, {}
+
+
 PREPARATIONS: dict[str, Preparation] = {
+    "standardised": Preparation(standardised),
     "pixels": Preparation(pixels),
     "points": Preparation(pixels),
     "fit_residual": Preparation(blind_residual, ("pixel_scale", "psf_fwhm", "lens_light")),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 from steerable.data.errors import InputError
-from steerable.models import example_domain, list_models, model_arguments
 from steerable.run.build import read_group
 from steerable.run.config import Augment, FitConfig
 from steerable.run.domains import domain_taken
@@ -33,6 +32,8 @@ def plain_twin(config: FitConfig, how: str) -> FitConfig:
     Raises:
         InputError: a network without a twin.
     """
+    from steerable.models import example_domain, list_models, model_arguments
+
     model = config.model
     name = f"{model.name}_plain"
     if name not in list_models():

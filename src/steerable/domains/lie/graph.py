@@ -41,7 +41,8 @@ class LieGroupGraph(Domain):
         bandwidth: t as a share of the mean squared distance; None: 0.5, or 0.2 as published.
 
     Raises:
-        ValueError: for eps or xi that are not positive, k below 1 or from the number of samples, unknown weights.
+        ValueError: for eps or xi that are not positive, k below 1 or from the number of samples, unknown weights,
+            samples without area where these count.
 
     Source: Aguettaz, Bekkers and Defferrard, "ChebLieNet: Invariant Spectral Graph NNs Turned Equivariant by Riemannian
     Geometry on Lie Groups", arXiv 2111.12139.
@@ -65,6 +66,12 @@ class LieGroupGraph(Domain):
         if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k < count:
             raise ValueError(
                 f"LieGroupGraph: k is {k!r} on {samples!r} of {count} samples; expected 1 to {count - 1} neighbours"
+            )
+        lost = int((samples.areas() <= 0).sum()) if weights == "density" else 0
+        if lost:
+            raise ValueError(
+                f"LieGroupGraph: {lost} of the {count} samples of {samples!r} have no area, so nothing flows to them; "
+                "expected positive weights. Leave these samples out, or take weights='paper'"
             )
         self.samples, self.k, self.recipe = samples, k, weights
         self.metric = Metric(float(eps), None if xi is None else float(xi))

@@ -72,4 +72,4 @@ class DensePlan(SpinPlan):
 
     def synthesise(self, c: Tensor, constants: Constants, tables: tuple[Tensor, ...] = ()) -> Tensor:
         """``[B, size]`` to ``[B, r, *shape]``."""
-        return (c @ constants["synthesis"].T).reshape(len(c), 2 if self.spin else 1, *self.circles.shape)
+        return (c @ constants["synthesis"].T).reshape(c.shape[0], 2 if self.spin else 1, *self.circles.shape)

@@ -153,7 +153,7 @@ def synthesise(
     out = []
     for k, b in enumerate(plan.blocks):
         mine = [
-            found[n].pop(0) if n in found else c.new_zeros(len(c), b.count, 2, *plan.circles.shape) for n in b.spins
+            found[n].pop(0) if n in found else c.new_zeros(c.shape[0], b.count, 2, *plan.circles.shape) for n in b.spins
         ]
         v = mine[0] if len(mine) == 1 else torch.cat(mine, 2)
         if b.basis is not None:

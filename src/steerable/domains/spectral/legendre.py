@@ -46,7 +46,7 @@ class Legendre:
         """First and last pair and smallest degree of each block."""
         low = np.maximum(self.m, self.n)
         several = bool((self.n != self.n[0]).any())
-        small = 1 if self.band <= 64 else min(8, self.band // 32)  # one costs less than what a second would save
+        small = max(1, min(8, self.band // 32))
         blocks = max(1, min(8, self.band // 4)) if several else small
         edges = sorted({int(e) for e in np.linspace(0, self.band, blocks + 1)})
         cuts = sorted({0, *np.searchsorted(low, edges[1:-1]).tolist(), len(low)})

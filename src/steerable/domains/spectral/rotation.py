@@ -36,7 +36,7 @@ def rotate_coefficients(c: Tensor, type: FieldType, quaternion: Tensor) -> Tenso
     """
     if type.group != SO3() or any(b.rep.change_of_basis is not None for b in type.blocks):
         raise ValueError(f"rotate_coefficients: expected a type of SO3 whose fields are sums of irreps, got {type!r}")
-    if c.shape[1:] != (type.size,) or quaternion.shape not in ((4,), (len(c), 4)):
+    if c.shape[1:] != (type.size,) or quaternion.shape not in ((4,), (c.shape[0], 4)):
         raise ValueError(
             f"rotate_coefficients: coefficients {list(c.shape)} and quaternions {list(quaternion.shape)}; expected "
             f"[B, {type.size}] and [4] or [B, 4]"

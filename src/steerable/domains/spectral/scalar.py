@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +16,25 @@ from steerable.domains.spectral.legendre import Legendre, from_rows, to_rows
 from steerable.domains.spectral.precision import full_precision, widened
 from steerable.domains.spectral.spin import transposed
 from steerable.groups.eager import runs_eagerly
+
+
+class Block(NamedTuple):
+    """One block of Legendre functions and what it is multiplied with.
+
+    Attributes:
+        table: the functions ``[2 (q - p), rings, K]``.
+        start, end: orders and parities.
+        top, bottom: rings.
+        first, last: rows of the result.
+    """
+
+    table: Tensor
+    start: int
+    end: int
+    top: int
+    bottom: int
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +62,20 @@ class ShtTables:
     def nbytes(self) -> int:
         """Bytes of the Legendre functions."""
         return sum(b.numel() * b.element_size() for b in self.blocks)
+
+    @cached_property
+    def short(self) -> tuple[int, int, Tensor, Tensor, int, tuple[Block, ...]]:
+        """What the short ways ask for in every run.
+
+        Northern rings, samples of a ring, their weights ``[H, 1, 1]``, places of the rows, number of rows, blocks.
+        """
+        plan, circles, first, blocks = self.legendre, self.circles, 0, []
+        half = len(circles.count) // 2
+        for table, (p, q, _), (top, bottom), count in zip(self.blocks, plan.spans, plan.reach, plan.rows, strict=True):
+            blocks.append(Block(table, 2 * p, 2 * q, top, bottom, first, first + count))
+            first += count
+        weights = self.constants["weights"][:half, :, None]
+        return half, circles.lengths[0], weights, self.constants["place"], first, tuple(blocks)
 
     @cached_property
     def is_usual(self) -> bool:
@@ -138,30 +171,48 @@ def _short(x: Tensor, tables: ShtTables) -> Tensor:
 
     ``[B, 1, 2 H, N]`` to complex ``[B, L, L]``.
     """
-    plan, circles, band = tables.legendre, tables.circles, tables.band
-    batch, half, n = len(x), len(circles.count) // 2, circles.lengths[0]
-    rings = x.view(batch, 2 * half, n).transpose(0, 1)
+    batch, band, (half, n, weights, place, size, blocks) = x.shape[0], tables.band, tables.short
+    count = 2 * half * batch
     folded = x.new_empty(2, half, batch, n)
-    south = rings[half:].flip(0)
-    torch.add(rings[:half], south, out=folded[0])
-    torch.sub(rings[:half], south, out=folded[1])
-    folded.mul_(tables.constants["weights"][:half, :, None])
-    spectrum = torch.fft.rfft(folded)
-    columns = spectrum.view(2 * half * batch, n // 2 + 1)[:, :band].t()
+    north, south = x.view(batch, 2, half, n).transpose(0, 2).unbind(1)
+    south, (even, odd) = south.flip(0), folded.unbind()
+    torch.add(north, south, out=even)
+    torch.sub(north, south, out=odd)
+    columns = torch.fft.rfft(folded.mul_(weights)).view(count, n // 2 + 1)[:, :band].t()
     if 2 * band == n:  # the samples are no longer needed, and their place is of the right size
-        data = torch.view_as_complex(folded.view(band, 2 * half * batch, 2)).copy_(columns)
+        data = torch.view_as_complex(folded.view(band, count, 2)).copy_(columns)
     else:
         data = columns.contiguous()
-    data = torch.view_as_real(data).view(band, 2, half, 2 * batch)
-    rows = x.new_empty(sum(plan.rows) + 1, 2 * batch)
-    rows[-1] = 0
-    start = 0
-    for table, (p, q, _), (top, end), count in zip(tables.blocks, plan.spans, plan.reach, plan.rows, strict=True):
-        part = rows[start : start + count].view(table.shape[0], table.shape[2], 2 * batch)
-        torch.bmm(table.mT, data[p:q, :, top:end].flatten(0, 1), out=part)
-        start += count
-    found = rows.index_select(0, tables.constants["place"]).view(band, band, batch, 2)
-    return torch.view_as_complex(found).permute(2, 0, 1)
+    data = torch.view_as_real(data).view(2 * band, half, 2 * batch)
+    rows = x.new_empty(size + 1, 2 * batch)
+    rows[-1].zero_()
+    for k in blocks:
+        part = rows[k.first : k.last].view(k.end - k.start, -1, 2 * batch)
+        torch.bmm(k.table.mT, data[k.start : k.end, k.top : k.bottom], out=part)
+    return torch.view_as_complex(rows.index_select(0, place).view(band, band, batch, 2)).permute(2, 0, 1)
+
+
+def _short_back(c: Tensor, tables: ShtTables) -> Tensor:
+    """Complex ``[..., L, L]`` to real ``[B, 2 H, N]`` in the same way, without a derivative."""
+    band, (half, n, _, _, size, blocks) = tables.band, tables.short
+    flat = c.reshape(-1, band * band).t().contiguous()
+    batch = flat.shape[1]
+    rows = torch.view_as_real(flat.index_select(0, tables.constants["origin"])).view(size + 1, 2 * batch)
+    data = rows.new_empty(2 * band, half, 2 * batch)
+    for k in blocks:
+        part = rows[k.first : k.last].view(k.end - k.start, -1, 2 * batch)
+        if k.bottom - k.top == half:
+            torch.bmm(k.table, part, out=data[k.start : k.end])
+        else:
+            mine = data[k.start : k.end].zero_()
+            mine[:, k.top : k.bottom] = torch.bmm(k.table, part)
+    spectrum = torch.view_as_complex(data.view(band, 2 * half * batch, 2)).t().contiguous()
+    even, odd = torch.fft.irfft(spectrum, n, norm="forward").view(2, half, batch, n).unbind()
+    x = even.new_empty(batch, 2, half, n)
+    north, south = x.transpose(0, 2).unbind(1)
+    torch.add(even, odd, out=north)
+    south.copy_((even - odd).flip(0))
+    return x.view(batch, 2 * half, n)
 
 
 class _Analysis(torch.autograd.Function):
@@ -195,6 +246,8 @@ def isht(c: Tensor, tables: ShtTables) -> Tensor:
             f"[..., {band}, {band}]"
         )
     with full_precision(c):
+        if _is_plain(c, tables) and not (c.requires_grad and torch.is_grad_enabled()):
+            return _short_back(c, tables).view(*c.shape[:-2], *tables.circles.shape)
         flat = c.reshape(math.prod(c.shape[:-2]), band * band).t()
         rows = torch.view_as_real(flat.index_select(0, tables.constants["origin"])).flatten(1)
         values = from_rows(rows, tables.legendre, tables.blocks)

@@ -118,7 +118,7 @@ def rotation_analysis(
         constants: ``plan.constants()`` as tensors in the dtype of x.
         tables: ``plan.legendre.tables()``; none to compute them on the way.
     """
-    batch, (first, tilts, last) = len(x), plan.shape
+    batch, (first, tilts, last) = x.shape[0], plan.shape
     values = x.permute(2, 0, 1, 3)  # [T, B, a, c]
     spectrum = _spectrum(values.reshape(tilts, batch, first, last))[..., : plan.orders]
     ahead = spectrum[:, :, : plan.band]
@@ -140,7 +140,7 @@ def rotation_synthesis(
     c: Tensor, plan: RotationPlan, constants: Mapping[str, Tensor], tables: tuple[Tensor, ...] = ()
 ) -> Tensor:
     """Functions ``[B, 2 L, L, 2 N]`` of coefficients ``[B, D]``: the product with ``sampling_matrix`` on the grid."""
-    batch, (first, tilts, last) = len(c), plan.shape
+    batch, (first, tilts, last) = c.shape[0], plan.shape
     rows = (c.index_select(1, constants["origin"]) * constants["factor"]).view(batch, 4, len(plan.legendre.degrees) + 1)
     values = from_rows(rows.permute(2, 0, 1).flatten(1), plan.legendre, tables)
     folded = components(values, TERMS, batch, 2)

@@ -126,15 +126,15 @@ class SpinPlan:
             tables: ``self.legendre.tables()`` in the same dtype; none to compute them on the way.
         """
         rows = to_rows(columns(self.to_folded(x, constants), self.terms), self.legendre, tables)
-        rows = rows.view(rows.shape[0], len(x), 2 * len(self.terms)).permute(1, 2, 0).flatten(1)
+        rows = rows.view(rows.shape[0], x.shape[0], 2 * len(self.terms)).permute(1, 2, 0).flatten(1)
         return rows.index_select(1, constants["place"]) * constants["sign"]
 
     def synthesise(self, c: Tensor, constants: Constants, tables: tuple[Tensor, ...] = ()) -> Tensor:
         """Fields ``[B, components, *shape]`` of coefficients ``[B, size]``: those of the dense ``HomSynthesis``."""
         rows = c.index_select(1, constants["origin"]) * constants["factor"]
-        rows = rows.view(len(c), 2 * len(self.terms), len(self.legendre.degrees) + 1)
+        rows = rows.view(c.shape[0], 2 * len(self.terms), len(self.legendre.degrees) + 1)
         values = from_rows(rows.permute(2, 0, 1).flatten(1), self.legendre, tables)
-        return self.from_folded(components(values, self.terms, len(c), self.legendre.halves), constants)
+        return self.from_folded(components(values, self.terms, c.shape[0], self.legendre.halves), constants)
 
 
 def columns(folded: Tensor, terms: Terms) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from steerable.domains.points.neighbourhood import Neighbourhood
 
 #: pairs whose frames are held together
 CHUNK = 1 << 18
+#: radius from which chords do not tell angles well
+_FAR = 3.0
 
 
 def sphere_neighbours(targets: Tensor, sources: Tensor, weights: Tensor, radius: float) -> Neighbourhood:
@@ -28,6 +31,10 @@ def sphere_neighbours(targets: Tensor, sources: Tensor, weights: Tensor, radius:
     """
     chord = check_radius(radius)
     near = Points(sources[..., 2]).cross(Points(targets[..., 2]), chord)
+    if radius > _FAR:  # the distance from the antipode tells
+        rest = (targets[near.target, :, 2] + sources[near.source, :, 2]).norm(dim=-1)
+        pairs = 2 * torch.asin((rest / 2).clamp(max=1)) >= (math.pi - radius) * (1 - 1e-9)
+        near = replace(near, target=near.target[pairs], source=near.source[pairs], offset=near.offset[pairs])
     offset, transport = targets.new_empty(near.num_edges, 2), targets.new_empty(near.num_edges)
     for e in range(0, near.num_edges, CHUNK):  # frames of all pairs would take more memory than the result
         part = slice(e, e + CHUNK)

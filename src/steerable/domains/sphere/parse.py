@@ -44,8 +44,13 @@ def parse_sphere(text: str) -> Sphere:
             named["nested"] = True
         elif key:
             named[key.strip()] = _number(value.strip())
-        else:
+        elif part.lstrip("-").isdigit() or part.isidentifier():
             arguments.append(int(part) if part.lstrip("-").isdigit() else part)
+        else:
+            raise ValueError(
+                f"sphere is {text!r}: {part!r} is neither a whole number nor a word; see steerable.Sphere.{found[1]}, "
+                f"expected such as '{_EXAMPLES[found[1]]}'"
+            )
     try:
         return getattr(Sphere, found[1])(*arguments, **named)
     except TypeError as error:
@@ -55,7 +60,9 @@ def parse_sphere(text: str) -> Sphere:
         ) from error
 
 
-def _number(value: str) -> int | float | str:
+def _number(value: str) -> int | float | str | bool:
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
     for kind in (int, float):
         try:
             return kind(value)

@@ -63,7 +63,8 @@ def ring_logarithm(theta: np.ndarray, other: np.ndarray, longitude: np.ndarray) 
     sine = np.hypot(south, east)
     length = np.arctan2(sine, up)
     scale = np.divide(length, sine, out=np.ones_like(sine), where=sine > 0)
-    lift = (np.sin(theta - other) - st * co * half) / (1 + up)  # of the source's south axis along the target's normal
+    lift = np.sin(theta - other) - st * co * half  # of the source's south axis along the target's normal
+    lift = np.divide(lift, 1 + up, out=np.zeros_like(lift), where=up > -1)  # an antipode has no logarithm
     x = np.cos(other - theta) - ct * co * half - lift * south
     y = co * sin - lift * east
     return np.stack([south * scale, east * scale], -1), np.arctan2(y, x)

@@ -13,6 +13,9 @@ from steerable.fields.type import FieldType
 from steerable.kernels.envelope import envelope
 from steerable.nn.constants import ConstantModule
 
+#: logarithm of no area: below any score, and a number, for constants are compared when they are loaded
+_NOTHING = -1e30
+
 
 class GlobalCore(ConstantModule):
     """``y_i = sum_j w_j e^(s_ij) v_j / sum_j w_j e^(s_ij)`` of scalars, over all samples.
@@ -29,7 +32,7 @@ class GlobalCore(ConstantModule):
         super().__init__()
         self.sphere, self.targets, self.heads = sphere, targets, heads
         weights = require_weights(sphere)
-        self.register_constant("_log_area", weights.log().clamp_min(math.log(1e-300)))
+        self.register_constant("_log_area", torch.where(weights > 0, weights.log(), _NOTHING))
         self.register_constant("_here", targets.points().reshape(-1, 3))
         self.register_constant("_there", sphere.points().reshape(-1, 3))
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from steerable.aggregate.pairs import PairRows, pair_rows, pair_sums
 from steerable.aggregate.ring import RingTerm, ring_blocks, ring_conv, ring_tables
 from steerable.aggregate.transport import Carried, Reading, read_filter
+from steerable.domains.spectral.precision import widened
 from steerable.domains.sphere import RingSphere, Sphere
 from steerable.domains.sphere.meridian import meridian_pairs
 from steerable.nn.constants import ConstantModule
@@ -61,7 +62,7 @@ class SphereContraction(ConstantModule):
     def _gathered(self, y: Tensor) -> Tensor:
         """Channels of the runs ``[B, C', ...]`` in the order of the type; those that nothing reaches are zero."""
         if self._missing:
-            y = torch.cat([y, y.new_zeros(len(y), self._missing, *y.shape[2:])], 1)
+            y = torch.cat([y, y.new_zeros(y.shape[0], self._missing, *y.shape[2:])], 1)
         return y if self._sorted else y.index_select(1, self._order)
 
     def extra_repr(self) -> str:
@@ -91,27 +92,32 @@ class RingContraction(SphereContraction):
         values = functions(pairs.offset, pairs.weight)
         self._turns, self._rings = pairs.turns, targets.shape[0] * pairs.turns
         self._blocks = ring_blocks(pairs.ring, pairs.source, self._rings, sphere.shape[0])
+        frequencies = sorted({p.frequency for p in parts})
+        channels = [next(p.channels for p in parts if p.frequency == n) for n in frequencies]
+        self._input, self._sizes = [frequencies.index(p.frequency) for p in parts], [len(c) for c in channels]
+        order = np.concatenate([*channels, np.zeros(0, dtype=np.int64)])
+        whole = bool((order == np.arange(len(order))).all()) and len(order) == sizes[1]
+        self.register_buffer("_channels", None if whole else torch.from_numpy(order), persistent=False)
         self._terms: list[tuple[int, bool, str]] = []  # part, whether odd, name of its tensors
         place = (pairs.ring, pairs.source, pairs.step)
         for k, part in enumerate(parts):
             new = part.values(values, pairs.transport).numpy()
-            cosine, sine = ring_tables(place, new, sphere.shape[1], self._blocks)
-            size = max(np.abs(cosine).max(initial=0), np.abs(sine).max(initial=0))
-            for odd, table in ((False, cosine), (True, sine)):
-                used = np.abs(table).max((1, 2, 3)) > 1e-12 * size
-                if used.any():
-                    name = f"{k}{'odd' if odd else 'even'}"
-                    self._terms.append((k, odd, name))
-                    self.register_constant(f"_table{name}", table[used])
-                    self._register_reading(name, part.only(used), values.shape[1])
+            for odd, used, table in ring_tables(place, new, sphere.shape[1], self._blocks):
+                name = f"{k}{'odd' if odd else 'even'}"
+                self._terms.append((k, odd, name))
+                self.register_constant(f"_table{name}", table)
+                self._register_reading(name, part.only(used), values.shape[1])
 
     def forward(self, x: Tensor, filter: Tensor) -> Tensor:
         """``[B, C_in, S, P]`` and ``[C_out, C_in, F]`` to ``[B, C_out, T, Q]``."""
-        outputs: list[tuple[int, list[RingTerm]]] = [(n, []) for n in self._runs]
+        if self._channels is not None:
+            x = x.index_select(1, self._channels)
+        outputs: list[list[RingTerm]] = [[] for _ in self._runs]
         for k, odd, name in self._terms:
-            table, matrices = getattr(self, f"_table{name}"), self._matrices(name, filter)
-            outputs[self._run[k]][1].append(RingTerm(getattr(self, f"_channels{k}"), table, matrices, odd))
-        y = self._gathered(ring_conv(x, self._blocks, outputs, self._rings))
+            table, matrices = widened(getattr(self, f"_table{name}")), widened(self._matrices(name, filter))
+            outputs[self._run[k]].append(RingTerm(self._input[k], table, matrices, odd))
+        y = ring_conv(widened(x), self._sizes, self._blocks, outputs, self._rings)  # torch has no shorter modes
+        y = self._gathered(y.to(x.dtype))
         if self._turns > 1:
             return y.unflatten(2, (-1, self._turns)).transpose(3, 4).flatten(3)
         stride = self.sphere.shape[1] // self.targets.shape[1]
@@ -148,7 +154,7 @@ class PairContraction(SphereContraction):
     def forward(self, x: Tensor, filter: Tensor) -> Tensor:
         """``[B, C_in, *sphere.shape]`` and ``[C_out, C_in, F]`` to ``[B, C_out, *targets.shape]``."""
         rows = PairRows(self._start, self._source, self._target, self._column_start, self._by_column)
-        batch, count = len(x), self.targets.num_points
+        batch, count = x.shape[0], self.targets.num_points
         flat = x.flatten(2).permute(2, 0, 1)  # [M, B, C]
         totals = [flat.new_zeros(count, batch, n) for n in self._runs]
         for k in range(len(self.parts)):

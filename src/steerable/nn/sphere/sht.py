@@ -105,8 +105,10 @@ class SHT(_Harmonic):
             )
 
     def inverse(self) -> InverseSHT:
-        """The synthesis with the same tables, not a copy of them."""
-        return InverseSHT(self.sphere, self.in_type, self.band, self.precompute, self.tables)
+        """The synthesis with the same tables, not a copy of them, in the same dtype."""
+        found = InverseSHT(self.sphere, self.in_type, self.band, self.precompute, self.tables)
+        own = next((b for b in self.buffers() if b.is_floating_point()), None)
+        return found if own is None else found.to(own)
 
     def bake(self) -> nn.Module:
         """The same function without types."""

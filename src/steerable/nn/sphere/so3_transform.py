@@ -127,12 +127,12 @@ class SO3Synthesis(_RotationTransform):
 def _analysis(x: Tensor, plan: RotationPlan, constants: dict[str, Tensor], tables: tuple[Tensor, ...]) -> Tensor:
     with full_precision(x):
         found = rotation_analysis(widened(x).flatten(0, 1), plan, constants, tables)
-    return found.view(len(x), x.shape[1] * len(constants["place"])).to(x.dtype)
+    return found.view(x.shape[0], x.shape[1] * len(constants["place"])).to(x.dtype)
 
 
 def _synthesis(
     c: Tensor, plan: RotationPlan, channels: int, constants: dict[str, Tensor], tables: tuple[Tensor, ...]
 ) -> Tensor:
     with full_precision(c):
-        flat = widened(c).reshape(len(c) * channels, len(constants["place"]))
-        return rotation_synthesis(flat, plan, constants, tables).unflatten(0, (len(c), channels)).to(c.dtype)
+        flat = widened(c).reshape(c.shape[0] * channels, len(constants["place"]))
+        return rotation_synthesis(flat, plan, constants, tables).unflatten(0, (c.shape[0], channels)).to(c.dtype)

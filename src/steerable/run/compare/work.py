@@ -101,6 +101,11 @@ def try_networks(plan: Plan, cells: Iterable[Cell], images: Images) -> None:
         for keys in points:
             config = plan.config(cell, keys)
             data = images.read(config.data)[0].train
+            if data.dense:
+                raise InputError(
+                    f"task '{cell.task}' of the plan: {data.source} has an answer at every place; expected one for "
+                    "each sample. Compare such networks by fit and evaluate."
+                )
             try:
                 model = build_model(for_data(config.model, data), data.channels, data.outputs)
                 try_model(model, data, config.model.exact_sizes)

@@ -9,7 +9,7 @@ import torch
 from steerable.data import InputError, Regions, Samples, Splits
 from steerable.tasks.sky.earth import SURFACES, basins, elevation, marble, pick
 from steerable.tasks.sky.globe import Globe
-from steerable.tasks.sky.views import Survey
+from steerable.tasks.sky.views import PREPARED, Survey
 
 # height in kilometres at which the input begins to grow as a logarithm: shelves and plains are told apart
 _KNEE = 0.5
@@ -69,7 +69,7 @@ def ocean_basins(
     seen = [torch.cat([g.views(v.rotations) for g in globes], 1) for v in survey.views]
     label = basins(root)[1]
     parts = []
-    for x, views in zip(survey.standardised(seen), survey.views, strict=True):
+    for x, views in zip(survey.standardised(seen)[0], survey.views, strict=True):
         y = torch.where(views.mine, pick(label, views.places), -1)
         parts.append(Samples(x, y, Regions(SURFACES), f"ocean basins ({views.part})", sampling=sampling))
-    return Splits(*parts)
+    return Splits(*parts, input=PREPARED)

@@ -69,10 +69,12 @@ def panorama_depth(
         found.append(render(rooms, sphere, draw_rotations(count, how, generator), rays))
     over = (0, *range(2, found[0][0].dim()))
     mean, deviation = (f(found[0][0], dim=over, keepdim=True) for f in (torch.mean, torch.std))
-    return Splits(*(
+    parts = [
         Samples((x - mean) / deviation, y, DEPTH, f"rooms ({name})", sampling=sampling)
         for (x, y), name in zip(found, PARTS, strict=True)
-    ))  # fmt: skip
+    ]
+    numbers = {"mean": mean.flatten().tolist(), "scale": deviation.flatten().tolist()}
+    return Splits(*parts, input="standardised", settings=numbers)
 
 
 def render(rooms: Rooms, sphere: Sphere, rotations: Tensor, rays: int) -> tuple[Tensor, Tensor]:

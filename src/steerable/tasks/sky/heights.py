@@ -52,9 +52,9 @@ def earth_elevation(
     colours = Globe(*marble(root), "", survey.sphere, smoothing)
     there, height = elevation(root)
     heights = Globe(there, height[None], "", survey.sphere, smoothing)
-    seen = survey.standardised([colours.views(v.rotations) for v in survey.views])
+    seen, numbers = survey.standardised([colours.views(v.rotations) for v in survey.views])
     parts = []
     for x, views in zip(seen, survey.views, strict=True):
         y = hidden(heights.views(views.rotations), views.mine)
         parts.append(Samples(x, y, HEIGHT, f"elevation ({views.part})", sampling=sampling))
-    return Splits(*parts)
+    return Splits(*parts, input="standardised", settings=numbers)

@@ -13,7 +13,7 @@ from steerable.domains.sphere import HealpixSphere
 from steerable.tasks.sky.blocks import hidden
 from steerable.tasks.sky.earth import source_file
 from steerable.tasks.sky.globe import Globe
-from steerable.tasks.sky.views import Survey
+from steerable.tasks.sky.views import PREPARED, Survey
 
 POLARISATION = Target("polarisation", "uK", ("Q", "U"), everywhere=True, type="1x2")
 INTENSITY = Target("intensity", "uK", everywhere=True)
@@ -105,7 +105,7 @@ def wmap(
         light = (x[:, :1] - mean) / scale * shown[:, None]
         x_in = torch.cat([light, shown[:, None].float(), x[:, 1:] / 2], 1)  # they are about 2 uK
         parts.append(Samples(x_in, hidden(x[:, :1], known), INTENSITY, name, sampling=sampling, type="2x0 + 1x2"))
-    return Splits(*parts)
+    return Splits(*parts, input=PREPARED)
 
 
 def observed(root: str | Path | None, survey: Survey, smoothing: float) -> Globe:

@@ -31,6 +31,10 @@ class Views:
     mine: Tensor
 
 
+#: an input that depends on more than one map of a user: there is nothing to predict on
+PREPARED = "prepared views of one globe"
+
+
 @dataclass(frozen=True, eq=False)
 class Survey:
     """A sampling, the blocks of the globe, and the views of each part.
@@ -82,12 +86,15 @@ class Survey:
             found.append(Views(PARTS[k], rotations, where, mine))
         return cls(sphere, blocks, tuple(found), sampling)
 
-    def standardised(self, fields: list[Tensor], spread: bool = True) -> list[Tensor]:
+    def standardised(self, fields: list[Tensor], spread: bool = True) -> tuple[list[Tensor], dict[str, list[float]]]:
         """Return scalars of the three parts ``[N, C, *shape]`` of mean 0 over the places of training, by area.
 
         Args:
             fields: of training, validation and test.
             spread: also of standard deviation 1; a channel that is constant becomes 0.
+
+        Returns:
+            The fields, and mean and scale of each channel, as the preparation ``standardised`` takes them.
         """
         own = self.views[0].mine[:, None]
         share = self.sphere.weights().expand(self.sphere.shape) * own
@@ -96,4 +103,6 @@ class Survey:
         mean = (fields[0].double() * share).sum(dims, keepdim=True)
         deviation = ((fields[0] - mean).square() * share).sum(dims, keepdim=True).sqrt()
         scale = torch.where(deviation > 1e-9, deviation.clamp(min=1e-9), torch.inf) if spread else 1.0
-        return [((x - mean) / scale).float() for x in fields]
+        scale = torch.as_tensor(scale).expand_as(mean)
+        numbers = {"mean": mean.flatten().tolist(), "scale": scale.flatten().tolist()}
+        return [((x - mean) / scale).float() for x in fields], numbers

@@ -12,7 +12,7 @@ from steerable.data import InputError, Samples, Splits, Target
 from steerable.tasks.sky.blocks import hidden
 from steerable.tasks.sky.earth import Air, air
 from steerable.tasks.sky.globe import Globe
-from steerable.tasks.sky.views import Survey
+from steerable.tasks.sky.views import PREPARED, Survey
 
 WIND = Target("wind", "m/s", ("south", "east"), everywhere=True, type="1x1")
 
@@ -69,7 +69,7 @@ def wind(
     fields = torch.cat([month.height[chosen], month.wind[chosen].flatten(0, 1)])
     globe = Globe(month.sphere, fields, f"{count}x0 + {count}x1", survey.sphere, smoothing)
     seen = [globe.views(v.rotations).split([count, 2 * count], 1) for v in survey.views]
-    heights = survey.standardised([h for h, _ in seen], spread=False)
+    heights, _ = survey.standardised([h for h, _ in seen], spread=False)
     scale = heights[0].std()
     parts = []
     for height, (_, air_moves), views in zip(heights, seen, survey.views, strict=True):
@@ -78,7 +78,7 @@ def wind(
         x = torch.cat([torch.cat([height[:, k : k + 1] / scale, north], 1) for k in range(count)])
         y = torch.cat([hidden(air_moves[:, 2 * k : 2 * k + 2], known) for k in range(count)])
         parts.append(Samples(x, y, WIND, f"wind ({views.part})", sampling=sampling, type="2x0"))
-    return Splits(*parts)
+    return Splits(*parts, input=PREPARED)
 
 
 def check_levels(month: Air, levels: Sequence[int]) -> list[int]:
