@@ -28,6 +28,7 @@ PAGES = {
     "shapes": "steerable.tasks.shapes",
     "molecules": "steerable.tasks.molecules",
     "panoramas": "steerable.tasks.panoramas",
+    "sky": "steerable.tasks.sky",
     "cmb": "steerable.tasks.cmb",
     "poses": "steerable.tasks.poses",
     "data": "steerable.data",

@@ -156,3 +156,10 @@ def test_real_panoramas(name):
     assert x.shape == (3, 512, 1024) and 0 <= x.min() < x.max() <= 1
     if name == "earth":  # ice in the south, water in the middle of the Pacific
         assert x[:, 500].mean() > 0.6 and x[:, 256, 20:120].mean() < 0.3
+
+
+def test_samplings_without_rings_are_sent_to_harmonics():
+    with pytest.raises(ValueError, match="Other samplings go by harmonics"):
+        resample(torch.zeros(162), Sphere.icosahedral(2), Sphere.healpix(4))
+    with pytest.raises(ValueError, match="Other samplings go by harmonics"):
+        resample(torch.zeros(768), Sphere.healpix(8), Sphere.gauss(8))

@@ -47,8 +47,13 @@ def resample(
         ``[..., *target.shape]``.
 
     Raises:
-        ValueError: for a map of another length, or a target whose pixels have no known outline.
+        ValueError: for a map of another length, a source without rings, or a target whose pixels have no known outline.
     """
+    if not isinstance(source, RingSphere):
+        raise ValueError(
+            f"resample: from {source!r}; expected rings, such as HEALPix or the grid of a picture (panorama_sphere). "
+            "Other samplings go by harmonics: nn.SHT, then nn.InverseSHT"
+        )
     lead = source.check_map(x)
     if oversample is None:
         oversample = max(1, round(target.spacing / source.spacing))
@@ -90,7 +95,7 @@ def subpixels(sphere: Sphere, count: int) -> tuple[Tensor, Tensor]:
         return angles, area / area.sum(1, keepdim=True)
     raise ValueError(
         f"resample: onto {sphere!r} with {count} places a side; expected HEALPix or the grid of an equirectangular "
-        "image (panorama_sphere), and at least one place"
+        "image (panorama_sphere), and at least one place. Other samplings go by harmonics: nn.SHT, then nn.InverseSHT"
     )
 
 
