@@ -216,3 +216,12 @@ def test_files_that_differ(tmp_path):
     save(tmp_path, "b", 10, y=answers("field", 10))
     with pytest.raises(InputError, match="expected files alike"):
         sphere_folder(tmp_path, sampling="gauss(4)")
+
+
+def test_channels_last_and_another_rectangle_are_named():
+    gauss = Sphere.gauss(16)
+    with pytest.raises(InputError, match="The channels stand last"):
+        as_maps(np.zeros((5, 16, 32, 3)), gauss, "maps")
+    with pytest.raises(InputError, match=r"one of gauss\(24\), band 24, .*LatLonGrid") as e:
+        as_maps(np.zeros((5, 1, 24, 48)), gauss, "maps")  # 48 is also the length of healpix(2)
+    assert "healpix" not in str(e.value)

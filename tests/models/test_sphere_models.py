@@ -89,7 +89,7 @@ def test_names_of_samplings():
     assert parse_sphere("equiangular(8, mw)") == st.Sphere.equiangular(8, "mw")
     with pytest.raises(ValueError, match=r"'4.5' is neither a whole number nor a word; see steerable.Sphere.gauss"):
         parse_sphere("gauss(4.5)")
-    for wrong in ("gauss", "cube(4)", "gauss()", "gauss(size=3)"):
+    for wrong in ("gauss", "cube(4)", "gauss()", "gauss(size=3)", 16, None):
         with pytest.raises(ValueError, match="sphere is"):
             parse_sphere(wrong)
 

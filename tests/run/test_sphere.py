@@ -305,6 +305,43 @@ def test_compression(tmp_path):
         build_model(ModelConfig("sphere_codec"), 3, 3)
 
 
+def test_filters_held_by_north_see_components_as_channels():
+    data = made(kind="wind").train
+    assert for_data(ModelConfig("sphere_unet", group="C1"), data).options == {"sphere": "gauss(12)"}
+
+
+def test_errors_of_options_are_one_line_with_the_mend(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    out = f"--out={tmp_path / 'out'}"
+    every = ["fit", *UNET, "--data.name=made", "--data.options.kind=classes", "--train.epochs=1", out]
+    for words, says in (
+        (["--train.device=gpu"], "--train.device gpu: torch"),
+        (["--train.device=cpu"], "Take a network with one answer for a sample"),
+    ):
+        assert main([*every, *words]) == 2
+        error = capsys.readouterr().err
+        assert says in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_pixels_are_said_as_text_in_training_and_in_predict(tmp_path, capsys):
+    x = torch.randn(12, 1, 8, 16, generator=torch.Generator().manual_seed(0)).numpy()
+    x[:, :, 3] = np.nan
+    (tmp_path / "maps").mkdir()
+    np.savez(tmp_path / "maps" / "all.npz", x=x, y=np.arange(12) % 2)
+    np.save(tmp_path / "new.npy", x[0])
+    run = tmp_path / "run"
+    words = ["--data.name=sphere", f"--data.root={tmp_path / 'maps'}", "--data.options.sampling=gauss(8)"]
+    given = ["fit", *CNN, *words, "--train.epochs=1", "--train.device=cpu", f"--out={run}"]
+    assert main([*given, "--data.options.mask_value=none of them"]) == 2
+    assert "expected the number that stands at missing pixels" in capsys.readouterr().err
+    assert main([*given, "--data.options.mask_value=nan"]) == 0
+    out = tmp_path / "rows.parquet"
+    assert main(["predict", str(run), str(tmp_path / "new.npy"), f"--out={out}"]) == 0
+    assert parquet.read_table(out).num_rows == 1
+
+
 def test_what_a_reader_standardised_is_standardised_again(tmp_path):
     out, words = tmp_path / "out", ["--data.name=depth", "--data.options.sampling=gauss(8)"]
     few = ["--data.options.train=6", "--data.options.validation=2", "--data.options.test=2", "--data.options.rays=1"]

@@ -225,6 +225,8 @@ def test_wind():
     assert west.mean() > 3  # westerlies
     with pytest.raises(InputError, match=r"levels is \[300\]; expected some of \[200, 500, 850\]"):
         wind(levels=[300])
+    with pytest.raises(InputError, match=r"levels is 500; expected some of .* as a list such as \[850\]"):
+        wind(levels=500)
     with pytest.raises(InputError, match="tropics is 90"):
         wind(tropics=90)
     with pytest.raises(InputError, match="expected one of gauss"):

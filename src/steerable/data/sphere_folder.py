@@ -15,7 +15,7 @@ from steerable.data.folder import PARTS
 from steerable.data.parts import Splits
 from steerable.data.recipe import Recipe
 from steerable.data.samples import Samples
-from steerable.data.sphere_map import as_maps, sampling_of, with_mask
+from steerable.data.sphere_map import as_maps, read_mask_value, sampling_of, with_mask
 from steerable.data.splits import picture_keys, stratified_split, value_bins
 from steerable.data.target import Regions, Target
 
@@ -67,6 +67,7 @@ def sphere_folder(
         raise InputError(
             f"sphere: data.root is '{root}'; expected a folder of .npz files with x and y. Mend data.root."
         )
+    mask_value = read_mask_value(mask_value)
     folder = Path(root).expanduser()
     files = {f.stem: f for f in sorted(folder.glob("*.npz"))}
     present = [p for p in PARTS if p in files]

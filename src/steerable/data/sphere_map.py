@@ -61,10 +61,25 @@ def as_maps(x: np.ndarray, sphere: Sphere, source: str, mask_value: float | None
         what = "NaN" if np.isnan(values).all() else f"{UNSEEN:g} (UNSEEN of HEALPix)"
         raise InputError(
             f"{source}: {int(gone.sum())} of {gone.numel()} pixels are {what}; expected numbers. Set "
-            f"data.options.mask_value to {'.nan' if np.isnan(values).all() else f'{UNSEEN:g}'}: such pixels become 0, "
-            "and a channel is added that says where the map is known."
+            f"data.options.mask_value to {'.nan' if np.isnan(values).all() else f'{UNSEEN:g}'} in training: such "
+            "pixels become 0, and a channel is added that says where the map is known."
         )
     return found
+
+
+def read_mask_value(given: float | str | None) -> float | None:
+    """Return the value of missing pixels; a text such as ``nan`` or ``-1.6375e30`` is read as a number.
+
+    Raises:
+        InputError: a text that is none.
+    """
+    try:
+        return None if given is None else float(given)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"data.options.mask_value is {given!r}; expected the number that stands at missing pixels, such as .nan or "
+            f"{UNSEEN:g}."
+        ) from None
 
 
 def missing_pixels(x: np.ndarray, mask_value: float | None) -> np.ndarray:
@@ -91,18 +106,13 @@ def with_mask(type: str, channels: int, masked: bool) -> str:
 
 def likely(shape: tuple[int, ...], sphere: Sphere) -> str:
     """Say which sampling an array ``[..., *shape]`` of another length most likely has; empty where nothing is known."""
-    found = []
+    found: list[str] = []
     if not shape:
         return ""
     n = shape[-1]
-    side = math.isqrt(n // 12)
-    if side and n == 12 * side**2 and shape[-1:] != sphere.shape:
-        order = "" if isinstance(sphere, HealpixSphere) and not sphere.nested else " by rings"
-        nested = f", or healpix({side}, nested) if its pixels are in nested order" if not side & (side - 1) else ""
-        found.append(f"healpix({side}){order}{nested}")
-    level = round(math.log(max(n - 2, 10) / 10, 4))
-    if n == 10 * 4**level + 2 and shape[-1:] != sphere.shape:
-        found.append(f"icosahedral({level})")
+    k = len(sphere.shape)
+    if any(shape[i : i + k] == sphere.shape for i in range(1, len(shape) - k)):
+        return ". The channels stand last: move them before the samples"
     if len(shape) > 1 and shape[-2:] != sphere.shape:
         rows, columns = shape[-2:]
         if shape[-2:] == sphere.shape[::-1]:
@@ -113,6 +123,17 @@ def likely(shape: tuple[int, ...], sphere: Sphere) -> str:
             found.append(f"equiangular({rows}, mw), band {rows}")
         elif columns == 2 * rows - 2:
             found.append(f"equiangular(nlat={rows}, kind=cc), with both poles")
+        if found and len(shape) > 3:  # [N, C, rows, columns]
+            known = "steerable.data.LatLonGrid finds it from latitudes and longitudes"
+            return f". A map of this shape is one of {found[0]}: set data.options.sampling; {known}"
+    side = math.isqrt(n // 12)
+    if side and n == 12 * side**2 and shape[-1:] != sphere.shape:
+        order = "" if isinstance(sphere, HealpixSphere) and not sphere.nested else " by rings"
+        nested = f", or healpix({side}, nested) if its pixels are in nested order" if not side & (side - 1) else ""
+        found.append(f"healpix({side}){order}{nested}")
+    level = round(math.log(max(n - 2, 10) / 10, 4))
+    if n == 10 * 4**level + 2 and shape[-1:] != sphere.shape:
+        found.append(f"icosahedral({level})")
     return f". A map of this length is one of {'; '.join(found)}: set data.options.sampling" if found else ""
 
 

@@ -82,6 +82,9 @@ def for_data(config: ModelConfig, data: Samples) -> ModelConfig:
             )
         known = {"level": int(found[1]), "in_type": own, "out_type": out}
     options = dict(config.options)
+    group = read_group(config.group) if config.group is not None else None
+    if group is not None and group.order == 1:  # held by north: components are channels
+        known |= {"in_type": "", "out_type": ""}
     for key, value in known.items():
         if value == "" or (key not in takes and config.name.endswith("_plain")):
             continue  # scalars need not be said; a plain network sees components as channels
@@ -176,5 +179,5 @@ def try_model(model: nn.Module, data: Samples, exact_sizes: bool = True) -> None
             )
         raise InputError(
             f"{data.source}: the network returns {list(out.shape[1:])} numbers an image; expected {data.outputs}, "
-            f"{what}. Set its num_classes."
+            f"{what}. {'Set its num_classes' if out.ndim == 2 else 'Take a network with one answer for a sample'}."
         )

@@ -132,7 +132,7 @@ def fit_parser() -> jsonargparse.ArgumentParser:
     )
     parser.add_argument("--start", "--from", type=str, default=None,
                         help="take over the network, preparation and weights of this run (fine-tuning)")  # fmt: skip
-    parser.add_argument("--page", type=bool, default=False, help="write report.html into the run, for classes")
+    parser.add_argument("--page", type=bool, default=False, help="write report.html into the run")
     parser.add_argument("--resume", type=str, default=None, help="continue from OUT.partial/last.ckpt")
     return parser
 

@@ -43,8 +43,8 @@ class TimeLeft(L.Callback):
         """Move the bar by one step."""
         self.bar.advance(self.task)
 
-    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Show the validation figure of the last epoch."""
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Show the validation figure of the last epoch, which the module logs after its epoch has ended."""
         value = trainer.callback_metrics.get(self.monitor)
         if self.task is not None and value is not None:
             self.bar.update(self.task, figure=f"{self.monitor} {float(value):.3f}")

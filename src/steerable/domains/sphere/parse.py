@@ -6,7 +6,14 @@ import re
 
 from steerable.domains.sphere.sphere import Sphere
 
-_NAMES = ("gauss", "equiangular", "healpix", "icosahedral", "fibonacci")
+_EXAMPLES = {
+    "gauss": "gauss(32)",
+    "equiangular": "equiangular(nlat=181, kind=cc)",
+    "healpix": "healpix(16, nested)",
+    "icosahedral": "icosahedral(4)",
+    "fibonacci": "fibonacci(1000)",
+}
+_NAMES = tuple(_EXAMPLES)
 
 
 def parse_sphere(text: str) -> Sphere:
@@ -18,6 +25,11 @@ def parse_sphere(text: str) -> Sphere:
     Raises:
         ValueError: naming what is known.
     """
+    if not isinstance(text, str):
+        raise ValueError(
+            f"sphere is {text!r}, of the type {type(text).__name__}; expected a sampling such as "
+            "steerable.Sphere.gauss(32), or its name, such as 'gauss(32)'"
+        )
     found = re.fullmatch(r"\s*(\w+)\s*\(([^()]*)\)\s*", text)
     if not found or found[1] not in _NAMES:
         raise ValueError(
@@ -36,12 +48,16 @@ def parse_sphere(text: str) -> Sphere:
             arguments.append(int(part) if part.lstrip("-").isdigit() else part)
         else:
             raise ValueError(
-                f"sphere is {text!r}: {part!r} is neither a whole number nor a word; see steerable.Sphere.{found[1]}"
+                f"sphere is {text!r}: {part!r} is neither a whole number nor a word; see steerable.Sphere.{found[1]}, "
+                f"expected such as '{_EXAMPLES[found[1]]}'"
             )
     try:
         return getattr(Sphere, found[1])(*arguments, **named)
     except TypeError as error:
-        raise ValueError(f"sphere is {text!r}: {error}; see steerable.Sphere.{found[1]}") from error
+        raise ValueError(
+            f"sphere is {text!r}, which steerable.Sphere.{found[1]} does not take ({error}); expected such as "
+            f"'{_EXAMPLES[found[1]]}'"
+        ) from error
 
 
 def _number(value: str) -> int | float | str | bool:

@@ -10,6 +10,7 @@ import torch
 
 from steerable.data import Recipe, Splits
 from steerable.data.errors import InputError
+from steerable.run.answer import find_device
 from steerable.run.balance import balance_record
 from steerable.run.build import build_model, check_domain, for_data, try_model
 from steerable.run.calibrate import calibrate
@@ -161,6 +162,7 @@ def main(argv: list[str]) -> int:
     if several and out.exists():
         raise InputError(f"out '{out}' exists already; expected a new folder. Say --out OTHER or remove it.")
     check_free(run_folder(config, config.seeds[0]))
+    find_device(config.train.device, "--train.device")
     data = load_data(config.data)
     objective_of(data.train, config.train)  # refuses settings of the other kind before anything is computed
     check_augment(data.train, config.train.augment)

@@ -123,7 +123,10 @@ def labels_folder(name: str | None, record: Mapping[str, Any]) -> Path | None:
         return None
     folder = Path(name)
     if not is_dense(record):
-        raise InputError(f"--labels '{name}': the network answers no regions; expected a segmentation. Drop --labels.")
+        raise InputError(
+            f"--labels '{name}': the network answers once for a sample; expected one that answers at "
+            "every place. Drop --labels."
+        )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"--labels '{name}' exists and is not empty; expected a new folder. Say another one.")
     folder.mkdir(parents=True, exist_ok=True)
@@ -200,6 +203,8 @@ def main(argv: list[str]) -> int:
     bad = tally.pop("bad", 0)
     report = ", ".join(f"{name} {count}" for name, count in sorted(tally.items()))
     print(f"written to {out}: {done} rows: {report}" + (f"; {bad} could not be used (column error)" if bad else ""))
+    if labels is None and is_dense(record):
+        print("sums over all places; --labels FOLDER writes the answers at every place, too")
     if others:
         print(f"left out: {len(others)} files of other kinds, such as {others[0].name}")
     return 0

@@ -13,6 +13,7 @@ from steerable.data.checks import field_type
 from steerable.data.errors import InputError
 from steerable.data.rotations import random_rotations
 from steerable.data.sphere_file import EXTENSIONS, list_maps, read_maps
+from steerable.data.sphere_map import read_mask_value
 from steerable.domains.sphere import Sphere
 from steerable.domains.sphere.turned_fields import Turn
 from steerable.fields.type import FieldType
@@ -109,7 +110,7 @@ def shown(group: Group | None) -> Augment:
 
 def map_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any], chunk: int) -> Iterator[Row]:
     """Yield fields ``[C, *shape]`` on the sampling of training, with its channel of masks where it had one."""
-    missing = record["config"]["data"]["options"].get("mask_value")
+    missing = read_mask_value(record["config"]["data"]["options"].get("mask_value"))
 
     def make(field: Tensor, name: str) -> Row:
         if len(field) != want.channels:

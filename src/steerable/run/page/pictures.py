@@ -107,6 +107,9 @@ def learning_picture(folder: Path, best: int) -> bytes | None:
     for held, colour, label in zip(lines.values(), (GREY, BLUE), ("training", "validation"), strict=True):
         axes.plot(list(held), list(held.values()), color=colour, marker=".", label=label)
     axes.axvline(best, color=RED, linewidth=1, linestyle="--", label=f"kept: epoch {best}")
+    values = [v for held in lines.values() for v in held.values()]
+    if 0 < 100 * min(values) < max(values):  # the first epochs would hide all others
+        axes.set_yscale("log")
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss")
     axes.legend(fontsize=8)

@@ -87,6 +87,10 @@ def check_levels(month: Air, levels: Sequence[int]) -> list[int]:
     Raises:
         InputError: none, one that there is not, or one twice.
     """
-    if not levels or len(set(levels)) < len(levels) or any(p not in month.level for p in levels):
-        raise InputError(f"data.options.levels is {list(levels)}; expected some of {list(month.level)} hPa.")
+    some = isinstance(levels, Sequence) and len(levels) > 0
+    if not some or any(levels.count(p) > 1 or p not in month.level for p in levels):
+        raise InputError(
+            f"data.options.levels is {levels!r}; expected some of {list(month.level)} hPa, each once, as a list "
+            f"such as [{month.level[-1]}]."
+        )
     return [month.level.index(p) for p in levels]

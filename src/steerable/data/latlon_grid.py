@@ -1,0 +1,191 @@
+"""Arrays on latitudes and longitudes, as files of climate data hold them, to a sampling of the sphere and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steerable.data.errors import InputError
+from steerable.domains.sphere import EquiangularSphere, GaussSphere, LatLonSphere
+
+# share of a step by which a latitude may differ from its ring: files round; the nearest other grid differs by a quarter
+_ROUNDED = 0.05
+
+
+class LatLonGrid:
+    """The sampling that a regular grid of the whole globe is, and the order of its rows and columns.
+
+    Rows may run from either pole, longitudes from -180 or 0 or anywhere, in either direction, with or without a last
+    column that repeats the first. Rows with both poles are `equiangular` of kind `cc`, rows half a step from the poles
+    kind `fejer`, Gaussian latitudes `gauss`. Nothing is interpolated.
+
+    Args:
+        latitude: degrees north of each row ``[nlat]``.
+        longitude: degrees east of each column ``[nlon]``.
+
+    Raises:
+        InputError: no degrees, unequal steps, a part of the globe, or latitudes of no sampling.
+
+    Example:
+        >>> grid = LatLonGrid(np.linspace(-90, 90, 181), np.arange(-180, 180))
+        >>> grid.sampling
+        'equiangular(nlat=181, kind=cc)'
+
+    Attributes:
+        sphere: the sampling.
+        sampling: its name, as ``data.options.sampling``, ``Samples`` and ``create_model`` take it.
+    """
+
+    sphere: LatLonSphere
+    sampling: str
+
+    def __init__(self, latitude: Any, longitude: Any) -> None:
+        lat, lon = _degrees("latitude", latitude), _degrees("longitude", longitude)
+        if max(np.abs(lat)) > 90.001:
+            raise InputError(
+                f"LatLonGrid: latitudes from {min(lat):g} to {max(lat):g}; expected degrees from -90 to 90. Colatitudes"
+                " are 90 - latitude; the order is (latitude, longitude)."
+            )
+        if np.ptp(lat) <= 3.2 and np.ptp(lon) <= 6.3:
+            raise InputError(
+                f"LatLonGrid: latitudes from {min(lat):g} to {max(lat):g}, longitudes from {min(lon):g} to "
+                f"{max(lon):g}; expected degrees of the whole globe. Of radians take numpy.rad2deg."
+            )
+        self._shape = (len(lat), len(lon))
+        self._upside = bool(lat[0] < lat[-1])
+        self._rows = np.arange(len(lat))[:: -1 if self._upside else 1]
+        self._columns, first = _eastward(lon)
+        count = len(self._columns)
+        shift = first * count / 360
+        self.sphere, self.sampling = _rings(lat[self._rows], count, 0.0 if abs(shift) < 1e-3 else round(shift, 6))
+
+    def maps(self, values: Any) -> Tensor:
+        """Bring values on the grid into the order of the sampling.
+
+        Args:
+            values: ``[..., nlat, nlon]``, array or tensor; what a masked array hides becomes NaN.
+
+        Returns:
+            ``[..., *sphere.shape]``, north to south; floats as float32, whole numbers as they are.
+
+        Raises:
+            InputError: another shape, naming the likely reason.
+        """
+        if isinstance(values, np.ma.MaskedArray):
+            values = values.astype(np.float64).filled(np.nan) if np.ma.is_masked(values) else values.data
+        x = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+        if x.shape[-2:] != self._shape or x.dtype.kind not in "fiub":
+            likely = " Longitude stands before latitude: swap the axes." if x.shape[-2:] == self._shape[::-1] else ""
+            last = x.ndim > 2 and x.shape[-3:-1] == self._shape
+            likely = " The channels stand last: move them before latitude." if last else likely
+            raise InputError(
+                f"LatLonGrid: values are {x.dtype} {list(x.shape)}; expected numbers [..., {self._shape[0]}, "
+                f"{self._shape[1]}], latitude before longitude.{likely}"
+            )
+        x = np.ascontiguousarray(x[..., self._rows, :][..., self._columns])
+        return torch.from_numpy(x.astype(np.float32) if x.dtype.kind == "f" else x)
+
+    def wind(self, u: Any, v: Any) -> Tensor:
+        """Bring a vector field into the order and the frame of the sampling: fields of type ``1x1``.
+
+        Args:
+            u: component to the east ``[..., nlat, nlon]``.
+            v: component to the north.
+
+        Returns:
+            ``[..., 2, *sphere.shape]``: components to the south, ``-v``, and to the east, ``u``.
+        """
+        return torch.stack([-self.maps(v), self.maps(u)], -3)
+
+    def values(self, maps: Tensor) -> Tensor:
+        """Bring maps back into the order of the grid: the inverse of :meth:`maps`.
+
+        Args:
+            maps: ``[..., *sphere.shape]``.
+
+        Returns:
+            ``[..., nlat, nlon]``, a repeated last column again.
+
+        Raises:
+            InputError: maps of another length.
+        """
+        if tuple(maps.shape[-2:]) != self.sphere.shape:
+            raise InputError(
+                f"LatLonGrid: maps are {list(maps.shape)}; expected [..., {self.sphere.nlat}, {self.sphere.nlon}] of "
+                f"{self.sphere!r}. Give it maps of its own sampling."
+            )
+        columns = np.empty(self._shape[1], dtype=np.int64)
+        columns[self._columns] = np.arange(len(self._columns))
+        if len(columns) > len(self._columns):
+            columns[-1] = columns[0]
+        return maps[..., torch.from_numpy(self._rows.copy()), :][..., torch.from_numpy(columns)]
+
+    def __repr__(self) -> str:
+        return f"LatLonGrid({self._shape[0]} x {self._shape[1]}: {self.sampling})"
+
+
+def _degrees(what: str, given: Any) -> np.ndarray:
+    """Distinct numbers in one direction ``[n]``, float64."""
+    x = np.asarray(given.detach().cpu() if isinstance(given, Tensor) else given)
+    if x.ndim != 1 or x.dtype.kind not in "fiu" or len(x) < 2 or not np.isfinite(x).all():
+        raise InputError(
+            f"LatLonGrid: {what} is {x.dtype} {list(x.shape)}; expected finite degrees [n], one for each "
+            f"{'row' if what == 'latitude' else 'column'}. A grid whose {what} differs within rows or columns is none "
+            "of latitudes and longitudes: interpolate it first."
+        )
+    x = x.astype(np.float64)
+    if what == "longitude":
+        x = np.rad2deg(np.unwrap(np.deg2rad(x)))
+    if not (np.diff(x) > 0).all() and not (np.diff(x) < 0).all():
+        raise InputError(f"LatLonGrid: {what} turns back on itself; expected rising or falling degrees. Sort it.")
+    return x
+
+
+def _eastward(lon: np.ndarray) -> tuple[np.ndarray, float]:
+    """Columns eastwards from the first longitude at or after 0, each once, and that longitude."""
+    steps = np.abs(np.diff(lon))
+    step = abs(lon[-1] - lon[0]) / (len(lon) - 1)
+    if (np.abs(steps - step) > _ROUNDED * step).any():
+        raise InputError(
+            f"LatLonGrid: steps of longitude from {steps.min():g} to {steps.max():g} degrees; expected equal ones. "
+            "Interpolate to equal steps."
+        )
+    count = round(360 / step)
+    if abs(count * step - 360) > _ROUNDED * step * 2 or count not in (len(lon), len(lon) - 1):
+        raise InputError(
+            f"LatLonGrid: {len(lon)} longitudes from {min(lon):g} to {max(lon):g} degrees in steps of {step:g}; "
+            "expected the whole circle, once. A region is no field on the sphere: fill the rest with NaN and set "
+            "data.options.mask_value, or take steerable.Sphere.scattered."
+        )
+    at = np.mod(lon[:count], 360)
+    at = np.where(360 - at < _ROUNDED * step, at - 360, at)  # a rounded 0
+    columns = np.argsort(at)
+    return columns, float(at[columns[0]])
+
+
+def _rings(lat: np.ndarray, nlon: int, shift: float) -> tuple[LatLonSphere, str]:
+    """The sampling whose rings lie at latitudes from north to south, and its name."""
+    n = len(lat)
+    moved = f", shift={shift:g}" if shift else ""
+    tries: list[tuple[LatLonSphere, str]] = []
+    for kind, usual in (("cc", 2 * n - 2), ("fejer", 2 * n), ("mw", 2 * n - 1)):
+        wide = "" if nlon == usual else f", nlon={nlon}"
+        tries.append((EquiangularSphere(kind, n, nlon, shift), f"equiangular(nlat={n}, kind={kind}{wide}{moved})"))
+    tries.append((GaussSphere(n, nlon), f"gauss({n}{'' if nlon == 2 * n else f', nlon={nlon}'})"))
+    for sphere, name in tries:
+        if np.abs(90 - np.rad2deg(sphere.rings.colatitude) - lat).max() <= _ROUNDED * 180 / n:
+            if shift and isinstance(sphere, GaussSphere):
+                raise InputError(
+                    f"LatLonGrid: Gaussian latitudes, and a first longitude of {shift * 360 / nlon:g} degrees; expected"
+                    " 0. Turn the globe by it, or interpolate to equal steps of latitude."
+                )
+            return sphere, name
+    raise InputError(
+        f"LatLonGrid: {n} latitudes from {lat[0]:g} to {lat[-1]:g} degrees, {lat[0] - lat[1]:g} the first step; "
+        f"expected the whole globe: both poles (steps of {180 / (n - 1):g}), rows half a step from them "
+        f"({90 - 90 / n:g} the first), or Gaussian latitudes. Fill missing rows with NaN and set "
+        "data.options.mask_value, or interpolate."
+    )
