@@ -53,8 +53,8 @@ class Blocks:
         if not (count >= 20 and 0 <= margin < math.radians(width) / 2):
             raise InputError(
                 f"data.options.width is {width:g} degrees, with a margin between parts of {math.degrees(margin):.3g}; "
-                "expected at most 45, and more than twice the margin. Take wider blocks, a finer data.options.sampling"
-                " or a smaller data.options.margin, which counts spacings of the sampling."
+                "expected at most 45, and more than twice the margin. Take wider blocks, a finer sampling, or a "
+                "smaller data.options.margin, which counts spacings of the sampling."
             )
         generator = torch.Generator().manual_seed(seed)
         kinds = torch.tensor([k for k, n in enumerate(_DEAL) for _ in range(n)])
