@@ -187,7 +187,7 @@ def test_means_of_many_samples(dtype):
         assert float(snn.SphereMSELoss(sphere)(ones, 0 * ones)) == pytest.approx(1, abs=1e-6)
     norm = snn.SphereBatchNorm(SO2().type("1x0"), Sphere.healpix(128))
     norm(torch.ones(1, 1, *Sphere.healpix(128).shape, dtype=dtype))
-    assert float(norm.running_mean) == pytest.approx(0.1, abs=1e-6)
+    assert float(norm.running_mean) == pytest.approx(1, abs=1e-6)  # of one batch its own
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
@@ -238,3 +238,17 @@ def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message) as caught:
         call(Sphere.gauss(6), torch.zeros(2, 2, 6, 12))
     assert "\n" not in str(caught.value)
+
+
+def test_running_statistics_are_means_until_there_are_many_batches():
+    sphere = Sphere.gauss(4)
+    norm = snn.SphereBatchNorm(SO2().type("1x0"), sphere).double()
+    values = torch.randn(14, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for k, value in enumerate(values):
+        norm(value + torch.zeros(2, 1, *sphere.shape, dtype=torch.float64))
+        if k == 9:
+            assert float(norm.running_mean) == pytest.approx(float(values[:10].mean()))
+    expected = float(values[:10].mean())
+    for value in values[10:]:
+        expected += 0.1 * (float(value) - expected)
+    assert float(norm.running_mean) == pytest.approx(expected)

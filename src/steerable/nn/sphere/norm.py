@@ -15,8 +15,9 @@ from steerable.nn.sphere.pool import sphere_mean
 class SphereBatchNorm(BatchNorm):
     """:class:`BatchNorm` with statistics over the area of the sphere, not over samples, which crowd at the poles.
 
-    So the statistics of a turned field are those of the field, up to the error of the quadrature. Parameters, running
-    statistics and what eval does are those of :class:`BatchNorm`.
+    So the statistics of a turned field are those of the field, up to the error of the quadrature. Parameters and what
+    eval does are those of :class:`BatchNorm`. Running statistics are the mean over the batches until there are
+    ``1 / momentum`` of them: of a few batches they would still be what they began with, and deep networks multiply that.
 
     Args:
         in_type: type of the channels ``[B, C, *sphere.shape]``.
@@ -48,14 +49,21 @@ class SphereBatchNorm(BatchNorm):
         centred = flat - self.channels(means)[:, None]
         var = self.per_field(sphere_mean(centred.square(), self.shares).mean(0)) / self.sizes.to(wide)
         if self.training and self.running_mean is not None and self.running_var is not None:
-            factor = self._factor()
+            factor = self._weight_of_batch()
             with torch.no_grad():
                 values = self.sizes * (x.numel() // x.shape[1])
                 unbiased = var * (values / (values - self.lost).clamp_min(1))
-                self.running_mean.lerp_(means.detach().to(self.running_mean.dtype), factor)
-                self.running_var.lerp_(unbiased.detach().to(self.running_var.dtype), factor)
+                for running, new in ((self.running_mean, means), (self.running_var, unbiased)):
+                    running.lerp_(new.detach().to(running.dtype), factor.to(running))
         scale = torch.rsqrt(var + self.eps)
         scale = (scale if self.weight is None else scale * self.weight).index_select(0, self.field)
         y = centred * scale[:, None]
         y = y if self.bias is None else y + self.channels(self.bias)[:, None]
         return y.to(x.dtype).view(x.shape)
+
+    def _weight_of_batch(self) -> Tensor:
+        """Of this batch in the running statistics, as a tensor, so that no program waits for a number."""
+        least = self._factor()
+        if self.num_batches_tracked is None:
+            return torch.tensor(least)
+        return (1.0 / self.num_batches_tracked).clamp_min(least)
