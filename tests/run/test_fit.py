@@ -133,3 +133,8 @@ def test_the_command_line_wins_over_the_file():
     )
     assert (config.train.epochs, config.seeds, config.data.options["size"]) == (2, [3, 4], 33)
     assert config.data.options["split_seed"] == 0
+
+
+def test_a_key_is_not_guessed_from_its_beginning(capsys):
+    assert main(["fit", "--train.epoch", "2"]) == 2
+    assert "no key 'train.epoch'" in capsys.readouterr().err

@@ -120,6 +120,7 @@ def fit_parser() -> jsonargparse.ArgumentParser:
         prog="steerable fit",
         description="Train a network. Every key of the config can also be given here, and wins over the file.",
         exit_on_error=False,
+        allow_abbrev=False,  # a misspelt key is an error
     )
     parser.add_argument("--config", action="config", help="a YAML file, or one of: " + ", ".join(packaged_configs()))
     parser.add_argument("--out", type=str, default="runs/fit", help="the folder of the run; it must not exist yet")
