@@ -17,7 +17,7 @@ class SphereBatchNorm(BatchNorm):
 
     So the statistics of a turned field are those of the field, up to the error of the quadrature. Parameters and what
     eval does are those of :class:`BatchNorm`. Running statistics are the mean over the batches until there are
-    ``1 / momentum`` of them: of a few batches they would still be what they began with, and deep networks multiply that.
+    ``1 / momentum`` of them: of a few they would still be what they began with, and deep networks multiply that.
 
     Args:
         in_type: type of the channels ``[B, C, *sphere.shape]``.

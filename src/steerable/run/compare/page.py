@@ -72,7 +72,9 @@ def figure(plan: Plan, rows: list[Row], path: Path) -> None:
         axis.set(title=task)
         axis.grid(alpha=0.3)
     if len(plan.sizes) > 1:
-        axes[0][-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+        # a network may be in one task only
+        known = {name: line for axis in axes[0] for line, name in zip(*axis.get_legend_handles_labels(), strict=True)}
+        axes[0][-1].legend(list(known.values()), list(known), fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     fig.savefig(path, dpi=130)
     plt.close(fig)
 
