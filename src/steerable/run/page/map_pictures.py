@@ -22,6 +22,7 @@ class Panel:
         arrows: ``[2, *shape]`` along south and east; None: none.
         names: of classes, where the values are labels.
         scale: panels of one scale share their colours; those whose scale begins with ``d`` lie around 0.
+        length: whether the values are lengths of vectors, from 0.
     """
 
     title: str
@@ -29,6 +30,7 @@ class Panel:
     arrows: Tensor | None = None
     names: tuple[str, ...] = ()
     scale: str = ""
+    length: bool = False
 
 
 def map_pictures(rows: list[list[Panel]], sphere: Sphere) -> bytes:
@@ -54,10 +56,8 @@ def map_pictures(rows: list[list[Panel]], sphere: Sphere) -> bytes:
                 continue
             low, high = limits([p.value for p in every if panel.scale and p.scale == panel.scale] or [panel.value])
             colours = "viridis"
-            if panel.arrows is not None:
-                low = 0.0
-            if panel.scale.startswith("d") and panel.arrows is not None:
-                colours = "Reds"
+            if panel.length:
+                low, colours = 0.0, "Reds" if panel.scale.startswith("d") else colours
             elif panel.scale.startswith("d"):
                 high = max(abs(low), abs(high))
                 low, colours = -high, "RdBu_r"

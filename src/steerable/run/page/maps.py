@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,8 @@ def figures(record: dict[str, Any]) -> str:
 def rows(few: Samples, answers: Tensor, k: int) -> list[list[Panel]]:
     """Return the panels of one sample: what it saw, then truth, answer and difference where it answers everywhere."""
     seen = [
-        Panel(f"seen: {title}", value, arrows, scale=f"seen{i}")
-        for i, (title, value, arrows) in enumerate(panels(few.x[k], few.type, (), few))  # type: ignore[index]
+        replace(panel, title=f"seen: {panel.title}", scale=f"seen{i}")
+        for i, panel in enumerate(panels(few.x[k], few.type, (), few))  # type: ignore[index]
     ]
     found = [seen[i : i + 3] for i in range(0, min(len(seen), 6), 3)]
     if few.regions:
@@ -103,25 +104,27 @@ def rows(few: Samples, answers: Tensor, k: int) -> list[list[Panel]]:
             Panel("wrong", wrong, names=("right", "wrong")),
         ])  # fmt: skip
     elif few.dense and few.target is not None:
-        text, names = few.target.type, few.target.names
-        parts = [panels(v, text, names, few) for v in (few.y[k], answers[k], answers[k] - few.y[k])]
-        for j in range(len(parts[0])):
-            (title, a, x), (_, b, y), (_, d, z) = (p[j] for p in parts)
+        parts = [
+            panels(v, few.target.type, few.target.names, few) for v in (few.y[k], answers[k], answers[k] - few.y[k])
+        ]
+        for j, (truth, answer, error) in enumerate(zip(*parts, strict=True)):
             found.append([
-                Panel(f"truth: {title}", a, x, scale=f"t{j}"), Panel("answer", b, y, scale=f"t{j}"),
-                Panel("difference", d, z, scale=f"d{j}"),
+                replace(truth, title=f"truth: {truth.title}", scale=f"t{j}"),
+                replace(answer, title="answer", scale=f"t{j}"),
+                replace(error, title="difference", scale=f"d{j}"),
             ])  # fmt: skip
     return found
 
 
-def panels(x: Tensor, text: str, names: tuple[str, ...], few: Samples) -> list[tuple[str, Tensor, Tensor | None]]:
+def panels(x: Tensor, text: str, names: tuple[str, ...], few: Samples) -> list[Panel]:
     """Return what is drawn of fields ``[C, *shape]``: scalars, and the length of vectors, with arrows of a spin 1."""
     found, start = [], 0
     for rep in field_type(text, len(x), few.source).fields:
         part = x[start : start + rep.size].double()
         title = ", ".join(names[start : start + rep.size]) or f"channel {start}"
         arrows = part if rep.size == 2 and rep.irreps == ("1",) else None
-        found.append((title, part[0] if rep.is_trivial else part.norm(dim=0), arrows))
+        value = part[0] if rep.is_trivial else part.norm(dim=0)
+        found.append(Panel(title, value, arrows, length=not rep.is_trivial))
         start += rep.size
     return found
 
