@@ -19,7 +19,7 @@ class CodedField(nn.Module):
     Args:
         in_channels: of the maps.
         num_classes: one more than channels.
-        sphere: nested HEALPix, as of :class:`SphereCodec`.
+        sphere: nested HEALPix, as of :class:`SphereCodec`; None: :attr:`usual`.
         width, latents, hyper, stages, ring: as of :class:`SphereCodec`; latents and hyper are by default `width` and
             its half.
 
@@ -27,11 +27,13 @@ class CodedField(nn.Module):
         ValueError: for another number of outputs, or a sampling that the codec cannot take.
     """
 
+    usual = "healpix(32, nested)"
+
     def __init__(
         self,
         in_channels: int = 3,
         num_classes: int = 4,
-        sphere: str | Sphere = "healpix(32, nested)",
+        sphere: str | Sphere | None = None,
         width: int = 32,
         latents: int | None = None,
         hyper: int | None = None,
@@ -39,7 +41,7 @@ class CodedField(nn.Module):
         ring: int = 1,
     ) -> None:
         super().__init__()
-        self.sphere = levels(sphere, 1)[0]
+        self.sphere = levels(self.usual if sphere is None else sphere, 1)[0]
         if num_classes != in_channels + 1:
             raise ValueError(
                 f"a codec of {in_channels} channels with {num_classes} outputs; expected {in_channels + 1}, the "
@@ -64,18 +66,7 @@ class CodedField(nn.Module):
 class PlainCodedField(CodedField):
     """The twin on equirectangular images, ``'equiangular(nlat=80, kind=fejer, shift=0.5)'``; arguments as there."""
 
-    def __init__(
-        self,
-        in_channels: int = 3,
-        num_classes: int = 4,
-        sphere: str | Sphere = "equiangular(nlat=80, kind=fejer, shift=0.5)",
-        width: int = 32,
-        latents: int | None = None,
-        hyper: int | None = None,
-        stages: int = 3,
-        ring: int = 1,
-    ) -> None:
-        super().__init__(in_channels, num_classes, sphere, width, latents, hyper, stages, ring)
+    usual = "equiangular(nlat=80, kind=fejer, shift=0.5)"
 
     def build(self, sphere: Sphere, sizes: tuple[int, ...]) -> Codec:
         """The codec on rows and columns."""
