@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 
 import pytest
 import torch
@@ -90,6 +91,38 @@ def test_numbers_are_those_of_schur(name):
             (*copies, group.irrep_info(id).type) if all(copies) else (0, 0)
         )
     assert layer.weight.numel() == sum(n.numel() for n in numbers.values())
+
+
+@pytest.mark.parametrize("init", ["he", "delta"])
+@pytest.mark.parametrize("name", [*CASES, "blocks"])
+def test_weights_are_those_of_the_dense_map(name, init):
+    """Small matrices hold the weights of `Linear` in its order, drawn as it draws them."""
+    sphere = Homogeneous(SO3(), SO2(), 3)
+    source, target = (
+        CASES[name] if name in CASES else (sphere.fields("2x2 + 3x0 + 1x1"), sphere.fields("1x1 + 2x0 + 1x2"))
+    )
+    torch.manual_seed(0)
+    layer = snn.HomLinear(source, target, init=init).double()
+    torch.manual_seed(0)
+    dense = snn.Linear(source.type, target.type, init=init).double()
+    assert list(layer.state_dict()) == list(dense.state_dict())
+    assert float((layer.weight - dense.weight).detach().abs().max()) < 1e-5
+    for p in dense.parameters():
+        torch.nn.init.normal_(p)
+    layer.load_state_dict(dense.state_dict())
+    x = torch.randn(2, source.type.size, 3, dtype=torch.float64)
+    assert float((layer(x) - dense(x)).detach().abs().max()) < 1e-12
+    assert float((layer.filter() - dense.filter()).detach().abs().max()) < 1e-12
+
+
+def test_large_bands_are_built_at_once():
+    """Band 48, where products of irreps have 9025 dimensions and the dense matrix 800 million entries."""
+    fields = Homogeneous(SO3(), SO2(), 47).fields("8x0 + 2x2")
+    start = time.perf_counter()
+    layer = snn.HomLinear(fields, fields)
+    assert time.perf_counter() - start < 5  # 0.1 s; products would take an hour
+    assert layer.weight.numel() == 2 * 64 + 46 * 12 * 12
+    assert layer(torch.randn(1, fields.type.size)).shape == (1, fields.type.size)
 
 
 def test_the_convolution_theorem_of_rotations():

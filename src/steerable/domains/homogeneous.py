@@ -220,6 +220,33 @@ class HomType:
         blocks = [(b.multiplicity, self.space.representation(b.rep)) for b in self.fibre.blocks]
         return FieldType(self.space.group, blocks)
 
+    @cached_property
+    def copies(self) -> tuple[dict[str, slice], ...]:
+        """Where the coefficients lie: for each copy, field after field, the channels of each irrep of G that it holds.
+
+        A scalar on the sphere is one copy of every degree, a field of spin n two of each degree from n on.
+        """
+        found, start = [], 0
+        for rep in self.type.fields:
+            own: list[dict[str, slice]] = []
+            for (s, t), id in zip(rep.irrep_slices, rep.irreps, strict=True):
+                free = next((copy for copy in own if id not in copy), None)
+                if free is None:
+                    own.append(free := {})
+                free[id] = slice(start + s, start + t)
+            found += own
+            start += rep.size
+        return tuple(found)
+
+    @cached_property
+    def channels(self) -> dict[str, Tensor]:
+        """The channels ``[copies, d]`` of each irrep of G, irreps in the order in which they come first."""
+        found: dict[str, list[Tensor]] = {}
+        for copy in self.copies:
+            for id, s in copy.items():
+                found.setdefault(id, []).append(torch.arange(s.start, s.stop))
+        return {id: torch.stack(rows) for id, rows in found.items()}
+
     def evaluate(self, elements: Tensor) -> Tensor:
         """``[n, C_H, C_G]``: values of all fields at elements of G from all coefficients."""
         parts = [self.space.evaluate(b.rep, elements) for b in self.fibre.blocks for _ in range(b.multiplicity)]

@@ -54,8 +54,7 @@ class HarmonicKernel(SteerableKernel):
         out = []
         for (s, t), i in zip(self.out_rep.irrep_slices, self.out_rep.irreps, strict=True):
             for (u, v), j in zip(self.in_rep.irrep_slices, self.in_rep.irreps, strict=True):
-                target = group.irrep(i).tensor(group.irrep(j))
-                solved = [hom_basis_array(p.rep, target) @ values[p.start : p.stop] for p in self._pieces]
+                solved = [_maps(p.rep, group.irrep(i), group.irrep(j)) @ values[p.start : p.stop] for p in self._pieces]
                 k = np.concatenate(solved).reshape(-1, t - s, v - u, values.shape[1])
                 if not (self.out_rep.is_irrep and self.in_rep.is_irrep):
                     k = np.einsum(
@@ -63,6 +62,18 @@ class HarmonicKernel(SteerableKernel):
                     )
                 out.append(k)
         return np.concatenate(out)
+
+
+def _maps(rep: Representation, out: Representation, into: Representation) -> np.ndarray:
+    """``Hom(rep, out (x) into) [n, d_out d_in, d]`` of two irreps.
+
+    Where nothing moves these are the maps between the irreps, by Schur's lemma: their product need not be taken apart.
+    """
+    group = rep.group
+    real = group.irrep_info(out.irreps[0]).type == 1
+    if rep.is_irrep and rep.is_trivial and (real or out != into):
+        return hom_basis_array(into, out).reshape(-1, out.size * into.size, 1)
+    return hom_basis_array(rep, out.tensor(into))
 
 
 @lru_cache(maxsize=1024)

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 import steerable.nn as snn
+from steerable.domains import Homogeneous
 from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
-from steerable.groups import SO2
+from steerable.groups import SO2, SO3
 from steerable.nn.baked import Baked
 from steerable.nn.module import EquivariantModule
 from steerable.nn.sphere.needlet import NeedletTransform
@@ -79,8 +80,8 @@ class SphericalScalars(EquivariantModule):
         return Baked(_picked, where=self.where)  # type: ignore[arg-type]
 
 
-class DegreeMix(EquivariantModule):
-    """Every linear equivariant map between scalars on the sphere: channels are mixed, each degree on its own.
+class DegreeMix(snn.HomLinear):
+    """:class:`steerable.nn.HomLinear` between scalars on the sphere, whose weights are the numbers of each degree.
 
     It is the convolution with axisymmetric kernels, and the diagonal Wiener filter is one of them.
 
@@ -91,28 +92,23 @@ class DegreeMix(EquivariantModule):
     """
 
     def __init__(self, in_channels: int, out_channels: int, band: int, identity: bool = False) -> None:
-        super().__init__(sphere_signals(in_channels, band), sphere_signals(out_channels, band))
-        self.in_channels, self.out_channels, self.band, self.identity = in_channels, out_channels, band, identity
-        self.weight = nn.Parameter(torch.empty(band, out_channels, in_channels))
-        self.register_buffer("degree", torch.arange(band).repeat_interleave(2 * torch.arange(band) + 1), False)
-        self.reset_parameters()
+        sphere, scalar = Homogeneous(SO3(), SO2(), band - 1), SO2().trivial
+        init = "identity" if identity else "normal"
+        super().__init__(sphere.fields(in_channels * scalar), sphere.fields(out_channels * scalar), False, init)
+        self.weight = nn.Parameter(self.weight.detach().view(band, out_channels, in_channels))
 
     def reset_parameters(self) -> None:
         """Draw the weights again."""
-        if self.identity:
+        out, into = self._shapes[0][:2]
+        if self._init == "identity":
             with torch.no_grad():
-                self.weight.copy_(torch.eye(self.out_channels, self.in_channels).expand_as(self.weight))
+                self.weight.view(-1, out, into).copy_(torch.eye(out, into))
         else:
-            nn.init.normal_(self.weight, std=1 / math.sqrt(self.in_channels))
+            nn.init.normal_(self.weight, std=1 / math.sqrt(into))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``[B, in_channels * L^2]`` to ``[B, out_channels * L^2]``."""
-        self.check_input(x)
-        return _mixed(x, self.weight, self.degree)  # type: ignore[arg-type]
-
-    def bake(self) -> nn.Module:
-        """The same with fixed numbers."""
-        return Baked(_mixed, weight=self.weight, degree=self.degree)  # type: ignore[arg-type]
+    def numbers(self) -> Tensor:
+        """The weights as they are."""
+        return self.weight.flatten()
 
 
 class SphereNeedletBlock(EquivariantModule):
@@ -160,11 +156,6 @@ def sphere_act(channels: int, band: int, function: str, oversample: float, bias:
 
 def _picked(c: Tensor, where: Tensor) -> Tensor:
     return nn.functional.pad(c, (0, 1)).index_select(1, where)
-
-
-def _mixed(x: Tensor, weight: Tensor, degree: Tensor) -> Tensor:
-    found = x.unflatten(1, (weight.shape[2], -1)).permute(2, 1, 0)  # [L^2, in, B]
-    return (weight.index_select(0, degree) @ found).permute(2, 1, 0).flatten(1)
 
 
 class NeedletTrunk(EquivariantModule):

@@ -89,6 +89,18 @@ class EquivariantModule(ConstantModule):
         return f"{self.in_type!r}" if self.in_type == self.out_type else f"{self.in_type!r} -> {self.out_type!r}"
 
 
+def check_dtype(layer: nn.Module, x: Tensor) -> None:
+    """Refuse another dtype than that of the weights, outside autocast. Raises ``ValueError`` naming both."""
+    if torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type):
+        return
+    own = next((p.dtype for p in layer.parameters()), x.dtype)
+    if x.dtype != own:
+        raise ValueError(
+            f"{type(layer).__name__}: input is {x.dtype}; this layer has weights of {own}. Say x.to({own}), or "
+            f"net.to({x.dtype})"
+        )
+
+
 def require_type(value: Any, layer: str, argument: str = "in_type") -> FieldType:
     """The value if it is a field type. Raises ``TypeError`` naming the layer, the argument and the mend."""
     if not isinstance(value, FieldType):

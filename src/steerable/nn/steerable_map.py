@@ -10,7 +10,7 @@ from steerable.aggregate.stencil import Expansion, expand_filter
 from steerable.fields.type import FieldType
 from steerable.kernels.bank import FilterBank, filter_bank
 from steerable.kernels.filters import Filters
-from steerable.nn.module import EquivariantModule, require_same_group, require_type
+from steerable.nn.module import EquivariantModule, check_dtype, require_same_group, require_type
 
 
 class SteerableMap(EquivariantModule):
@@ -77,14 +77,7 @@ class SteerableMap(EquivariantModule):
             ValueError: naming both dtypes and the mend.
         """
         super().check_input(x, spatial)
-        if torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type):
-            return
-        own = next((p.dtype for p in self.parameters()), x.dtype)
-        if x.dtype != own:
-            raise ValueError(
-                f"{type(self).__name__}: input is {x.dtype}; this layer has weights of {own}. Say x.to({own}), or "
-                f"net.to({x.dtype})"
-            )
+        check_dtype(self, x)
 
     def _banks(self) -> list[Tensor]:
         return [getattr(self, f"_bank{n}") for n in range(len(self._counts))]
