@@ -245,3 +245,17 @@ def test_scalars_on_the_sphere_are_harmonics():
         float((values - sampling_matrix(SO3().spectral_quotient(SO2(), 3), sphere.section(points), SO2())).abs().max())
         == 0
     )
+
+
+def test_copies_say_where_coefficients_lie():
+    """Each copy holds the degrees from its spin on, and the copies fill the vector."""
+    fields = Homogeneous(SO3(), SO2(), 3).fields("2x0 + 1x2")
+    assert [sorted(c) for c in fields.copies] == [["0", "1", "2", "3"]] * 2 + [["2", "3"]] * 2
+    assert fields.copies[1]["1"] == slice(17, 20) and fields.copies[3]["2"] == slice(37, 42)
+    places = [i for copy in fields.copies for s in copy.values() for i in range(s.start, s.stop)]
+    assert sorted(places) == list(range(fields.type.size))
+    assert fields.channels["2"].tolist() == [list(range(s, s + 5)) for s in (4, 20, 32, 37)]
+    for copy in fields.copies:  # each degree of each copy moves by its irrep alone
+        for l, s in copy.items():
+            g = SO3().sample(1)
+            assert (fields.type.matrix(g)[0, s, s] - SO3().irrep(l)(g)[0]).abs().max() < 1e-12

@@ -74,7 +74,7 @@ def spectral_induced(
     With the trivial representation these are functions on ``G/H``, ``group.spectral_quotient(H, L)``; with the trivial
     subgroup ``group.spectral_regular(L)``; for a finite group and all frequencies an orthogonal change of basis leads
     to ``group.induced(H, rep)``. On the sphere, SO3 over SO2, the irrep ``"n"`` of SO2 gives fields of spin n: two
-    copies (electric and magnetic) of every degree ``l >= n``.
+    copies (magnetic and electric) of every degree ``l >= n``.
 
     Args:
         group: G.

@@ -45,29 +45,20 @@ class SphericalScalars(EquivariantModule):
     def __init__(self, type: FieldType, band: int, back: bool = False) -> None:
         if type.group != SO2() or not all(b.rep.is_irrep for b in type.blocks) or type.size == 0:
             raise ValueError(f"a needlet network of {type}: expected a sum of irreps of SO2 such as '1x0 + 1x2'")
-        spins = [b.rep.frequency for b in type.blocks for _ in range(b.multiplicity)]
-        if max(spins) >= band:
-            raise ValueError(
-                f"a needlet network of {type} and band {band}: expected a band above the spin {max(spins)}"
-            )
-        self.count = sum(2 if n else 1 for n in spins)
-        types = spherical_fields("SphericalScalars", type, band).type, sphere_signals(self.count, band)
+        top = max(b.rep.frequency for b in type.blocks)
+        if top >= band:
+            raise ValueError(f"a needlet network of {type} and band {band}: expected a band above the spin {top}")
+        fields = spherical_fields("SphericalScalars", type, band)
+        self.count = len(fields.copies)
+        types = fields.type, sphere_signals(self.count, band)
         super().__init__(*(types[::-1] if back else types))
-        start, places = 0, []
-        for n in spins:
-            copies = 2 if n else 1
-            found = torch.full((copies, band * band), -1)
-            for l in range(n, band):
-                size = 2 * l + 1
-                found[:, l * l : (l + 1) ** 2] = start + torch.arange(copies * size).view(copies, size)
-                start += copies * size
-            places.append(found)
-        place = torch.cat(places).flatten()
+        place = torch.full((self.count, band * band), fields.type.size)  # one past the end: a zero
+        for row, copy in zip(place, fields.copies, strict=True):
+            for l, s in copy.items():
+                row[int(l) ** 2 : (int(l) + 1) ** 2] = torch.arange(s.start, s.stop)
+        where = place.flatten()
         if back:
-            where = torch.empty(start, dtype=torch.long)
-            where[place[place >= 0]] = (place >= 0).nonzero()[:, 0]
-        else:
-            where = torch.where(place < 0, start, place)  # the last number is a zero
+            where = where.argsort()[: fields.type.size]
         self.register_buffer("where", where, persistent=False)
 
     def forward(self, c: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from steerable.nn.sphere.sht import spherical_fields
+
 
 def flat_power(band: int, amplitude: float = 1.0, tilt: float = 0.0) -> Tensor:
     """A power law ``l (l + 1) C_l / 2 pi = amplitude (l / 10)^tilt`` from degree 2 on, ``[band]`` float64.
@@ -86,16 +88,15 @@ def power_spectrum(c: Tensor, band: int, spin: int = 0) -> Tensor:
     Raises:
         ValueError: for another number of coefficients.
     """
-    copies = 2 if spin else 1
-    if c.shape[-1] != copies * (band**2 - spin**2):
+    fields = spherical_fields("power_spectrum", f"1x{spin}", band)
+    if c.shape[-1] != fields.type.size:
         raise ValueError(
-            f"power_spectrum: {c.shape[-1]} coefficients; expected {copies * (band**2 - spin**2)} of spin {spin} "
-            f"below band {band}"
+            f"power_spectrum: {c.shape[-1]} coefficients; expected {fields.type.size} of spin {spin} below band {band}"
         )
-    found = c.new_zeros(*c.shape[:-1], copies, band)
-    for l in range(spin, band):
-        part = c[..., copies * (l * l - spin * spin) : copies * ((l + 1) ** 2 - spin * spin)]
-        found[..., l] = 4 * math.pi * part.unflatten(-1, (copies, 2 * l + 1)).square().mean(-1)
+    found = c.new_zeros(*c.shape[:-1], len(fields.copies), band)
+    for k, copy in enumerate(fields.copies):
+        for l, s in copy.items():
+            found[..., k, int(l)] = 4 * math.pi * c[..., s].square().mean(-1)
     return found if spin else found[..., 0, :]
 
 

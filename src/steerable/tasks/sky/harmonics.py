@@ -12,6 +12,7 @@ from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
 from steerable.groups import SO2
 from steerable.nn import SHT, InverseSHT
+from steerable.nn.sphere.sht import spherical_fields
 
 # samples worked on at a time
 _CHUNK = 64
@@ -26,30 +27,13 @@ def band_edges(band: int) -> list[int]:
 
 
 def copies(type: FieldType, band: int) -> list[dict[int, slice]]:
-    """Where the coefficients of each copy lie, by degree: one copy of a scalar, two (electric, magnetic) of a spin.
+    """Where the coefficients of each copy lie, by degree: one copy of a scalar, two (magnetic, electric) of a spin.
 
     Args:
         type: fields of SO2.
         band: degrees below it.
     """
-    sht = _transforms(None, type, band)
-    if sht.out_type is None:
-        raise ValueError(f"copies: {type} has no coefficients; expected fields of SO2.")
-    found: list[dict[int, slice]] = []
-    start = 0
-    for rep in sht.out_type.fields:
-        own: list[dict[int, slice]] = []
-        for irrep in rep.irreps:
-            degree = int(str(irrep))
-            size = 2 * degree + 1
-            free = next((c for c in own if degree not in c), None)
-            if free is None:
-                free = {}
-                own.append(free)
-            free[degree] = slice(start, start + size)
-            start += size
-        found += own
-    return found
+    return [{int(l): s for l, s in copy.items()} for copy in spherical_fields("copies", type, band).copies]
 
 
 def sphere_statistics(x: Tensor, sphere: Sphere, type: FieldType) -> Tensor:
@@ -133,9 +117,8 @@ def filtered(x: Tensor, sphere: Sphere, type: FieldType, out: FieldType) -> Tens
 
 
 @lru_cache(maxsize=8)
-def _transforms(sphere: Sphere | None, type: FieldType, band: int) -> SHT:
-    # the order of coefficients depends on no sampling
-    return SHT(Sphere.gauss(band) if sphere is None else sphere, type, band).double()
+def _transforms(sphere: Sphere, type: FieldType, band: int) -> SHT:
+    return SHT(sphere, type, band).double()
 
 
 @lru_cache(maxsize=8)
