@@ -16,7 +16,7 @@ from steerable.domains.spectral import rotate_coefficients
 from steerable.groups.spherical import spherical_harmonics
 from steerable.laws import sphere_errors
 from steerable.models import NeedletSets, PlainSets
-from steerable.models.needlet_parts import DegreeMix, SphereNeedletBlock, SphericalScalars, sphere_act
+from steerable.models.needlet_parts import DegreeMix, SphereNeedletBlock, SphericalScalars
 from steerable.nn.sphere.needlet import NeedletTransform
 from steerable.tasks.molecules import potential_maps, qm7, sampled
 
@@ -75,16 +75,6 @@ def test_mixing_of_degrees():
     assert torch.equal(same(x[:, :50].float()), x[:, :50].float())
     with pytest.raises(ValueError, match="expects 75"):
         mix(x[:, 1:])
-
-
-def test_activations_by_one_matrix_are_the_same():
-    torch.manual_seed(0)
-    for function in ("gelu", "shrink"):
-        ours = sphere_act(3, 5, function, 2.0, bias=True).double()
-        rings = st.nn.SpectralAct(3, 5, function, 2.0, on="sphere").double()
-        assert ours.analysis.sphere != rings.analysis.sphere
-        x = torch.randn(2, 75, dtype=torch.float64)
-        assert (ours(x) - rings(x)).abs().max() < 1e-12
 
 
 def test_shrinkage_zeroes_small_details():

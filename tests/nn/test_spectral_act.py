@@ -74,7 +74,22 @@ def test_spherical_cnns(name):
         st.create_model(name, channels=(4, 4), bands=(8, 4))
 
 
+@pytest.mark.parametrize("function", ["gelu", "shrink"])
+def test_small_grids_are_one_matrix(function):
+    torch.manual_seed(0)
+    chosen, rings, matrix = (
+        st.nn.SpectralAct(3, 5, function, 2.0, on="sphere", one_matrix=how).double() for how in (None, False, True)
+    )
+    assert chosen.analysis.sphere == matrix.analysis.sphere != rings.analysis.sphere == st.Sphere.gauss(10)
+    assert st.nn.SpectralAct(3, 7, on="sphere").analysis.sphere == st.Sphere.gauss(14)  # larger ones are not
+    x = torch.randn(2, 75, dtype=torch.float64)
+    assert (matrix(x) - rings(x)).abs().max() < 1e-12
+    assert list(matrix.state_dict()) == list(rings.state_dict())
+
+
 def test_bad_input():
+    with pytest.raises(ValueError, match="expected it on the sphere only"):
+        st.nn.SpectralAct(1, 4, one_matrix=True)
     with pytest.raises(ValueError, match="expected oversample from 1 on"):
         st.nn.SpectralAct(1, 4, oversample=0.5)
     with pytest.raises(ValueError, match="expected 'group' or 'sphere'"):

@@ -21,9 +21,9 @@ def transforms():
     rotations = snn.SO3Analysis(3, 2)
     yield "rotations", rotations, (2, *rotations.plan.shape)
     yield "rotations back", rotations.inverse(), (rotations.type.size,)
-    for on in ("group", "sphere"):
-        act = snn.SpectralAct(2, 3, on=on)
-        yield f"activation on the {on}", act, (act.in_type.size,)
+    for on, one_matrix in (("group", False), ("sphere", False), ("sphere", True)):
+        act = snn.SpectralAct(2, 3, on=on, one_matrix=one_matrix)
+        yield f"activation on the {on}{', one matrix' * one_matrix}", act, (act.in_type.size,)
     block = snn.NeedletBlock(2, 2, 3)
     yield "needlets", block, (block.in_type.size,)
 

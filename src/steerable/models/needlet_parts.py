@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 import steerable.nn as snn
 from steerable.domains import Homogeneous
-from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
 from steerable.groups import SO2, SO3
 from steerable.nn.baked import Baked
@@ -20,8 +19,6 @@ from steerable.nn.sphere.spectral_conv import NEAR_IDENTITY, rotation_signals, s
 
 #: where needlets live: functions on SO(3), as in the source, or on the sphere, with axisymmetric kernels
 PLACES = ("group", "sphere")
-#: largest band of a grid whose transform is one matrix
-_ONE_MATRIX = 12
 
 
 class SphericalScalars(EquivariantModule):
@@ -120,7 +117,7 @@ class SphereNeedletBlock(EquivariantModule):
         self.parts = nn.ModuleList(
             nn.Sequential(
                 DegreeMix(in_channels, out_channels, b),
-                sphere_act(out_channels, b, "shrink" if k else "gelu", oversample, bias=not k),
+                snn.SpectralAct(out_channels, b, "shrink" if k else "gelu", oversample, on="sphere", bias=not k),
             )
             for k, b in enumerate(self.frame.bands)
         )
@@ -129,20 +126,6 @@ class SphereNeedletBlock(EquivariantModule):
         """``[B, in_channels * L^2]`` to ``[B, out_channels * L^2]``."""
         self.check_input(x)
         return self.frame.inverse([layer(part) for layer, part in zip(self.parts, self.frame(x), strict=True)])
-
-
-def sphere_act(channels: int, band: int, function: str, oversample: float, bias: bool) -> snn.SpectralAct:
-    """:class:`steerable.nn.SpectralAct` on the sphere; on a small grid the transforms are one matrix.
-
-    There a product with all samples at once costs a quarter of sums along the rings; the numbers are the same.
-    """
-    act = snn.SpectralAct(channels, band, function, oversample, on="sphere", bias=bias)
-    if isinstance(act.analysis, snn.SHT) and act.analysis.band <= _ONE_MATRIX:
-        fine, grid = act.analysis.band, act.analysis.sphere
-        points = Sphere.scattered(grid.points().reshape(-1, 3), grid.flat_weights())
-        act.analysis = snn.SHT(points, channels * SO2().trivial, fine)
-        act.synthesis = act.analysis.inverse()
-    return act
 
 
 def _picked(c: Tensor, where: Tensor) -> Tensor:
@@ -195,11 +178,7 @@ class NeedletTrunk(EquivariantModule):
         else:
             self.lift = DegreeMix(in_channels, width, band)
             blocks = [SphereNeedletBlock(width, width, band, levels, oversample) for _ in range(depth)]
-        self.act = (
-            snn.SpectralAct(width, band, "gelu", oversample)
-            if on == "group"
-            else sphere_act(width, band, "gelu", oversample, True)
-        )
+        self.act = snn.SpectralAct(width, band, "gelu", oversample, on=on)
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -17,6 +17,9 @@ from steerable.nn.sphere.sht import SHT
 from steerable.nn.sphere.so3_transform import SO3Analysis
 from steerable.nn.sphere.spectral_conv import rotation_signals, sphere_signals, total
 
+#: entries of the matrix of a transform up to which it is faster than sums along rings: those of band 12
+_ONE_MATRIX = 2 * 12**4
+
 
 class SpectralAct(EquivariantModule):
     """A function of one variable on functions on SO(3), or on scalars on the sphere, by coefficients.
@@ -35,9 +38,12 @@ class SpectralAct(EquivariantModule):
         band_out: of the output; default that of the input. Lowering it here is the anti-aliasing of spherical CNNs.
         on: ``"group"`` or ``"sphere"``.
         bias: add a learned number to each function first.
+        one_matrix: on the sphere, whether each transform is one product with all samples at once, not sums along rings;
+            the numbers are the same. Default: on small grids, up to band 12, where it costs a quarter to a half.
 
     Raises:
-        ValueError: for an unknown function or domain, ``oversample`` below 1, a band of the output above the grid's.
+        ValueError: for an unknown function or domain, ``oversample`` below 1, a band of the output above the grid's, or
+            one matrix on the group.
 
     Source: Cohen et al., arXiv 1801.10130; thresholds: Yi et al., arXiv 2206.10385.
     """
@@ -51,6 +57,7 @@ class SpectralAct(EquivariantModule):
         band_out: int | None = None,
         on: str = "group",
         bias: bool = True,
+        one_matrix: bool | None = None,
     ) -> None:
         if on not in ("group", "sphere"):
             raise ValueError(f"SpectralAct: on is {on!r}; expected 'group' or 'sphere'")
@@ -60,6 +67,8 @@ class SpectralAct(EquivariantModule):
                 f"SpectralAct: band {band}, oversample {oversample}, band_out {last}; expected oversample from 1 on, "
                 f"better 2, and a band of the output from 1 to {fine}"
             )
+        if on == "group" and one_matrix:
+            raise ValueError(f"SpectralAct: one_matrix is {one_matrix} on the group; expected it on the sphere only")
         signals = rotation_signals if on == "group" else sphere_signals
         super().__init__(signals(channels, band), signals(channels, last))
         self.channels, self.band, self.band_out, self.oversample, self.on = channels, band, last, oversample, on
@@ -70,7 +79,10 @@ class SpectralAct(EquivariantModule):
         if on == "group":
             self.analysis = analysis = SO3Analysis(fine, channels)
         else:
-            self.analysis = analysis = SHT(Sphere.gauss(fine), channels * SO2().trivial, fine)
+            grid = Sphere.gauss(fine)
+            if fine**2 * grid.num_points <= _ONE_MATRIX if one_matrix is None else one_matrix:
+                grid = Sphere.scattered(grid.points().reshape(-1, 3), grid.flat_weights())
+            self.analysis = analysis = SHT(grid, channels * SO2().trivial, fine)
         self.synthesis = analysis.inverse()
         self._sizes = [total(b) if on == "group" else b * b for b in (band, fine, last)]
         self.bias = nn.Parameter(torch.zeros(channels)) if bias else None
