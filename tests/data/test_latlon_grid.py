@@ -51,6 +51,12 @@ def test_names_of_the_usual_grids():
     assert parse_sphere(wide.sampling) == wide.sphere
 
 
+def test_rounded_steps_do_not_add_up():
+    """ETOPO20 has 1080 steps of 0.3333333 degrees from 20.1666667: half a step from Greenwich all the same."""
+    grid = LatLonGrid(np.arange(-89.8333333, 90, 0.3333333), 20.1666667 + 0.3333333 * np.arange(1080))
+    assert grid.sampling == "equiangular(nlat=540, kind=fejer, shift=0.5)"
+
+
 def test_a_wind_stands_in_the_frame_of_the_sphere():
     grid = LatLonGrid(LAT["cc"][::-1], LON["dateline"])
     u, v = np.random.default_rng(0).normal(size=(2, 3, 25, 48))

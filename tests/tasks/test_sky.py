@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 from pathlib import Path
@@ -158,7 +159,7 @@ def test_blocks_keep_the_parts_apart():
 
 
 def test_no_place_of_the_test_is_trained():
-    survey = Survey.of("gauss(16)", (6, 2, 4), "any", "any", 25.0, 1.0, 0)
+    survey = Survey.of("gauss(16)", 6, 2, 4, width=25.0)
     groups = [v.places[v.mine] for v in survey.views]
     assert (
         min(float(distance(groups[i], groups[j]).min()) for i, j in ((0, 1), (0, 2), (1, 2))) >= survey.sphere.spacing
@@ -173,7 +174,7 @@ def test_hidden_and_standardised():
     x = torch.randn(2, 3, 4, 5, dtype=torch.float64)
     known = torch.rand(2, 4, 5) < 0.5
     assert torch.equal(torch.isfinite(hidden(x, known)), known[:, None].expand(2, 3, 4, 5))
-    survey = Survey.of("gauss(12)", (3, 1, 2), "any", "any", 40.0, 1.0, 0)
+    survey = Survey.of("gauss(12)", 3, 1, 2, width=40.0)
     fields = [torch.randn(n, 2, 12, 24) * 5 + 3 for n in (3, 1, 2)]
     fields = [torch.cat([f, torch.full_like(f[:, :1], 0.1)], 1) for f in fields]
     own = survey.views[0].mine[:, None] * survey.sphere.weights()
@@ -275,6 +276,22 @@ def test_ocean_basins():
         ocean_basins(input="depth")
 
 
+def test_options_of_readers_of_one_globe():
+    """Declared once: own options between the sampling and the shared ones, in signature and documentation."""
+    shared = list(inspect.signature(Survey.of).parameters)
+    readers = {wind: ["levels", "tropics"], ocean_basins: ["input"], earth_elevation: [], wmap: ["answer", "removed"]}
+    for reader, own in readers.items():
+        usual = (12, 2, 4) if reader is wind else (24, 4, 8)
+        parameters = inspect.signature(reader).parameters
+        assert list(parameters) == ["root", shared[0], *own, *shared[1:]]
+        assert tuple(parameters[k].default for k in ("train", "validation", "test")) == usual
+        text = reader.__doc__.partition("Args:")[2].partition("Raises:")[0]
+        assert all(f"    {name}: " in text or f", {name}" in text or f"    {name}, " in text for name in parameters)
+    assert inspect.signature(wmap).parameters["sampling"].default == "healpix(16)"
+    with pytest.raises(TypeError, match="bogus"):
+        wind(bogus=1)
+
+
 @real
 def test_elevation():
     s = earth_elevation(sampling="healpix(8)", train=3, validation=1, test=1, width=30)
@@ -338,7 +355,7 @@ def test_wmap():
         asked = torch.isfinite(part.y[:, 0])
         assert (part.x[:, 0][asked] == 0).all() and (part.x[:, 1][asked] == 0).all()  # what is asked for is not seen
         assert 10 < float(part.y[:, 0][asked].std()) < 100
-    views = Survey.of("healpix(8)", (3, 1, 2), "any", "any", 30.0, 1.0, 0)
+    views = Survey.of("healpix(8)", 3, 1, 2, width=30.0)
     owner = views.blocks.parts(views.views[2].places)
     assert (t.test.x[:, 1][owner != 0] == 0).all()
     with pytest.raises(InputError, match="answer is 'dust'"):

@@ -60,7 +60,9 @@ class LatLonGrid:
         self._columns, first = _eastward(lon)
         count = len(self._columns)
         shift = first * count / 360
-        self.sphere, self.sampling = _rings(lat[self._rows], count, 0.0 if abs(shift) < 1e-3 else round(shift, 6))
+        half = round(2 * shift) / 2  # files round, and a thousand rounded steps add up
+        shift = half if abs(shift - half) < 1e-3 else round(shift, 6)
+        self.sphere, self.sampling = _rings(lat[self._rows], count, shift)
 
     def maps(self, values: Any) -> Tensor:
         """Bring values on the grid into the order of the sampling.

@@ -8,7 +8,7 @@ import torch
 
 from steerable.data import InputError, Regions, Samples, Splits
 from steerable.tasks.sky.earth import SURFACES, basins, elevation, marble, pick
-from steerable.tasks.sky.globe import Globe
+from steerable.tasks.sky.one_globe import of_one_globe
 from steerable.tasks.sky.views import PREPARED, Survey
 
 # height in kilometres at which the input begins to grow as a logarithm: shelves and plains are told apart
@@ -17,19 +17,11 @@ _KNEE = 0.5
 INPUTS = ("elevation", "colour", "both")
 
 
+@of_one_globe()
 def ocean_basins(
-    root: str | Path | None = None,
-    sampling: str = "gauss(32)",
+    root: str | Path | None,
+    survey: Survey,
     input: str = "elevation",
-    train: int = 24,
-    validation: int = 4,
-    test: int = 8,
-    train_pose: str = "any",
-    pose: str = "any",
-    width: float = 20.0,
-    margin: float = 1.0,
-    smoothing: float = 0.7,
-    seed: int = 0,
 ) -> Splits:
     """Land, five oceans and the other seas from the height of the ground, or from colours; split by place.
 
@@ -44,32 +36,23 @@ def ocean_basins(
     Args:
         root: the folder of the data sets, with a folder ``sphere``; the environment variable ``STEERABLE_DATA``
             otherwise.
-        sampling: where fields are sampled.
         input: ``elevation``, ``colour`` (Blue Marble, three channels) or ``both``.
-        train, validation, test: views of the globe of each part.
-        train_pose: how the globe is turned in training: ``any``, ``upright`` (about its axis) or ``none``.
-        pose: how in validation and test.
-        width: of the blocks in degrees.
-        margin: distance of places of different parts, in spacings of the sampling.
-        smoothing: sigma of the Gaussian that inputs are smoothed by, in spacings.
-        seed: of the blocks and all draws.
 
     Raises:
         InputError: no data, another input, or what :class:`Survey` refuses.
     """
     if input not in INPUTS:
         raise InputError(f"data.options.input is '{input}'; expected one of {', '.join(INPUTS)}.")
-    survey = Survey.of(sampling, (train, validation, test), train_pose, pose, width, margin, seed)
     globes = []
     if input != "colour":
         sphere, height = elevation(root)
-        globes.append(Globe(sphere, (height / _KNEE).asinh()[None], "", survey.sphere, smoothing))
+        globes.append(survey.globe(sphere, (height / _KNEE).asinh()[None]))
     if input != "elevation":
-        globes.append(Globe(*marble(root), "", survey.sphere, smoothing))
+        globes.append(survey.globe(*marble(root)))
     seen = [torch.cat([g.views(v.rotations) for g in globes], 1) for v in survey.views]
     label = basins(root)[1]
     parts = []
     for x, views in zip(survey.standardised(seen)[0], survey.views, strict=True):
         y = torch.where(views.mine, pick(label, views.places), -1)
-        parts.append(Samples(x, y, Regions(SURFACES), f"ocean basins ({views.part})", sampling=sampling))
+        parts.append(Samples(x, y, Regions(SURFACES), f"ocean basins ({views.part})", sampling=survey.sampling))
     return Splits(*parts, input=PREPARED)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from steerable.data.files import data_root, load_npz
-from steerable.domains.sphere import EquiangularSphere
+from steerable.data.latlon_grid import LatLonGrid
+from steerable.domains.sphere import LatLonSphere
 
 FOLDER = "sphere"
 #: codes of the file by the name of the class; the Bay of Bengal (56) is part of the Indian Ocean
@@ -31,7 +32,7 @@ class Air:
         wind: components along south and east in metres a second, ``[K, 2, *shape]``.
     """
 
-    sphere: EquiangularSphere
+    sphere: LatLonSphere
     level: tuple[int, ...]
     height: Tensor
     wind: Tensor
@@ -47,49 +48,42 @@ def source_file(root: str | Path | None, name: str) -> Path:
     return (folder / FOLDER if (folder / FOLDER).is_dir() else folder) / name
 
 
-def from_greenwich(x: np.ndarray, longitude: float) -> Tensor:
-    """Roll columns ``[..., W]`` whose first lies at a longitude in degrees so that the first is the next after 0.
-
-    The longitude is a whole or a half number of steps.
-    """
-    step = 360 / x.shape[-1]
-    return torch.from_numpy(np.ascontiguousarray(np.roll(x, math.floor(longitude / step + 1e-3), -1), dtype=np.float64))
-
-
-def elevation(root: str | Path | None = None) -> tuple[EquiangularSphere, Tensor]:
+def elevation(root: str | Path | None = None) -> tuple[LatLonSphere, Tensor]:
     """Height of the ground, and depth of the sea below 0, in kilometres: float64 ``[540, 1080]`` and its sampling.
 
     Raises:
         InputError: no such file.
     """
-    z = load_npz(source_file(root, "etopo20_elevation.npz"), ("elevation", "longitude"))
-    found = from_greenwich(z["elevation"][::-1] / 1000, float(z["longitude"][0]))
-    return EquiangularSphere("fejer", *found.shape, shift=0.5), found
+    z = load_npz(source_file(root, "etopo20_elevation.npz"), ("elevation", "latitude", "longitude"))
+    grid = LatLonGrid(z["latitude"], z["longitude"])
+    return grid.sphere, grid.maps(z["elevation"]).double() / 1000
 
 
-def marble(root: str | Path | None = None) -> tuple[EquiangularSphere, Tensor]:
+def marble(root: str | Path | None = None) -> tuple[LatLonSphere, Tensor]:
     """The Earth in colours without clouds, values from 0 to 1: float64 ``[3, 512, 1024]`` and its sampling.
 
     Raises:
         InputError: no such file.
     """
-    rgb = load_npz(source_file(root, "earth_blue_marble_rgb.npz"), ("rgb",))["rgb"]
-    found = from_greenwich(rgb.transpose(2, 0, 1) / 255, -180 + 180 / rgb.shape[1])
-    return EquiangularSphere("fejer", *found.shape[1:], shift=0.5), found
+    rgb = load_npz(source_file(root, "earth_blue_marble_rgb.npz"), ("rgb",))["rgb"].transpose(2, 0, 1)
+    rows, columns = (180 * (np.arange(n) + 0.5) / rgb.shape[1] for n in rgb.shape[1:])
+    grid = LatLonGrid(90 - rows, columns - 180)
+    return grid.sphere, grid.maps(rgb).double() / 255
 
 
-def basins(root: str | Path | None = None) -> tuple[EquiangularSphere, Tensor]:
+def basins(root: str | Path | None = None) -> tuple[LatLonSphere, Tensor]:
     """The class of each cell of a degree, numbers of :data:`SURFACES`, int64 ``[180, 360]``, and its sampling.
 
     Raises:
         InputError: no such file.
     """
-    z = load_npz(source_file(root, "ocean_basin_mask_1deg.npz"), ("basin", "longitude"))
-    code = from_greenwich(z["basin"][::-1], float(z["longitude"][0])).round().long()
+    z = load_npz(source_file(root, "ocean_basin_mask_1deg.npz"), ("basin", "latitude", "longitude"))
+    grid = LatLonGrid(z["latitude"], z["longitude"])
+    code = grid.maps(z["basin"]).long()
     found = torch.where(code < 0, 0, len(SURFACES) - 1)
     for k, codes in enumerate(BASINS.values(), 1):
         found[torch.isin(code, torch.tensor(codes))] = k
-    return EquiangularSphere("fejer", *found.shape, shift=0.5), found
+    return grid.sphere, found
 
 
 def air(root: str | Path | None = None) -> Air:
@@ -100,10 +94,9 @@ def air(root: str | Path | None = None) -> Air:
     """
     names = ("z", "u", "v", "longitude", "latitude", "level")
     z = load_npz(source_file(root, "era_interim_monthly_uvz.npz"), names)
-    north_first = 1 if z["latitude"][0] > z["latitude"][-1] else -1
-    height, u, v = (from_greenwich(z[k][:, ::north_first], float(z["longitude"][0])) for k in "zuv")
-    sphere = EquiangularSphere("cc", *height.shape[1:])
-    return Air(sphere, tuple(int(p) for p in z["level"]), height / 9.80665, torch.stack([-v, u], 1))
+    grid = LatLonGrid(z["latitude"], z["longitude"])
+    level = tuple(int(p) for p in z["level"])
+    return Air(grid.sphere, level, grid.maps(z["z"]).double() / 9.80665, grid.wind(z["u"], z["v"]).double())
 
 
 def pick(x: Tensor, points: Tensor) -> Tensor:

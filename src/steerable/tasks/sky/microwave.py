@@ -13,6 +13,7 @@ from steerable.domains.sphere import HealpixSphere
 from steerable.tasks.sky.blocks import hidden
 from steerable.tasks.sky.earth import source_file
 from steerable.tasks.sky.globe import Globe
+from steerable.tasks.sky.one_globe import of_one_globe
 from steerable.tasks.sky.views import PREPARED, Survey
 
 POLARISATION = Target("polarisation", "uK", ("Q", "U"), everywhere=True, type="1x2")
@@ -21,20 +22,12 @@ INTENSITY = Target("intensity", "uK", everywhere=True)
 _LEAST = 0.5
 
 
+@of_one_globe(sampling="healpix(16)")
 def wmap(
-    root: str | Path | None = None,
-    sampling: str = "healpix(16)",
+    root: str | Path | None,
+    survey: Survey,
     answer: str = "polarisation",
     removed: float = 0.3,
-    train: int = 24,
-    validation: int = 4,
-    test: int = 8,
-    train_pose: str = "any",
-    pose: str = "any",
-    width: float = 20.0,
-    margin: float = 1.0,
-    smoothing: float = 0.7,
-    seed: int = 0,
 ) -> Splits:
     """The seven-year map of WMAP in the V band (61 GHz) with its mask: polarisation from intensity, or intensity.
 
@@ -55,16 +48,8 @@ def wmap(
     Args:
         root: the folder of the data sets, with a folder ``sphere``; the environment variable ``STEERABLE_DATA``
             otherwise.
-        sampling: where fields are sampled.
         answer: ``polarisation`` or ``intensity``.
         removed: of the blocks of training, the share whose intensity is removed, drawn for each view.
-        train, validation, test: views of the sky of each part.
-        train_pose: how the sky is turned in training: ``any``, ``upright`` (about the axis of the Galaxy) or ``none``.
-        pose: how in validation and test.
-        width: of the blocks in degrees.
-        margin: distance of places of different parts, in spacings of the sampling.
-        smoothing: sigma of the Gaussian that fields are smoothed by, in spacings.
-        seed: of the blocks and all draws.
 
     Raises:
         InputError: no data, another answer, a share that is not between 0 and 1, or what :class:`Survey` refuses.
@@ -76,8 +61,7 @@ def wmap(
             f"wmap: data.options.answer is '{answer}' and removed {removed}; expected polarisation or intensity, and a "
             "share between 0 and 1."
         )
-    survey = Survey.of(sampling, (train, validation, test), train_pose, pose, width, margin, seed)
-    globe = observed(root, survey, smoothing)
+    globe = observed(root, survey)
     seen, fields = [], []
     for views in survey.views:
         found = globe.views(views.rotations)
@@ -86,7 +70,7 @@ def wmap(
         fields.append(torch.where(share >= _LEAST, found[:, 1:] / share, 0.0))
     own = (seen[0] & survey.views[0].mine)[:, None]
     mean, scale = (float(f(fields[0][:, :1][own])) for f in (torch.mean, torch.std))
-    generator = torch.Generator().manual_seed(seed * 1009 + 3)
+    generator = torch.Generator().manual_seed(survey.seed * 1009 + 3)
     parts = []
     for k, (views, visible, x) in enumerate(zip(survey.views, seen, fields, strict=True)):
         known = visible & views.mine
@@ -94,7 +78,9 @@ def wmap(
         if answer == "polarisation":
             light = (x[:, :1] - mean) / scale * visible[:, None]
             x_in = torch.cat([light, visible[:, None].float()], 1)
-            parts.append(Samples(x_in, hidden(x[:, 1:], known), POLARISATION, name, sampling=sampling, type="2x0"))
+            parts.append(
+                Samples(x_in, hidden(x[:, 1:], known), POLARISATION, name, sampling=survey.sampling, type="2x0")
+            )
             continue
         shown = visible & (survey.blocks.parts(views.places) == 0)
         if k == 0:
@@ -104,11 +90,13 @@ def wmap(
             shown, known = shown & ~away, known & away
         light = (x[:, :1] - mean) / scale * shown[:, None]
         x_in = torch.cat([light, shown[:, None].float(), x[:, 1:] / 2], 1)  # they are about 2 uK
-        parts.append(Samples(x_in, hidden(x[:, :1], known), INTENSITY, name, sampling=sampling, type="2x0 + 1x2"))
+        parts.append(
+            Samples(x_in, hidden(x[:, :1], known), INTENSITY, name, sampling=survey.sampling, type="2x0 + 1x2")
+        )
     return Splits(*parts, input=PREPARED)
 
 
-def observed(root: str | Path | None, survey: Survey, smoothing: float) -> Globe:
+def observed(root: str | Path | None, survey: Survey) -> Globe:
     """The mask, and I, Q, U in microkelvin, 0 where masked: fields ``2x0 + 1x2``.
 
     Raises:
@@ -124,7 +112,7 @@ def observed(root: str | Path | None, survey: Survey, smoothing: float) -> Globe
             f"; expected [3, {sphere.num_points}] and [{sphere.num_points}] by RING. Reorder the maps."
         )
     iqu, mask = (torch.from_numpy(z[k]).double() for k in ("iqu", "mask"))
-    return Globe(sphere, masked(1000 * iqu, mask), "2x0 + 1x2", survey.sphere, smoothing)
+    return survey.globe(sphere, masked(1000 * iqu, mask), "2x0 + 1x2")
 
 
 def masked(maps: Tensor, mask: Tensor) -> Tensor:

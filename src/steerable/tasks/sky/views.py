@@ -11,7 +11,7 @@ from steerable.data import InputError
 from steerable.data.rotations import check_poses
 from steerable.domains.sphere import Sphere
 from steerable.tasks.sky.blocks import PARTS, Blocks
-from steerable.tasks.sky.globe import draw_rotations, places, read_sampling
+from steerable.tasks.sky.globe import Globe, draw_rotations, places, read_sampling
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,28 +44,42 @@ class Survey:
         blocks: which part owns which place.
         views: of training, validation and test.
         sampling: its name.
+        smoothing: sigma of the Gaussian that fields are smoothed by, in spacings.
+        seed: of the blocks and all draws.
     """
 
     sphere: Sphere
     blocks: Blocks
     views: tuple[Views, Views, Views]
     sampling: str
+    smoothing: float
+    seed: int
 
     @classmethod
     def of(
-        cls, sampling: str, counts: tuple[int, int, int], train_pose: str, pose: str, width: float, margin: float,
-        seed: int,
-    ) -> Survey:  # fmt: skip
+        cls,
+        sampling: str = "gauss(32)",
+        train: int = 24,
+        validation: int = 4,
+        test: int = 8,
+        train_pose: str = "any",
+        pose: str = "any",
+        width: float = 20.0,
+        margin: float = 1.0,
+        smoothing: float = 0.7,
+        seed: int = 0,
+    ) -> Survey:
         """Deal the blocks and draw the views.
 
         Args:
-            sampling: such as ``gauss(32)``.
-            counts: views of each part.
-            train_pose: how the globe is turned in training: any, upright or none.
+            sampling: where fields are sampled.
+            train, validation, test: views of the globe of each part.
+            train_pose: how the globe is turned in training: ``any``, ``upright`` (about its axis) or ``none``.
             pose: how in validation and test.
             width: of the blocks in degrees.
-            margin: between places of different parts, in spacings of the sampling.
-            seed: of the blocks and all views.
+            margin: distance of places of different parts, in spacings of the sampling.
+            smoothing: sigma of the Gaussian that fields are smoothed by, in spacings.
+            seed: of the blocks and all draws.
 
         Raises:
             InputError: an unknown sampling or pose, blocks that are too wide or too narrow, no view.
@@ -74,7 +88,8 @@ class Survey:
         sphere = read_sampling(sampling)
         blocks = Blocks.deal(width, margin * sphere.spacing, seed)
         found = []
-        for k, (count, how) in enumerate(zip(counts, (train_pose, pose, pose), strict=True)):
+        poses = (train, train_pose), (validation, pose), (test, pose)
+        for k, (count, how) in enumerate(poses):
             rotations = draw_rotations(count, how, torch.Generator().manual_seed(seed * 1009 + k))
             where = places(sphere, rotations)
             mine = blocks.parts(where) == k
@@ -84,7 +99,15 @@ class Survey:
                     f"{PARTS[k]}; expected some. Take a finer sampling or wider blocks."
                 )
             found.append(Views(PARTS[k], rotations, where, mine))
-        return cls(sphere, blocks, tuple(found), sampling)
+        return cls(sphere, blocks, tuple(found), sampling, smoothing, seed)
+
+    def globe(self, source: Sphere, x: Tensor, type: str = "") -> Globe:
+        """Fields ``[C, *source.shape]`` as the sampling sees them, smoothed; an empty type: scalars.
+
+        Raises:
+            InputError: a negative smoothing.
+        """
+        return Globe(source, x, type, self.sphere, self.smoothing)
 
     def standardised(self, fields: list[Tensor], spread: bool = True) -> tuple[list[Tensor], dict[str, list[float]]]:
         """Return scalars of the three parts ``[N, C, *shape]`` of mean 0 over the places of training, by area.

@@ -11,26 +11,18 @@ import torch
 from steerable.data import InputError, Samples, Splits, Target
 from steerable.tasks.sky.blocks import hidden
 from steerable.tasks.sky.earth import Air, air
-from steerable.tasks.sky.globe import Globe
+from steerable.tasks.sky.one_globe import of_one_globe
 from steerable.tasks.sky.views import PREPARED, Survey
 
 WIND = Target("wind", "m/s", ("south", "east"), everywhere=True, type="1x1")
 
 
+@of_one_globe(train=12, validation=2, test=4)
 def wind(
-    root: str | Path | None = None,
-    sampling: str = "gauss(32)",
+    root: str | Path | None,
+    survey: Survey,
     levels: Sequence[int] = (200, 500, 850),
     tropics: float = 15.0,
-    train: int = 12,
-    validation: int = 2,
-    test: int = 4,
-    train_pose: str = "any",
-    pose: str = "any",
-    width: float = 20.0,
-    margin: float = 1.0,
-    smoothing: float = 0.7,
-    seed: int = 0,
 ) -> Splits:
     """Height of a pressure level and sine of the latitude in, wind out: one month of ERA-Interim, split by place.
 
@@ -46,16 +38,8 @@ def wind(
     Args:
         root: the folder of the data sets, with a folder ``sphere``; the environment variable ``STEERABLE_DATA``
             otherwise.
-        sampling: where fields are sampled.
         levels: pressures in hPa, of 200, 500 and 850.
         tropics: degrees of latitude about the equator in which no wind is asked for: there the law does not hold.
-        train, validation, test: views of each part; each gives one sample for each level.
-        train_pose: how the globe is turned in training: ``any``, ``upright`` (about its axis) or ``none``.
-        pose: how in validation and test.
-        width: of the blocks in degrees.
-        margin: distance of places of different parts, in spacings of the sampling.
-        smoothing: sigma of the Gaussian that fields are smoothed by, in spacings.
-        seed: of the blocks and all draws.
 
     Raises:
         InputError: no data, a level that there is not, or what :class:`Survey` refuses.
@@ -64,10 +48,9 @@ def wind(
         raise InputError(f"data.options.tropics is {tropics}; expected degrees from 0 to below 80.")
     month = air(root)
     chosen = check_levels(month, levels)
-    survey = Survey.of(sampling, (train, validation, test), train_pose, pose, width, margin, seed)
     count = len(chosen)
     fields = torch.cat([month.height[chosen], month.wind[chosen].flatten(0, 1)])
-    globe = Globe(month.sphere, fields, f"{count}x0 + {count}x1", survey.sphere, smoothing)
+    globe = survey.globe(month.sphere, fields, f"{count}x0 + {count}x1")
     seen = [globe.views(v.rotations).split([count, 2 * count], 1) for v in survey.views]
     heights, _ = survey.standardised([h for h, _ in seen], spread=False)
     scale = heights[0].std()
@@ -77,7 +60,7 @@ def wind(
         known = views.mine & (views.places[..., 2].abs() >= math.sin(math.radians(tropics)))
         x = torch.cat([torch.cat([height[:, k : k + 1] / scale, north], 1) for k in range(count)])
         y = torch.cat([hidden(air_moves[:, 2 * k : 2 * k + 2], known) for k in range(count)])
-        parts.append(Samples(x, y, WIND, f"wind ({views.part})", sampling=sampling, type="2x0"))
+        parts.append(Samples(x, y, WIND, f"wind ({views.part})", sampling=survey.sampling, type="2x0"))
     return Splits(*parts, input=PREPARED)
 
 
