@@ -136,8 +136,8 @@ def test_what_the_data_says_of_the_network():
         for_data(ModelConfig("sphere_unet", options={"sphere": "gauss(8)"}), data)
     with pytest.raises(InputError, match="takes scalars, but made wind has fields of type '1x1'"):
         for_data(ModelConfig("s2cnn_dense"), data)
-    with pytest.raises(InputError, match=r"expected icosahedral\(level\)"):
-        for_data(ModelConfig("ico_cnn"), made(kind="classes").train)
+    with pytest.raises(InputError, match=r"expected sphere='icosahedral\(level\)'"):
+        build_model(for_data(ModelConfig("ico_cnn"), made(kind="classes").train), 1, 3)
     with pytest.raises(InputError, match="takes images, but made wind has fields of 1 channels"):
         for_data(ModelConfig("steerable_cnn"), data)
 

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
-from steerable.domains.sphere import IcosahedralSphere
+from steerable.domains.sphere import IcosahedralSphere, parse_sphere
 from steerable.groups.group import Group
 
 #: what a table of sources says of the invariant part of a field, where frames do not exist: at the 12 corners
@@ -124,17 +124,18 @@ def _image(sphere: IcosahedralSphere, group: Group, g: int) -> Tensor:
     return sphere.permutation(group, group.elements[g])
 
 
-def hex_frames(sphere: IcosahedralSphere, gauges: Tensor | None = None) -> HexFrames:
+def hex_frames(sphere: IcosahedralSphere | str, gauges: Tensor | None = None) -> HexFrames:
     """Frames by their gauges ``[V]``, by default those of the charts.
 
     Raises:
         TypeError: for another sampling.
         ValueError: for level 0, or gauges that do not fit.
     """
-    if not isinstance(sphere, IcosahedralSphere):
-        raise TypeError(f"frames by sixths need the vertices of an IcosahedralSphere, got {sphere!r}; use SphereConv")
-    check_level(sphere.level)
-    return chart_frames(sphere.level) if gauges is None else HexFrames(sphere, gauges)
+    found = parse_sphere(sphere)
+    if not isinstance(found, IcosahedralSphere):
+        raise TypeError(f"frames by sixths need the vertices of an IcosahedralSphere, got {found!r}; use SphereConv")
+    check_level(found.level)
+    return chart_frames(found.level) if gauges is None else HexFrames(found, gauges)
 
 
 def check_level(level: int) -> None:

@@ -54,7 +54,7 @@ def read_maps(
             `mask_value`.
     """
     path = Path(path)
-    sphere = sampling if isinstance(sampling, Sphere) else sampling_of(sampling, str(path))
+    sphere = sampling_of(sampling, str(path))
     if not is_map(path):
         raise InputError(f"'{path}' ends in '{path.suffix}'; expected one of {', '.join(EXTENSIONS)}. Convert it.")
     if not path.is_file():

@@ -15,8 +15,8 @@ from steerable.domains.sphere import HealpixSphere, Sphere, parse_sphere
 UNSEEN = -1.6375e30
 
 
-def sampling_of(text: str, source: str) -> Sphere:
-    """Return the sampling that a text names.
+def sampling_of(text: str | Sphere, source: str) -> Sphere:
+    """Return the sampling that is given or named.
 
     Raises:
         InputError: naming what is known.

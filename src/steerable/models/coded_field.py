@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from steerable.domains.sphere import HealpixSphere, RingSphere, Sphere
+from steerable.domains.sphere import HealpixSphere, RingSphere, Sphere, parse_sphere
 from steerable.models.codec import Codec
-from steerable.models.sphere import levels
 from steerable.models.sphere_codec import EquirectCodec, SphereCodec
 
 
@@ -41,7 +40,7 @@ class CodedField(nn.Module):
         ring: int = 1,
     ) -> None:
         super().__init__()
-        self.sphere = levels(self.usual if sphere is None else sphere, 1)[0]
+        self.sphere = parse_sphere(self.usual if sphere is None else sphere)
         if num_classes != in_channels + 1:
             raise ValueError(
                 f"a codec of {in_channels} channels with {num_classes} outputs; expected {in_channels + 1}, the "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 import steerable.nn as snn
-from steerable.domains.sphere import IcosahedralSphere
+from steerable.domains.sphere import IcosahedralSphere, Sphere, parse_sphere
 from steerable.fields.type import FieldType
 from steerable.groups import C, Group
 from steerable.models.hidden import hidden_fields, invariants
@@ -25,15 +25,16 @@ class IcoCNN(nn.Module):
         in_channels: scalar channels.
         num_classes: number of logits.
         group: ``"C6"`` (regular fields and ReLU), ``"D6"``, or ``"C1"``: free kernels without transport.
-        level: of the input, which has ``10 4^level + 2`` vertices.
+        level: of the input, which has ``10 4^level + 2`` vertices; default 3, or that of ``sphere``.
         widths: regular fields of each convolution.
         pool_after: convolutions (from 1) that are followed by a step to the level below.
         corners: ``"zero"`` or ``"invariant"``, see :class:`steerable.nn.IcoConv`.
         image: height and width of equirectangular pictures, if these are the input.
         hidden: width of the dense layer on the invariants.
+        sphere: the sampling of the input, or its name such as ``"icosahedral(3)"``, in place of a level.
 
     Raises:
-        ValueError: for more steps down than levels, or another group.
+        ValueError: for more steps down than levels, another sampling, or another group.
 
     Source: Cohen, Weiler, Kicanaoglu and Welling, arXiv 1902.04615, section 5.
     """
@@ -43,32 +44,33 @@ class IcoCNN(nn.Module):
         in_channels: int = 1,
         num_classes: int = 10,
         group: str | Group = "C6",
-        level: int = 3,
+        level: int | None = None,
         widths: Sequence[int] = (8, 16, 16, 24),
         pool_after: Sequence[int] = (1, 3),
         corners: snn.IcoCorners = "zero",
         image: tuple[int, int] | None = None,
         hidden: int = 32,
+        sphere: str | Sphere | None = None,
     ) -> None:
         super().__init__()
-        group = read(group)
+        group, level = read(group), level_of(level, sphere)
         steps = sum(1 <= i <= len(widths) for i in pool_after)
         if level - steps < 1:
             raise ValueError(
                 f"{type(self).__name__}: {steps} steps down from level {level}; expected to end at level 1 or above, "
                 f"for level 0 has no hexagon. Take fewer of pool_after={tuple(pool_after)}, or level={steps + 1}"
             )
-        sphere = IcosahedralSphere(level)
-        self.project = None if image is None else snn.IcoProject(sphere, *image)
+        here = IcosahedralSphere(level)
+        self.project = None if image is None else snn.IcoProject(here, *image)
         current: FieldType = in_channels * group.trivial
         layers: list[nn.Module] = []
         for i, width in enumerate(widths, 1):
             wide = hidden_fields(group, width)
-            layers += [snn.IcoConv(current, wide, sphere, corners=corners, bias=False), snn.BatchNorm(wide)]
+            layers += [snn.IcoConv(current, wide, here, corners=corners, bias=False), snn.BatchNorm(wide)]
             layers.append(snn.ReLU(wide))
             if i in pool_after:
-                layers.append(snn.IcoPool(wide, sphere, corners=corners))
-                sphere = sphere.coarser()
+                layers.append(snn.IcoPool(wide, here, corners=corners))
+                here = here.coarser()
             current = wide
         self.features = snn.IcoSequential(*layers, pool := invariants(current))
         self.head = nn.Sequential(
@@ -86,11 +88,11 @@ class IcoCNNPlain(nn.Module):
     """The graph of :class:`IcoCNN` without transport and with free kernels: held by the charts, as plain networks are.
 
     Args:
-        in_channels, num_classes, group, level, widths, pool_after, corners, image, hidden: those of its twin.
+        in_channels, num_classes, group, level, widths, pool_after, corners, image, hidden, sphere: those of its twin.
         match: ``"params"``: as many parameters; ``"compute"``: as many channels.
 
     Raises:
-        ValueError: for another ``match``.
+        ValueError: for another ``match``, or what the twin refuses.
     """
 
     def __init__(
@@ -98,13 +100,14 @@ class IcoCNNPlain(nn.Module):
         in_channels: int = 1,
         num_classes: int = 10,
         group: str | Group = "C6",
-        level: int = 3,
+        level: int | None = None,
         widths: Sequence[int] = (8, 16, 16, 24),
         pool_after: Sequence[int] = (1, 3),
         corners: snn.IcoCorners = "zero",
         image: tuple[int, int] | None = None,
         hidden: int = 32,
         match: str = "params",
+        sphere: str | Sphere | None = None,
     ) -> None:
         super().__init__()
         if match not in ("params", "compute"):
@@ -119,11 +122,28 @@ class IcoCNNPlain(nn.Module):
             small = 1 + len(pool_after)
             target = count_parameters(build(widths, read(group), small, None))
             factor = match_width(lambda f: build(_scaled(widths, order * f), C(1), small, None), target)
-        self.net = build(_scaled(widths, order * factor), C(1), level, image)
+        self.net = build(_scaled(widths, order * factor), C(1), level_of(level, sphere), image)
 
     def forward(self, x: Tensor) -> Tensor:
         """As :class:`IcoCNN`."""
         return self.net(x)
+
+
+def level_of(level: int | None, sphere: str | Sphere | None) -> int:
+    """The level of the icosahedron that is given, or that of a sampling, given or named; 3 by default.
+
+    Raises:
+        ValueError: for another sampling, or another level than that of the sampling.
+    """
+    if sphere is None:
+        return 3 if level is None else level
+    found = parse_sphere(sphere)
+    if not isinstance(found, IcosahedralSphere) or level not in (None, found.level):
+        raise ValueError(
+            f"an icosahedral network on {found!r} with level={level}; expected sphere='icosahedral(level)', or a level "
+            "alone"
+        )
+    return found.level
 
 
 def _scaled(widths: Sequence[int], factor: float) -> list[int]:

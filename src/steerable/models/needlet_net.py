@@ -6,13 +6,12 @@ import torch
 from torch import Tensor, nn
 
 import steerable.nn as snn
-from steerable.domains.sphere import Sphere
+from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.fields.type import FieldType
 from steerable.groups import SO2
 from steerable.models.needlet_parts import DegreeMix, NeedletTrunk, SphericalScalars
 from steerable.models.plain_sphere import WrappedConv, _block, _maps
 from steerable.models.plain_volume import matched
-from steerable.models.sphere import levels as samplings
 from steerable.nn.sphere.sht import usual_band
 from steerable.nn.sphere.spectral_conv import NEAR_IDENTITY
 
@@ -62,7 +61,7 @@ class NeedletNet(nn.Module):
         out_type: str | FieldType | None = None,
     ) -> None:
         super().__init__()
-        self.sphere = samplings(sphere, 1)[0]
+        self.sphere = parse_sphere(sphere)
         self.in_type, self.out_type = _type(in_type, in_channels), _type(out_type, num_classes)
         band = usual_band(self.sphere) if band is None else band
         self.analysis = snn.SHT(self.sphere, self.in_type, band)

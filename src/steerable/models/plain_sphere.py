@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from steerable.domains.sphere import Sphere
+from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.groups import Group
 from steerable.models.hidden import hidden_fields
 from steerable.models.plain_volume import matched
-from steerable.models.sphere import SphereCNN, SphereUNet, levels
+from steerable.models.sphere import SphereCNN, SphereUNet
 from steerable.models.unet import Interpolate, UNet
 from steerable.models.volume import read
 
@@ -36,7 +36,7 @@ def _block(current: int, width: int, kernel_size: int) -> nn.Sequential:
 
 
 def _maps(sphere: str | Sphere) -> Sphere:
-    found = levels(sphere, 1)[0]
+    found = parse_sphere(sphere)
     if len(found.shape) != 2:
         raise ValueError(
             f"a plain network on {found!r}: expected a map of longitude and latitude such as 'gauss(32)', the only "

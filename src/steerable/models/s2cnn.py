@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 import steerable.nn as snn
-from steerable.domains.sphere import Sphere
+from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.groups import SO2
-from steerable.models.sphere import levels
 from steerable.nn.sphere.spectral_conv import NEAR_IDENTITY
 
 
@@ -73,7 +72,7 @@ class S2CNN(nn.Module):
         hidden: int = 32,
     ) -> None:
         super().__init__()
-        self.sphere = levels(sphere, 1)[0]
+        self.sphere = parse_sphere(sphere)
         layers = lifted(in_channels, self.sphere, channels, bands, support, function, oversample)
         self.features = nn.Sequential(*layers, snn.SO3Mean(channels[-1], bands[-1]))
         self.head = nn.Sequential(nn.Linear(channels[-1], hidden), nn.ELU(), nn.Linear(hidden, num_classes))
@@ -107,7 +106,7 @@ class S2CNNDense(nn.Module):
         oversample: float = 2.0,
     ) -> None:
         super().__init__()
-        self.sphere = levels(sphere, 1)[0]
+        self.sphere = parse_sphere(sphere)
         layers = lifted(in_channels, self.sphere, channels, bands, support, function, oversample)
         last = snn.SO3ToS2(channels[-1], num_classes, bands[-1], bands[0], support)
         self.net = nn.Sequential(*layers, last, snn.InverseSHT(self.sphere, num_classes * SO2().trivial, bands[0]))

@@ -21,7 +21,7 @@ def levels(sphere: str | Sphere, count: int) -> list[Sphere]:
     Raises:
         ValueError: if there are not as many.
     """
-    found = [sphere if isinstance(sphere, Sphere) else parse_sphere(sphere)]
+    found = [parse_sphere(sphere)]
     while len(found) < count:
         found.append(found[-1].coarser())
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import Any
 
 import torch
@@ -73,14 +72,6 @@ def for_data(config: ModelConfig, data: Samples) -> ModelConfig:
     own, out = data.type, data.target.type if data.target is not None else ""
     own, out = (t if t and not field_type(t, 0, data.source).is_trivial else "" for t in (own, out))
     known: dict[str, Any] = {"sphere": data.sampling, "in_type": own, "out_type": out}
-    if "sphere" not in takes and "level" in takes:  # charts of the icosahedron
-        found = re.fullmatch(r"icosahedral\((\d+)\)", data.sampling.replace(" ", ""))
-        if found is None:
-            raise InputError(
-                f"model.name is '{config.name}', and {data.source} is sampled on {data.sampling}; expected "
-                "icosahedral(level). Set data.options.sampling."
-            )
-        known = {"level": int(found[1]), "in_type": own, "out_type": out}
     options = dict(config.options)
     group = read_group(config.group) if config.group is not None else None
     if group is not None and group.order == 1:  # held by north: components are channels

@@ -16,15 +16,20 @@ _EXAMPLES = {
 _NAMES = tuple(_EXAMPLES)
 
 
-def parse_sphere(text: str) -> Sphere:
+def parse_sphere(text: str | Sphere) -> Sphere:
     """``"gauss(32)"``, ``"healpix(16, nested)"``, ``"icosahedral(4)"``, ``"equiangular(32, mw)"``, ``"fibonacci(99)"``.
 
+    Every layer and model of the sphere reads its samplings by it.
+
     Args:
-        text: the name of a constructor of :class:`Sphere` and its arguments; ``key=value`` for named ones.
+        text: the name of a constructor of :class:`Sphere` and its arguments, ``key=value`` for named ones; or a
+            sampling, which is returned as it is.
 
     Raises:
         ValueError: naming what is known.
     """
+    if isinstance(text, Sphere):
+        return text
     if not isinstance(text, str):
         raise ValueError(
             f"sphere is {text!r}, of the type {type(text).__name__}; expected a sampling such as "

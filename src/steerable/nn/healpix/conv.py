@@ -32,7 +32,7 @@ class HealpixConv(SteerableMap):
     Args:
         in_type: type of the input ``[B, in_type.size, 12 nside^2]``, of C(1), or a number of channels.
         out_type: type of the output.
-        sphere: where the input lies: nested, or by rings.
+        sphere: where the input lies: nested, or by rings; a sampling or its name.
         ring: 1, or 2 for the neighbours of neighbours: 25 taps.
         stride: 1, or 2: the output is on ``sphere.coarser()``, from windows around the southern child of each pixel.
         bias: learned bias a channel.
@@ -53,14 +53,14 @@ class HealpixConv(SteerableMap):
         self,
         in_type: FieldType | int,
         out_type: FieldType | int,
-        sphere: HealpixSphere,
+        sphere: HealpixSphere | str,
         ring: int = 1,
         stride: int = 1,
         bias: bool = True,
         init: str = "he",
     ) -> None:
         name = type(self).__name__
-        require_healpix(sphere, name)
+        sphere = require_healpix(sphere, name)
         if ring not in (1, 2) or stride not in (1, 2) or ring > sphere.nside:
             raise ValueError(
                 f"{name}: ring is {ring}, stride is {stride} on {sphere!r}; expected 1 or 2 each, and a ring of at "

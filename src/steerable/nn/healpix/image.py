@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from steerable.domains.sphere.healpix import HealpixSphere
+from steerable.domains.sphere import HealpixSphere, parse_sphere
 from steerable.domains.sphere.healpix_neighbours import neighbour
 from steerable.fields.type import FieldType
 from steerable.groups.cyclic import C
@@ -72,12 +72,14 @@ def scalars(value: FieldType | int, layer: str, argument: str) -> FieldType:
 
 
 def require_healpix(sphere: object, layer: str, nested: bool = False) -> HealpixSphere:
-    """The sampling, if it is HEALPix; in nested order where that is asked for.
+    """The sampling, given or named, if it is HEALPix; in nested order where that is asked for.
 
     Raises:
         TypeError: for another sampling.
         ValueError: for the order by rings.
     """
+    if isinstance(sphere, str):
+        sphere = parse_sphere(sphere)
     if not isinstance(sphere, HealpixSphere):
         raise TypeError(f"{layer}: the sampling is {sphere!r}; expected one such as Sphere.healpix(32, nested=True)")
     if nested and not sphere.nested:

@@ -19,7 +19,7 @@ class HealpixPool(EquivariantModule):
 
     Args:
         type: of input and output, of C(1), or a number of channels.
-        sphere: where the input lies, with an even nside.
+        sphere: where the input lies, or its name; with an even nside.
         mode: ``"mean"`` or ``"max"``.
 
     Raises:
@@ -27,12 +27,13 @@ class HealpixPool(EquivariantModule):
         ValueError: for another mode, an odd nside, types of another group.
     """
 
-    def __init__(self, type: FieldType | int, sphere: HealpixSphere, mode: str = "mean") -> None:
+    def __init__(self, type: FieldType | int, sphere: HealpixSphere | str, mode: str = "mean") -> None:
         found = scalars(type, "HealpixPool", "type")
         super().__init__(found, found)
         if mode not in ("mean", "max"):
             raise ValueError(f"HealpixPool: mode is {mode!r}; expected 'mean' or 'max'")
-        self.sphere, self.mode = require_healpix(sphere, "HealpixPool"), mode
+        self.sphere = sphere = require_healpix(sphere, "HealpixPool")
+        self.mode = mode
         self.targets = sphere.coarser()
         if sphere.nested:
             self.register_buffer("fours", None, persistent=False)

@@ -19,19 +19,19 @@ class HealpixPixelShuffle(EquivariantModule):
 
     Args:
         out_type: type of the output, of C(1), or a number of channels; the input has four times as many.
-        sphere: where the input lies, in nested order.
+        sphere: where the input lies, or its name; in nested order.
 
     Raises:
         TypeError: for another sampling.
         ValueError: for the order by rings, naming the mend; for types of another group.
     """
 
-    def __init__(self, out_type: FieldType | int, sphere: HealpixSphere) -> None:
+    def __init__(self, out_type: FieldType | int, sphere: HealpixSphere | str) -> None:
         name = type(self).__name__
         self_type = scalars(out_type, name, "out_type")
         super().__init__(4 * self_type, self_type)
         self.sphere = require_healpix(sphere, name, nested=True)
-        self.targets = sphere.finer()
+        self.targets = self.sphere.finer()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[B, 4 C, N]`` to ``[B, C, 4 N]``."""
@@ -49,19 +49,19 @@ class HealpixPixelUnshuffle(EquivariantModule):
 
     Args:
         in_type: type of the input, of C(1), or a number of channels; the output has four times as many.
-        sphere: where the input lies, in nested order.
+        sphere: where the input lies, or its name; in nested order.
 
     Raises:
         TypeError: for another sampling.
         ValueError: for the order by rings, an odd nside, types of another group.
     """
 
-    def __init__(self, in_type: FieldType | int, sphere: HealpixSphere) -> None:
+    def __init__(self, in_type: FieldType | int, sphere: HealpixSphere | str) -> None:
         name = type(self).__name__
         self_type = scalars(in_type, name, "in_type")
         super().__init__(self_type, 4 * self_type)
         self.sphere = require_healpix(sphere, name, nested=True)
-        self.targets = sphere.coarser()
+        self.targets = self.sphere.coarser()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[B, C, N]`` to ``[B, 4 C, N / 4]``."""

@@ -38,7 +38,7 @@ class IcoConv(SteerableMap):
     Args:
         in_type: type of the input ``[B, in_type.size, V]``, of C(6), D(6) or C(1): regular, trivial, irreps, mixed.
         out_type: type of the output.
-        sphere: ``10 4^r + 2`` vertices of a divided icosahedron, r at least 1.
+        sphere: ``10 4^r + 2`` vertices of a divided icosahedron, r at least 1, or ``"icosahedral(r)"``.
         gauges: where the first axis of each frame points, int64 ``[V]``; default those of the charts.
         corners: the 12 corners have five neighbours and no frame. ``"zero"``: they are not read and become zero, as in
             the paper. ``"invariant"``: they hold invariants, and are read and filled as such (constants stay constant).
@@ -61,7 +61,7 @@ class IcoConv(SteerableMap):
         self,
         in_type: FieldType,
         out_type: FieldType,
-        sphere: IcosahedralSphere,
+        sphere: IcosahedralSphere | str,
         gauges: Tensor | None = None,
         corners: IcoCorners = "zero",
         bias: bool = True,
@@ -75,7 +75,7 @@ class IcoConv(SteerableMap):
         frames = hex_frames(sphere, gauges)
         super().__init__(in_type, out_type, HEXAGON, 3, 2, 1, bias)
         initialise(self, init)
-        self.sphere, self.corners, self.path = sphere, corners, path or "atlas"
+        self.sphere, self.corners, self.path = frames.sphere, corners, path or "atlas"
         self.contraction = HexContraction(in_type, out_type, frames, corners, self.path)
 
     @property

@@ -7,7 +7,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from steerable.domains.sphere import IcosahedralSphere, Sphere, SpherePoints
+from steerable.domains.sphere import IcosahedralSphere, Sphere, SpherePoints, parse_sphere
 from steerable.groups import Group, parse_group
 
 
@@ -61,7 +61,7 @@ class GroupCorrelation(nn.Module):
         channels: C of the filter.
         outputs: numbers O for each element (one logit and six of an offset, for :class:`PoseHead`).
         group: finite rotations: ``"I"`` (60), ``"O"`` (24), ``"T"`` (12).
-        sphere: a sampling that the group permutes; default one of 42 or 66 samples.
+        sphere: a sampling that the group permutes, or its name; default one of 42 or 66 samples.
         front: the samples that filters cover, int64 ``[F]``; default all.
         signals: number K of signals, one for each class of objects.
 
@@ -76,13 +76,13 @@ class GroupCorrelation(nn.Module):
         channels: int,
         outputs: int = 7,
         group: str | Group = "I",
-        sphere: Sphere | None = None,
+        sphere: Sphere | str | None = None,
         front: Tensor | None = None,
         signals: int = 1,
     ) -> None:
         super().__init__()
         self.group = rotations_of(group)
-        self.sphere = symmetric_sphere(self.group) if sphere is None else sphere
+        self.sphere = symmetric_sphere(self.group) if sphere is None else parse_sphere(sphere)
         self.channels, self.outputs = channels, outputs
         moved = vertex_permutations(self.group, self.sphere)
         count = moved.shape[1]

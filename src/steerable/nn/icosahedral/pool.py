@@ -25,7 +25,7 @@ class IcoPool(EquivariantModule):
 
     Args:
         in_type: type of the field ``[B, in_type.size, V]``, of C(6), D(6) or C(1).
-        sphere: the fine sampling, of level 2 or more.
+        sphere: the fine sampling, of level 2 or more, or its name.
         function: ``"mean"`` or ``"max"``.
         gauges: of the frames of the input ``[V]``; default those of the charts.
         coarse_gauges: of the output.
@@ -39,7 +39,7 @@ class IcoPool(EquivariantModule):
     def __init__(
         self,
         in_type: FieldType,
-        sphere: IcosahedralSphere,
+        sphere: IcosahedralSphere | str,
         function: str = "mean",
         gauges: Tensor | None = None,
         coarse_gauges: Tensor | None = None,
@@ -51,8 +51,8 @@ class IcoPool(EquivariantModule):
             require_permutation(in_type, "IcoPool", 'function="mean"')
         super().__init__(in_type, in_type)
         fine = hex_frames(sphere, gauges)
-        coarse = hex_frames(sphere.coarser(), coarse_gauges)
-        self.sphere, self.targets, self.function, self.corners = sphere, coarse.sphere, function, corners
+        coarse = hex_frames(fine.sphere.coarser(), coarse_gauges)
+        self.sphere, self.targets, self.function, self.corners = fine.sphere, coarse.sphere, function, corners
         self.frames, self.out_frames, n = fine, coarse, coarse.sphere.num_points
         ahead = ahead_of_fine(fine, coarse)
         here = torch.arange(n)[:, None]
@@ -66,7 +66,7 @@ class IcoPool(EquivariantModule):
         missing = (source < 0) & (here >= (12 if corners == "zero" else 0))  # the centre, twice, changes no maximum
         source = torch.where(missing, here, source)
         turn = torch.where(missing, turn[:, :1], turn)
-        self.reduce = HexReduce(MovedGather(in_type, source.T, turn.T, sphere.num_points), weight.T, function)
+        self.reduce = HexReduce(MovedGather(in_type, source.T, turn.T, fine.sphere.num_points), weight.T, function)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[B, C, V]`` to ``[B, C, V']``."""
@@ -88,7 +88,7 @@ class IcoUnpool(EquivariantModule):
 
     Args:
         in_type: type of the field ``[B, in_type.size, V]``, of C(6), D(6) or C(1).
-        sphere: the coarse sampling, of level 1 or more.
+        sphere: the coarse sampling, of level 1 or more, or its name.
         gauges: of the frames of the input ``[V]``; default those of the charts.
         fine_gauges: of the output.
         corners: as in :class:`IcoConv`; with ``"zero"`` a neighbour of a corner takes its other parent alone.
@@ -101,7 +101,7 @@ class IcoUnpool(EquivariantModule):
     def __init__(
         self,
         in_type: FieldType,
-        sphere: IcosahedralSphere,
+        sphere: IcosahedralSphere | str,
         gauges: Tensor | None = None,
         fine_gauges: Tensor | None = None,
         corners: IcoCorners = "zero",
@@ -110,10 +110,10 @@ class IcoUnpool(EquivariantModule):
         check_words(corners=(corners, ("zero", "invariant")))
         super().__init__(in_type, in_type)
         coarse = hex_frames(sphere, gauges)
-        fine = hex_frames(sphere.finer(), fine_gauges)
-        self.sphere, self.targets, self.corners = sphere, fine.sphere, corners
+        fine = hex_frames(coarse.sphere.finer(), fine_gauges)
+        self.sphere, self.targets, self.corners = coarse.sphere, fine.sphere, corners
         self.frames, self.out_frames = coarse, fine
-        n = sphere.num_points
+        n = coarse.sphere.num_points
         ahead = ahead_of_fine(fine, coarse)
         parents = fine.sphere.parents  # a vertex that stays is its own parent, twice
         here = torch.arange(len(parents))[:, None].expand(-1, 2)

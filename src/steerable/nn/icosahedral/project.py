@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from steerable.domains.sphere import Sphere
+from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.nn.constants import ConstantModule
 
 
@@ -18,7 +18,7 @@ class IcoProject(ConstantModule):
     the first and the last row lies the other side of the pole.
 
     Args:
-        sphere: any sampling.
+        sphere: any sampling, or its name.
         height, width: of the pictures.
         shift: 1/2 for pictures whose left border is longitude 0, ``1/2 - W/2`` where their centre is.
 
@@ -26,7 +26,7 @@ class IcoProject(ConstantModule):
         ValueError: for a picture without rows or of an odd width.
     """
 
-    def __init__(self, sphere: Sphere, height: int, width: int, shift: float = 0.5) -> None:
+    def __init__(self, sphere: Sphere | str, height: int, width: int, shift: float = 0.5) -> None:
         super().__init__()
         if height < 1 or width < 2 or width % 2:
             raise ValueError(
@@ -34,6 +34,7 @@ class IcoProject(ConstantModule):
                 f"number of columns, so that each has one opposite across the pole"
             )
         self.size = (height, width)
+        sphere = parse_sphere(sphere)
         self.shape = sphere.shape
         theta, phi = sphere.angles().reshape(-1, 2).unbind(-1)
         row, column = theta * (height / math.pi) - 0.5, phi * (width / (2 * math.pi)) - shift
@@ -67,7 +68,7 @@ class IcoProject(ConstantModule):
         return f"{self.size[0]} x {self.size[1]} -> {self.shape}"
 
 
-def ico_project(image: Tensor, sphere: Sphere, shift: float = 0.5) -> Tensor:
+def ico_project(image: Tensor, sphere: Sphere | str, shift: float = 0.5) -> Tensor:
     """Bilinear values of equirectangular pictures ``[B, C, H, W]`` at the samples of a sphere, see `IcoProject`.
 
     Raises:

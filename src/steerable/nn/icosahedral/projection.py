@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from steerable.domains.sphere import Sphere
+from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.nn.constants import ConstantModule
 
 
@@ -16,7 +16,7 @@ class SphereProjection(ConstantModule):
     left out: the output holds the samples :attr:`front`. x1 is right, x2 up, x3 towards the camera.
 
     Args:
-        sphere: any sampling.
+        sphere: any sampling, or its name.
         side: of the square feature maps, in pixels.
         coverage: radius of the sphere as a share of half the side.
         sigma: of the window in pixels of the feature map.
@@ -28,15 +28,15 @@ class SphereProjection(ConstantModule):
     Images", 2022, arXiv 2207.08925, section 4.
     """
 
-    def __init__(self, sphere: Sphere, side: int, coverage: float = 0.9, sigma: float = 0.2) -> None:
+    def __init__(self, sphere: Sphere | str, side: int, coverage: float = 0.9, sigma: float = 0.2) -> None:
         super().__init__()
         if side < 1 or not 0 < coverage <= 1 or sigma <= 0:
             raise ValueError(
                 f"SphereProjection: side {side}, coverage {coverage}, sigma {sigma}; expected at least one pixel, a "
                 f"share of at most 1, and a positive width"
             )
-        self.sphere, self.side = sphere, side
-        points = sphere.points().reshape(-1, 3)
+        self.sphere, self.side = parse_sphere(sphere), side
+        points = self.sphere.points().reshape(-1, 3)
         front = (points[:, 2] > 1e-9).nonzero()[:, 0]
         self.register_buffer("front", front, persistent=False)
         middle = (2 * torch.arange(side, dtype=torch.float64) + 1) / side - 1  # of pixels, in halves of the side

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from steerable.domains.spectral.precision import full_precision
-from steerable.domains.sphere import Sphere
+from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.fields.type import FieldType
 from steerable.nn.linear import Linear
 from steerable.nn.module import EquivariantModule, require_same_group, require_type
@@ -28,8 +28,8 @@ class _Attention(EquivariantModule):
         self,
         in_type: FieldType,
         out_type: FieldType | None,
-        sphere: Sphere,
-        targets: Sphere | None,
+        sphere: Sphere | str,
+        targets: Sphere | str | None,
         query_type: FieldType | None,
         inner: FieldType | None,
         heads: int,
@@ -44,7 +44,8 @@ class _Attention(EquivariantModule):
         if heads < 1 or degree < 0:
             raise ValueError(f"{name}: heads={heads}, degree={degree}; expected heads from 1 and a degree from 0")
         super().__init__(in_type, out_type)
-        self.sphere, self.targets = sphere, sphere if targets is None else targets
+        self.sphere = sphere = parse_sphere(sphere)
+        self.targets = sphere if targets is None else parse_sphere(targets)
         self.heads, self.degree = heads, degree
         self.query_type = in_type if query_type is None else require_type(query_type, name, "query_type")
         self.inner = out_type if inner is None else require_type(inner, name, "inner")
@@ -112,7 +113,7 @@ class SphereAttention(_Attention):
 
     Args:
         in_type: scalars of keys and values.
-        sphere: where they lie.
+        sphere: where they lie, a sampling or its name.
         out_type: scalars of the output; default those of the input.
         heads: number of heads.
         targets: where queries and output lie; another sampling refines or coarsens. Default the same.
@@ -130,10 +131,10 @@ class SphereAttention(_Attention):
     def __init__(
         self,
         in_type: FieldType,
-        sphere: Sphere,
+        sphere: Sphere | str,
         out_type: FieldType | None = None,
         heads: int = 4,
-        targets: Sphere | None = None,
+        targets: Sphere | str | None = None,
         query_type: FieldType | None = None,
         inner: FieldType | None = None,
         degree: int = 3,
@@ -149,7 +150,7 @@ class SphereAttention(_Attention):
             raise ValueError(
                 f"SphereAttention: {self.inner.size} inner channels among {heads} heads; expected a multiple"
             )
-        self.core = GlobalCore(sphere, self.targets, heads)
+        self.core = GlobalCore(self.sphere, self.targets, heads)
 
 
 class SphereNeighbourAttention(_Attention):
@@ -164,7 +165,7 @@ class SphereNeighbourAttention(_Attention):
 
     Args:
         in_type: type of keys and values, of SO2 or O2, in irreps.
-        sphere: where they lie.
+        sphere: where they lie, a sampling or its name.
         radius: of the caps, in radians; three to six spacings are usual.
         out_type: type of the output; default that of the input.
         heads: number of heads.
@@ -184,15 +185,16 @@ class SphereNeighbourAttention(_Attention):
     def __init__(
         self,
         in_type: FieldType,
-        sphere: Sphere,
+        sphere: Sphere | str,
         radius: float,
         out_type: FieldType | None = None,
         heads: int = 4,
-        targets: Sphere | None = None,
+        targets: Sphere | str | None = None,
         query_type: FieldType | None = None,
         inner: FieldType | None = None,
         degree: int = 3,
     ) -> None:
+        sphere = parse_sphere(sphere)
         if not sphere.spacing <= radius < math.pi:
             raise ValueError(
                 f"SphereNeighbourAttention: the radius is {radius:.4g} rad on {sphere!r}; expected between "
@@ -200,7 +202,7 @@ class SphereNeighbourAttention(_Attention):
             )
         super().__init__(in_type, out_type, sphere, targets, query_type, inner, heads, degree)
         self.radius = radius
-        self.core = NeighbourCore(sphere, self.targets, self.inner, radius, heads)
+        self.core = NeighbourCore(self.sphere, self.targets, self.inner, radius, heads)
 
 
 class PlainSphereAttention(nn.Module):

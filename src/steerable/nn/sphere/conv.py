@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from steerable.aggregate.transport import Carried, carried
 from steerable.domains.spectral.precision import full_precision
-from steerable.domains.sphere import Sphere
+from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.domains.sphere.meridian import by_rings
 from steerable.fields.type import FieldType
 from steerable.groups.cyclic import C
@@ -46,7 +46,7 @@ class SphereConv(SteerableMap):
     Args:
         in_type: type of the input ``[B, in_type.size, *sphere.shape]``, of SO2, O2 or C(1), in irreps.
         out_type: type of the output.
-        sphere: where the input lies.
+        sphere: where the input lies, a sampling or its name such as ``"gauss(32)"``.
         radius: of the kernel, in radians.
         targets: where the output lies: a coarser sampling strides, a finer one refines (a transposed convolution).
             Default the same.
@@ -66,9 +66,9 @@ class SphereConv(SteerableMap):
         self,
         in_type: FieldType,
         out_type: FieldType,
-        sphere: Sphere,
+        sphere: Sphere | str,
         radius: float,
-        targets: Sphere | None = None,
+        targets: Sphere | str | None = None,
         kernel_size: int = 5,
         filters: Filters | None = None,
         bias: bool = True,
@@ -80,7 +80,9 @@ class SphereConv(SteerableMap):
         filters = filters or Zernike(reach, float(reach))
         require_space("SphereConv", in_type, filters, 2)
         require_frames("SphereConv", in_type)
-        self.sphere, self.targets, self.radius = sphere, targets or sphere, radius
+        self.sphere = sphere = parse_sphere(sphere)
+        self.targets = sphere if targets is None else parse_sphere(targets)
+        self.radius = radius
         self.spacing = radius / reach
         if not sphere.spacing <= radius < math.pi:
             raise ValueError(

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from steerable.aggregate.pairs import PairRows, pair_rows, pair_sums
-from steerable.domains.sphere import Sphere
+from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.kernels.envelope import envelope
 from steerable.nn.constants import ConstantModule
 
@@ -16,7 +16,7 @@ class SphereLoss(ConstantModule):
     """The shared half: shares of area, masks, means. Sums run over the batch as over the sphere.
 
     Args:
-        sphere: where fields ``[B, C, *sphere.shape]`` lie.
+        sphere: where fields ``[B, C, *sphere.shape]`` lie, a sampling or its name.
         mask: True where samples count, ``[*sphere.shape]``: land, a part of the sky. None: everywhere.
 
     Raises:
@@ -25,9 +25,9 @@ class SphereLoss(ConstantModule):
 
     shares: Tensor
 
-    def __init__(self, sphere: Sphere, mask: Tensor | None = None) -> None:
+    def __init__(self, sphere: Sphere | str, mask: Tensor | None = None) -> None:
         super().__init__()
-        self.sphere = sphere
+        self.sphere = sphere = parse_sphere(sphere)
         weights = sphere.weights().expand(sphere.shape)
         if mask is not None:
             if tuple(mask.shape) != sphere.shape or mask.dtype != torch.bool:
@@ -130,7 +130,7 @@ class SphereH1Loss(SphereMSELoss):
     neighbour that does not count do not count.
 
     Args:
-        sphere: where fields lie.
+        sphere: where fields lie, a sampling or its name.
         mask: True where samples count.
         radius: of the neighbours, in spacings.
 
@@ -140,8 +140,9 @@ class SphereH1Loss(SphereMSELoss):
 
     _slopes: Tensor
 
-    def __init__(self, sphere: Sphere, mask: Tensor | None = None, radius: float = 1.8) -> None:
+    def __init__(self, sphere: Sphere | str, mask: Tensor | None = None, radius: float = 1.8) -> None:
         super().__init__(sphere, mask)
+        sphere = self.sphere
         near = sphere.neighbours(radius * sphere.spacing)
         count, away = sphere.num_points, near.offset
         weight = envelope(near.distance, radius * sphere.spacing) * near.weight
@@ -179,14 +180,14 @@ class SphereCrossEntropyLoss(SphereLoss):
     """Cross entropy by area, of logits ``[B, K, *sphere.shape]`` and classes ``[B, *sphere.shape]``.
 
     Args:
-        sphere: where fields lie.
+        sphere: where fields lie, a sampling or its name.
         mask: True where samples count.
         class_weights: what a class counts ``[K]``; default all alike.
         ignore: a class that does not count.
     """
 
     def __init__(
-        self, sphere: Sphere, mask: Tensor | None = None, class_weights: Tensor | None = None, ignore: int = -100
+        self, sphere: Sphere | str, mask: Tensor | None = None, class_weights: Tensor | None = None, ignore: int = -100
     ) -> None:
         super().__init__(sphere, mask)
         self.ignore = ignore
@@ -223,7 +224,7 @@ class SphereFocalLoss(SphereCrossEntropyLoss):
     """Focal loss by area, ``-(1 - p)^gamma log p``: what is nearly right counts little.
 
     Args:
-        sphere: where fields lie.
+        sphere: where fields lie, a sampling or its name.
         gamma: 0: cross entropy.
         mask, class_weights, ignore: of :class:`SphereCrossEntropyLoss`.
 
@@ -232,7 +233,7 @@ class SphereFocalLoss(SphereCrossEntropyLoss):
 
     def __init__(
         self,
-        sphere: Sphere,
+        sphere: Sphere | str,
         gamma: float = 2.0,
         mask: Tensor | None = None,
         class_weights: Tensor | None = None,
@@ -252,7 +253,7 @@ class SphereDiceLoss(SphereCrossEntropyLoss):
     """``1 - 2 |P and Y| / (|P| + |Y|)`` with areas, the mean over classes; P is the softmax of the logits.
 
     Args:
-        sphere: where fields lie.
+        sphere: where fields lie, a sampling or its name.
         smooth: added above and below, as a share of the sphere: a class that is nowhere has loss 0.
         mask, class_weights, ignore: of :class:`SphereCrossEntropyLoss`; weights are those of the mean over classes.
 
@@ -261,7 +262,7 @@ class SphereDiceLoss(SphereCrossEntropyLoss):
 
     def __init__(
         self,
-        sphere: Sphere,
+        sphere: Sphere | str,
         smooth: float = 1e-4,
         mask: Tensor | None = None,
         class_weights: Tensor | None = None,

@@ -13,7 +13,7 @@ class SphereConfusion(SphereLoss):
     """Area of every pair of a class and a predicted class, and what is told from it.
 
     Args:
-        sphere: where fields lie.
+        sphere: where fields lie, a sampling or its name.
         num_classes: K.
         mask: True where samples count.
         ignore: a class that does not count.
@@ -22,7 +22,7 @@ class SphereConfusion(SphereLoss):
         ValueError: for fewer than one class, or a mask that leaves nothing.
     """
 
-    def __init__(self, sphere: Sphere, num_classes: int, mask: Tensor | None = None, ignore: int = -100) -> None:
+    def __init__(self, sphere: Sphere | str, num_classes: int, mask: Tensor | None = None, ignore: int = -100) -> None:
         super().__init__(sphere, mask)
         if num_classes < 1:
             raise ValueError(f"SphereConfusion: num_classes is {num_classes}; expected at least 1")
@@ -82,12 +82,12 @@ def confusion_scores(areas: Tensor) -> dict[str, Tensor]:
     }
 
 
-def ws_psnr(x: Tensor, y: Tensor, sphere: Sphere, peak: float = 1.0, mask: Tensor | None = None) -> Tensor:
+def ws_psnr(x: Tensor, y: Tensor, sphere: Sphere | str, peak: float = 1.0, mask: Tensor | None = None) -> Tensor:
     """Peak signal-to-noise ratio by area in dB, of each image of a batch ``[B]``.
 
     Args:
         x, y: ``[B, C, *sphere.shape]``.
-        sphere: where they lie.
+        sphere: where they lie, a sampling or its name.
         peak: largest value of the signal: 255 of bytes.
         mask: True where samples count, ``[*sphere.shape]``.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from steerable.domains.sphere import Sphere
+from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.fields.type import FieldType
 from steerable.nn.norm import BatchNorm
 from steerable.nn.sphere.conv import check_sphere
@@ -21,7 +21,7 @@ class SphereBatchNorm(BatchNorm):
 
     Args:
         in_type: type of the channels ``[B, C, *sphere.shape]``.
-        sphere: where the fields lie.
+        sphere: where the fields lie, a sampling or its name.
         options: of :class:`BatchNorm`.
 
     Raises:
@@ -30,9 +30,9 @@ class SphereBatchNorm(BatchNorm):
 
     shares: Tensor
 
-    def __init__(self, in_type: FieldType, sphere: Sphere, **options: float | bool | None) -> None:
+    def __init__(self, in_type: FieldType, sphere: Sphere | str, **options: float | bool | None) -> None:
         super().__init__(in_type, **options)  # type: ignore[arg-type]
-        self.sphere = sphere
+        self.sphere = sphere = parse_sphere(sphere)
         weights = sphere.weights().expand(sphere.shape)
         self.register_constant("shares", weights / weights.sum())
 

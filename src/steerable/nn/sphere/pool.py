@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from steerable.domains.sphere import Sphere
+from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.fields.type import FieldType
 from steerable.nn.baked import Baked
 from steerable.nn.module import EquivariantModule
@@ -17,18 +17,18 @@ class SphereAvgPool(EquivariantModule):
 
     Args:
         in_type: scalars: a field of spin has no mean.
-        sphere: where they lie.
+        sphere: where they lie, a sampling or its name.
 
     Raises:
         ValueError: for fields of spin.
     """
 
-    def __init__(self, in_type: FieldType, sphere: Sphere) -> None:
+    def __init__(self, in_type: FieldType, sphere: Sphere | str) -> None:
         if not in_type.is_trivial:
             raise ValueError(f"SphereAvgPool: expected scalars, got {in_type!r}; put nn.NormPool before it")
         super().__init__(in_type, in_type)
-        self.sphere = sphere
-        weights = sphere.flat_weights()
+        self.sphere = parse_sphere(sphere)
+        weights = self.sphere.flat_weights()
         self.register_constant("shares", weights / weights.sum())
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from steerable.domains.homogeneous import Homogeneous, HomType
 from steerable.domains.spectral.fields import FieldPlan, analyse, synthesise
 from steerable.domains.spectral.precision import full_precision, widened
-from steerable.domains.sphere import Sphere
+from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.fields.type import FieldType
 from steerable.groups import SO2, SO3
 from steerable.nn.module import EquivariantModule
@@ -21,9 +21,10 @@ class _Harmonic(EquivariantModule):
     """What both directions share: the sampling, the band, the plan and its fixed tensors."""
 
     def __init__(
-        self, sphere: Sphere, type: FieldType | str, band: int | None, inverse: bool, tables: SpectralTables | None,
-        precompute: bool,
+        self, sphere: Sphere | str, type: FieldType | str, band: int | None, inverse: bool,
+        tables: SpectralTables | None, precompute: bool,
     ) -> None:  # fmt: skip
+        sphere = parse_sphere(sphere)
         self.band = sphere.check_band(usual_band(sphere) if band is None else band)
         fields = spherical_fields(self._label, type, self.band)
         types = fields.fibre, fields.type
@@ -62,8 +63,9 @@ class SHT(_Harmonic):
     functions on half of the rings.
 
     Args:
-        sphere: the sampling. By rings it is fast; on the rings of McEwen and Wiaux orders are first taken to Gauss
-            rings; points without rings are fitted by least squares with a dense matrix, for modest bands.
+        sphere: the sampling, or its name such as ``"gauss(32)"``. By rings it is fast; on the rings of McEwen and
+            Wiaux orders are first taken to Gauss rings; points without rings are fitted by least squares with a dense
+            matrix, for modest bands.
         type: type of SO2, or its string ``"1x0 + 1x2"``.
         band: degrees ``l < band``; default ``sphere.sampling_band``, or
             ``sphere.usual_band`` where none is exact.
@@ -81,7 +83,7 @@ class SHT(_Harmonic):
 
     def __init__(
         self,
-        sphere: Sphere,
+        sphere: Sphere | str,
         type: FieldType | str,
         band: int | None = None,
         iterations: int = 0,
@@ -119,8 +121,9 @@ class InverseSHT(_Harmonic):
     """Coefficients to fields on the sphere: spin-weighted spherical harmonic synthesis, a fast :class:`HomSynthesis`.
 
     Args:
-        sphere: the sampling. By rings it is fast; on the rings of McEwen and Wiaux orders are first taken to Gauss
-            rings; points without rings are fitted by least squares with a dense matrix, for modest bands.
+        sphere: the sampling, or its name such as ``"gauss(32)"``. By rings it is fast; on the rings of McEwen and
+            Wiaux orders are first taken to Gauss rings; points without rings are fitted by least squares with a dense
+            matrix, for modest bands.
         type: type of SO2 of the fields, or its string.
         band: degrees ``l < band`` of the coefficients; default ``sphere.sampling_band``, or
             ``sphere.usual_band`` where none is exact.
@@ -134,7 +137,7 @@ class InverseSHT(_Harmonic):
 
     def __init__(
         self,
-        sphere: Sphere,
+        sphere: Sphere | str,
         type: FieldType | str,
         band: int | None = None,
         precompute: bool = True,

@@ -85,7 +85,7 @@ def delensing(
     Raises:
         ValueError: for other fields, a sphere without a band, or numbers out of range.
     """
-    here = parse_sphere(sphere) if isinstance(sphere, str) else sphere
+    here = parse_sphere(sphere)
     wide, band = _bands(here, band, oversample)
     if fields not in FIELDS:
         raise ValueError(f"delensing: fields {fields!r}; expected one of {', '.join(FIELDS)}")
