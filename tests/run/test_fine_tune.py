@@ -21,7 +21,8 @@ from steerable.run.calibrate import calibrate, expected_error, fit_temperature, 
 from steerable.run.cli import main
 from steerable.run.config import FitConfig, TrainConfig
 from steerable.run.loaders import EpochBatches
-from steerable.run.objective import Classes, objective_of
+from steerable.run.objectives import objective_of
+from steerable.run.objectives.classes import Classes
 from steerable.run.page.write import least_sure
 from steerable.run.scores import predict
 from steerable.run.store import load, load_network

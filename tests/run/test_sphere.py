@@ -22,7 +22,7 @@ from steerable.run.dense import field_errors, place_counts, region_scores
 from steerable.run.domains import augmented, domain_of
 from steerable.run.domains.sphere import generic
 from steerable.run.floors import Floors
-from steerable.run.objective import objective_of
+from steerable.run.objectives import objective_of
 from steerable.run.readers import READERS
 from steerable.run.store import load
 

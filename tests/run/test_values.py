@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 
 from steerable.data import InputError, Samples, Splits, Target
-from steerable.run import objective as module
 from steerable.run.cli import main
 from steerable.run.config import TrainConfig
 from steerable.run.floors import Floors
-from steerable.run.objective import Classes, Values, column, objective_of
+from steerable.run.objectives import objective_of
+from steerable.run.objectives.classes import Classes
+from steerable.run.objectives.values import Values, column
 from steerable.run.scores import binned, error_figures, predict, value_scores
 from steerable.run.store import load
 
@@ -176,7 +177,7 @@ def test_a_linear_target_is_learned_in_its_unit(linear, tmp_path, capsys):
 
 def test_a_loss_that_broadcasts_is_caught(linear, tmp_path, monkeypatch):
     """The planted fault: with [B, 1] against [B] the network learns the mean; the test above would fail."""
-    monkeypatch.setattr(module.Values, "loss", lambda self, out, y: (out - (y - self.mean) / self.std).square().mean())
+    monkeypatch.setattr(Values, "loss", lambda self, out, y: (out - (y - self.mean) / self.std).square().mean())
     assert main(["fit", *linear]) == 0
     model, _ = load(tmp_path / "out")
     x, y = linear_images(60, 2)

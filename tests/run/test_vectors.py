@@ -12,7 +12,8 @@ from steerable.run.cli import main
 from steerable.run.config import TrainConfig
 from steerable.run.floors import Floors
 from steerable.run.heads import find_head
-from steerable.run.objective import Vectors, objective_of, target_record
+from steerable.run.objectives import objective_of, target_record
+from steerable.run.objectives.vectors import Vectors
 from steerable.run.scores import predict, vector_scores
 from steerable.run.store import load
 from steerable.tasks.galaxies import GalaxyZooFiles, GalaxyZooTree, galaxies_synthetic, simulate_galaxies

@@ -14,7 +14,7 @@ from steerable.data.errors import InputError
 from steerable.run.ask import ask, like
 from steerable.run.config import TrainConfig
 from steerable.run.domains import augmented
-from steerable.run.objective import Objective
+from steerable.run.objectives import Objective
 
 KEY = "steerable"
 

@@ -17,7 +17,7 @@ from steerable.nn.constants import ConstantModule
 from steerable.nn.module import EquivariantModule
 from steerable.run.build import build_model
 from steerable.run.config import FitConfig, ModelConfig
-from steerable.run.objective import target_record
+from steerable.run.objectives import target_record
 from steerable.run.outputs import read_json, write_json
 from steerable.run.units import Tempered, in_units
 

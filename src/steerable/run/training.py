@@ -24,7 +24,7 @@ from steerable.run.balance import class_weights
 from steerable.run.config import TrainConfig
 from steerable.run.learner import KEY, Learner
 from steerable.run.loaders import loader
-from steerable.run.objective import objective_of
+from steerable.run.objectives import objective_of
 from steerable.run.outputs import CHECKPOINT
 from steerable.run.progress import TimeLeft
 

@@ -18,7 +18,7 @@ from steerable.run.config import FitConfig
 from steerable.run.domains import check_augment
 from steerable.run.floors import Floors
 from steerable.run.learner import KEY
-from steerable.run.objective import objective_of
+from steerable.run.objectives import objective_of
 from steerable.run.outputs import check_free, partial_name, whole_folder, write_json
 from steerable.run.page import write_maps, write_page
 from steerable.run.parse import packaged_configs, parse_fit

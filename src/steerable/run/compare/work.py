@@ -19,7 +19,7 @@ from steerable.run.commands.fit import fit_seed
 from steerable.run.compare.plan import Cell, Plan
 from steerable.run.config import DataConfig, FitConfig
 from steerable.run.floors import Floors
-from steerable.run.objective import objective_of
+from steerable.run.objectives import objective_of
 from steerable.run.outputs import CHECKPOINT, partial_name, read_json, write_json
 from steerable.run.readers import load_data
 from steerable.run.scores import predict
