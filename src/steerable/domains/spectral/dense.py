@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from steerable.domains.spectral.circles import Constants
-from steerable.domains.spectral.profiles import profiles
 from steerable.domains.spectral.spin import SpinPlan, spin_mixing
+from steerable.groups.profiles import profiles
 
 #: numbers of one dense matrix, 512 MB in float64
 LARGEST = 2**26

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.domains.spectral.profiles import profiles
 from steerable.groups.eager import runs_eagerly
+from steerable.groups.profiles import profiles
 
 
 @dataclass(frozen=True, eq=False)

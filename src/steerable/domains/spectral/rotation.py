@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.domains.spectral.profiles import profiles
 from steerable.fields.type import FieldType
 from steerable.groups import SO3
+from steerable.groups.profiles import profiles
 
 
 def rotate_coefficients(c: Tensor, type: FieldType, quaternion: Tensor) -> Tensor:

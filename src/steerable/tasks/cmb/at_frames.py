@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.domains.spectral.profiles import profiles
 from steerable.domains.spectral.spin import spin_mixing
 from steerable.domains.sphere.sphere import frames_at
+from steerable.groups.profiles import profiles
 from steerable.groups.spherical import spherical_harmonics
 
 

@@ -12,7 +12,7 @@ import torch
 from steerable.domains.spectral import profiles
 from steerable.groups.wigner import wigner_d
 
-module = importlib.import_module("steerable.domains.spectral.profiles")
+module = importlib.import_module("steerable.groups.profiles")
 
 
 def tilts(angles):
