@@ -10,10 +10,11 @@ from torch import Tensor
 
 from steerable.data import InputError, Samples, Splits, Target
 from steerable.data.rotations import check_poses
+from steerable.data.sphere_map import sampling_of
 from steerable.domains.sphere import Sphere
 from steerable.groups import SO3
 from steerable.tasks.sky.blocks import PARTS
-from steerable.tasks.sky.globe import draw_rotations, read_sampling
+from steerable.tasks.sky.globe import draw_rotations
 from steerable.tasks.sky.rooms import Rooms, cast, disc, draw_rooms
 
 DEPTH = Target("log_depth", "log m", everywhere=True)
@@ -61,7 +62,7 @@ def panorama_depth(
             f"depth: {train}, {validation} and {test} rooms of {balls} balls and {boxes} boxes, {rays} rays a sample; "
             "expected at least 1 room and ray, and 0 balls and boxes."
         )
-    sphere = read_sampling(sampling)
+    sphere = sampling_of(sampling, "data.options.sampling")
     found = []
     for k, (count, how) in enumerate(((train, train_pose), (validation, pose), (test, pose))):
         generator = torch.Generator().manual_seed(seed * 1009 + k)

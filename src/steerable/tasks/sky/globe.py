@@ -10,7 +10,7 @@ from torch import Tensor
 from steerable.data import InputError
 from steerable.data.rotations import check_poses
 from steerable.domains.spectral.rotation import rotate_coefficients
-from steerable.domains.sphere import RingSphere, Sphere, parse_sphere
+from steerable.domains.sphere import RingSphere, Sphere
 from steerable.groups import SO2, SO3
 from steerable.nn import SHT, InverseSHT
 
@@ -78,15 +78,3 @@ def places(sphere: Sphere, rotations: Tensor) -> Tensor:
     """Return which places of the globe the samples see, ``g^-1 p``, float64 ``[N, *sphere.shape, 3]``."""
     matrix = SO3().action(rotations, 3)
     return torch.einsum("nij,...i->n...j", matrix, sphere.points()).view(len(rotations), *sphere.shape, 3)
-
-
-def read_sampling(text: str) -> Sphere:
-    """Return the sampling that an option names.
-
-    Raises:
-        InputError: naming what is known.
-    """
-    try:
-        return parse_sphere(text)
-    except ValueError as e:
-        raise InputError(f"data.options.sampling: {e}.") from None

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from steerable.data import InputError
 from steerable.data.rotations import check_poses
+from steerable.data.sphere_map import sampling_of
 from steerable.domains.sphere import Sphere
 from steerable.tasks.sky.blocks import PARTS, Blocks
-from steerable.tasks.sky.globe import Globe, draw_rotations, places, read_sampling
+from steerable.tasks.sky.globe import Globe, draw_rotations, places
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ class Survey:
             InputError: an unknown sampling or pose, blocks that are too wide or too narrow, no view.
         """
         check_poses(train_pose=train_pose, pose=pose)
-        sphere = read_sampling(sampling)
+        sphere = sampling_of(sampling, "data.options.sampling")
         blocks = Blocks.deal(width, margin * sphere.spacing, seed)
         found = []
         poses = (train, train_pose), (validation, pose), (test, pose)
