@@ -20,6 +20,7 @@ GROUPS = {
     "O2h": O2H,
     "turned round": product(CS, st.SO2()),
     "SO2xD3": product(st.SO2(), st.D(3)),
+    "rotations of a cylinder": st.cylinder(rotations=True),
     "SO2xC4": product(st.SO2(), st.C(4)),
     "SO3xC2": product(st.SO3(), st.C(2)),
 }
@@ -42,7 +43,7 @@ def test_adaptive_sampling_is_exact(name, share):
     """Coefficients up to degree 1, as few samples as hold them; all elements of the finite group are sampled."""
     group = GROUPS[name]
     t = 3 * group.spectral_regular(1)
-    samples = {"O2h": 6, "SO3xC2": 12}.get(name, 4)
+    samples = {"O2h": 6, "rotations of a cylinder": 6, "SO3xC2": 12}.get(name, 4)
     torch.manual_seed(0)
     layer = snn.FourierAct(t, "relu", samples, frame=snn.Frame(t, share=share)).double()
     for x in (white(t), white(t, 3, 4)):
@@ -107,7 +108,7 @@ def test_a_mean_over_one_factor_is_not_the_mean():
         assert error(layer, x) < 1e-10
 
 
-@pytest.mark.parametrize("name", ["SO2h", "O2h", "SO3xC2"])
+@pytest.mark.parametrize("name", ["SO2h", "O2h", "SO3xC2", "rotations of a cylinder"])
 def test_smooth_to_where_there_is_no_frame(name):
     """Vectors that vanish or are parallel: the fallback is exact, and gradients are finite."""
     group = GROUPS[name]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from steerable.fields.type import FieldType
+from steerable.groups.axial import O2Rotations
 from steerable.groups.group import Group
 from steerable.groups.product import factor, moving_part
 from steerable.groups.representation import Representation
@@ -18,11 +19,14 @@ from steerable.nn.functional.adaptive_act import AdaptivePlan, FieldPlan, Run
 def moving_group(group: Group) -> Group:
     """The group whose elements are frames: the continuous factor of a product with a finite group, else the group.
 
+    The rotations of a cylinder have the elements and irreps of O(2), and so its frames.
+
     All elements of the finite factor are sampled. They commute with those of the other and permute the samples, so a
     frame that they leave alone, ``q((g, h) x) = g q(x)``, makes the sampling exact for the whole product.
     """
     parts = moving_part(group)
-    return group if parts is None else parts[0]
+    found = group if parts is None else parts[0]
+    return found.flat if isinstance(found, O2Rotations) else found
 
 
 def adaptive_plan(in_type: FieldType) -> AdaptivePlan:
