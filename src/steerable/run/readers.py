@@ -38,6 +38,7 @@ from steerable.data.known import (
     stl10,
 )
 from steerable.data.sphere_folder import sphere_folder
+from steerable.data.volume_folder import volume_folder
 from steerable.run.config import DataConfig
 from steerable.tasks.galaxies import galaxies_synthetic, galaxy_zoo
 from steerable.tasks.molecules import qm7, qm9
@@ -150,6 +151,7 @@ READERS: dict[str, Callable[..., Splits]] = {
     "deeplense": deeplense,
     "volumes_synthetic": volumes_synthetic,
     "density_maps": density_maps,
+    "volume_folder": volume_folder,
     "shapes": shapes,
     "qm7": qm7,
     "qm9": qm9,
