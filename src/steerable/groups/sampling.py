@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from steerable.groups.constructions import adapted_vectors
+from steerable.groups.cube_grid import CUBE, cube_directions, cube_rotations
 from steerable.groups.group import Group
 from steerable.groups.mackey import evaluate, mackey_maps
 from steerable.groups.o2 import O2
@@ -25,7 +26,7 @@ from steerable.groups.so3 import SO3
 from steerable.groups.subgroup import Inclusion, as_inclusion
 
 #: the ways to place samples
-GRIDS = ("spread", "quadrature", "random")
+GRIDS = ("spread", "cube", "quadrature", "random")
 
 
 def sampling_matrix(rep: Representation, elements: Tensor, subgroup: Group | Inclusion | None = None) -> Tensor:
@@ -105,8 +106,10 @@ def sample_points(
     Args:
         group: the group; a finite one is sampled at all its elements.
         domain: subgroup H of functions on ``G/H``: spirals and rules of the sphere take the place of those of SO(3).
-        grid: ``"spread"`` (equal steps, spirals), ``"quadrature"`` (the product rule of at most that many samples which
-            integrates most; by default one that is exact for squares, degree ``3 band``) or ``"random"``.
+        grid: ``"spread"`` (equal steps, spirals), ``"cube"`` (of SO(3), O(3) and the sphere: samples that the rotations
+            of the cube permute, N rounded up to whole orbits of 24, with the inversion 48), ``"quadrature"`` (the
+            product rule of at most that many samples which integrates most; by default one that is exact for squares,
+            degree ``3 band``) or ``"random"``.
         samples: N; of a product with a finite group, for each element of that, all of which are taken.
         band: largest frequency of the fields.
         seed: of random samples.
@@ -123,11 +126,26 @@ def sample_points(
         return _rule(group, sphere, samples, band)
     elif not samples or samples < 1:
         raise ValueError(f"{group.name} is infinite: the grid {grid!r} needs the number of samples, got {samples!r}")
+    elif grid == "cube":
+        elements = _cube(group, sphere, samples)
     elif grid == "random":
         elements = _random(group, samples, torch.Generator().manual_seed(seed))
     else:
         elements = _on_sphere(group, *_sphere_spiral(samples)) if sphere else group.grid(samples)
     return elements, torch.full((len(elements),), 1.0 / len(elements), dtype=torch.float64, device="cpu")
+
+
+def _cube(group: Group, sphere: bool, samples: int) -> Tensor:
+    """Whole orbits of the cube's rotations."""
+    if not isinstance(group, SO3 | O3):
+        raise ValueError(f"grid of samples: 'cube' is one of SO3 and O3, got the group {group.name}; say 'spread'")
+    both = isinstance(group, O3)
+    orbits = -(-samples // (2 * CUBE if both else CUBE))
+    if sphere:
+        x, y, z = torch.from_numpy(cube_directions(orbits, both).copy()).unbind(1)
+        return frame_over(group, torch.atan2(y, x), torch.acos(z.clamp(-1, 1)))
+    q = torch.from_numpy(cube_rotations(orbits).copy())
+    return torch.cat([join(q, torch.full_like(q[:, 0], k)) for k in (0.0, 1.0)]) if both else q
 
 
 def _random(group: Group, samples: int, generator: torch.Generator) -> Tensor:

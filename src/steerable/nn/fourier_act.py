@@ -61,11 +61,12 @@ class FourierAct(EquivariantModule):
     are their own samples.
 
     On a fixed grid this is exact for the symmetries of the grid alone: all of a finite group, quarter turns (and
-    reflections) of SO(2) and O(2) for N a multiple of four. For other elements the error falls with N; docs/
-    nonlinearities.md has the table. With a **frame** the grid moves with the data, and the layer is exactly equivariant
-    at any N that holds the coefficients: ``rho(q) A+ f(A rho(q)^-1 x)`` with ``q(g x) = g q(x)``. What is left is that
-    the result depends on the frame, see :func:`steerable.laws.grid_invariance_error`; it falls with N as the error of
-    the fixed grid does. Where a frame is degenerate (no vectors, parallel vectors) its weight falls to 0 and the
+    reflections) of SO(2) and O(2) for N a multiple of four, rotations of the cube for ``grid="cube"``. For other
+    elements the error falls with N; docs/nonlinearities.md has the table. With a **frame** the grid moves with the
+    data, and the layer is exactly equivariant at any N that holds the coefficients: ``rho(q) A+ f(A rho(q)^-1 x)`` with
+    ``q(g x) = g q(x)``. What is left is that the result depends on the frame, see
+    :func:`steerable.laws.grid_invariance_error`; it falls with N as the error of the fixed grid does. Where a frame is
+    degenerate (no vectors, parallel vectors) its weight falls to 0 and the
     two-point rule takes over: mean and spread of the field over the group pass through the function; exactly
     equivariant, smooth, without any frame.
 
@@ -76,9 +77,10 @@ class FourierAct(EquivariantModule):
         function: relu, elu, leaky_relu, silu, gelu, softplus, sigmoid, tanh, or any callable on tensors.
         samples: N for continuous groups; by default :func:`steerable.groups.default_samples`. Finite groups are sampled
             at all their elements; of a product with a finite group N counts the samples of the continuous factor.
-        grid: ``"spread"``: equal steps, spirals on SO(3) and the sphere; ``"quadrature"``: product rules, exact for
-            polynomials f up to a degree; by default for squares; ``"random"``; ``"adaptive"``: spread, with a frame of
-            the field itself.
+        grid: ``"spread"``: equal steps, spirals on SO(3) and the sphere; ``"cube"``: for SO(3), O(3) and the sphere,
+            whole orbits of the rotations of the cube, which are then exact: on voxels; ``"quadrature"``: product rules,
+            exact for polynomials f up to a degree; by default for squares; ``"random"``; ``"adaptive"``: spread, with a
+            frame of the field itself.
         domain: subgroup H of functions on ``G/H``; by default the sphere for fields of SO3 and O3 that are functions
             there, else the group. ``st.C(1)`` says the group.
         frame: a :class:`~steerable.nn.Frame` (of the same type), or ``"given"``: frames come as the second argument,

@@ -74,7 +74,7 @@ class SampledMLP(EquivariantModule):
         hidden: widths of the hidden layers; by default the number of input fields, twice.
         function: relu, elu, leaky_relu, silu, gelu, softplus, sigmoid, tanh, or any callable on tensors.
         samples: as in :class:`~steerable.nn.FourierAct`, as are the next three.
-        grid: ``"spread"``, ``"quadrature"`` or ``"random"``.
+        grid: ``"spread"``, ``"cube"``, ``"quadrature"`` or ``"random"``.
         domain: subgroup H of functions on ``G/H``.
         turn: turn the grid by a random element at every call in training.
         bias: whether the linear maps have one.
