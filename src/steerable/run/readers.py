@@ -163,8 +163,10 @@ READERS: dict[str, Callable[..., Splits]] = {
     "depth": panorama_depth,
     "sphere": sphere_folder,
 }
-#: readers whose images have a target of their own, and no classes
-VALUES_ONLY = ("galaxies", "galaxies_synthetic")
+#: readers whose samples have values or regions of their own, and no classes
+NO_CLASSES = (
+    "galaxies", "galaxies_synthetic", "ocean_basins", "elevation", "wind", "wmap", "depth", "panoramas",
+)  # fmt: skip
 
 
 def load_data(config: DataConfig, raw: bool = False) -> Splits:
