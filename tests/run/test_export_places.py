@@ -59,7 +59,7 @@ def place(tmp_path_factory):
 
 def answers(run, files, out):
     """The answers at every place of `steerable predict`, and the catalogue."""
-    assert main(["predict", str(run), str(files), f"--out={out}.parquet", f"--labels={out}", "--device=cpu"]) == 0
+    assert main(["predict", str(run), str(files), f"--out={out}.parquet", f"--answers={out}", "--device=cpu"]) == 0
     names = sorted(p.name for p in out.iterdir())
     assert names
     return {n: np.load(out / n) for n in names}, parquet.read_table(f"{out}.parquet").to_pylist()

@@ -88,7 +88,7 @@ def test_regions(tmp_path):
     x = np.random.default_rng(0).standard_normal((2, 9, 9, 9)).astype(np.float32)
     np.savez(folder / "some.npz", x=x)
     table = tmp_path / "answers.parquet"
-    assert main(["predict", str(out), str(folder), f"--out={table}", f"--labels={labels}"]) == 0
+    assert main(["predict", str(out), str(folder), f"--out={table}", f"--answers={labels}"]) == 0
     row = parquet.read_table(table).to_pylist()[1]
     label = np.load(labels / "some.npz#1.npy")
     assert label.shape == (9, 9, 9) and row["share_background"] == pytest.approx((label == 0).mean())

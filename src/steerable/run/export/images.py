@@ -115,7 +115,7 @@ def of_words(words: list[str], record: dict[str, Any], run: str) -> Images:
             break
     x, _ = prepare(torch.stack(found), options)
     source = f"{len(x)} {domain.noun} of {', '.join(words[:3])}"
-    source += f"; {resized_text(resized, len(x), want, False)}" if resized else ""
+    source += f"; {resized_text(resized, len(x), want, False, domain.noun)}" if resized else ""
     return Images(x, None, x[spread_out(x, CALIBRATED)], source)
 
 
