@@ -26,6 +26,7 @@ PAGES = {
     "galaxies": "steerable.tasks.galaxies",
     "volumes": "steerable.tasks.volumes",
     "shapes": "steerable.tasks.shapes",
+    "particles": "steerable.tasks.particles",
     "molecules": "steerable.tasks.molecules",
     "panoramas": "steerable.tasks.panoramas",
     "sky": "steerable.tasks.sky",

@@ -76,7 +76,8 @@ def test_files_that_are_refused(tmp_path):
         read_maps(file, "gauss(8)")
     for more, says in (
         ({"order": "UP"}, "ORDERING is 'UP'"),
-        ({"INDXSCHM": "EXPLICIT"}, "INDXSCHM 'EXPLICIT'"),
+        ({"INDXSCHM": "SPARSE"}, "INDXSCHM 'SPARSE'"),
+        ({"INDXSCHM": "EXPLICIT"}, r"partial map .* PIXEL None, NSIDE 8; expected whole numbers in PIXEL"),
         ({"NSIDE": 4}, "columns of \\[768\\] pixels with NSIDE 4; expected 192"),
     ):
         write_fits(file, heights(nested=False), **{"order": "RING", **more})
@@ -94,6 +95,55 @@ def test_files_that_are_refused(tmp_path):
             read_maps(tmp_path / name, "healpix(8)")
     with pytest.raises(InputError, match="expected one of gauss"):
         read_maps(file, "cube(3)")
+
+
+def write_partial(path, pixels, maps, order, form="J", **header):
+    """A part of the sky, as HEALPix software writes it: the number of each pixel, then its values."""
+    fits = pytest.importorskip("astropy.io.fits")
+    columns = [fits.Column(name="PIXEL", format=form, array=np.asarray(pixels))]
+    columns += [fits.Column(name=n, format="E", array=m) for n, m in zip(("I_STOKES", "U_STOKES"), maps, strict=True)]
+    table = fits.BinTableHDU.from_columns(columns)
+    more = {"PIXTYPE": "HEALPIX", "INDXSCHM": "EXPLICIT", "OBJECT": "PARTIAL", "GRAIN": 1, "NSIDE": NSIDE}
+    table.header.update({"ORDERING": order, **more, **header})
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(path, overwrite=True)
+
+
+@pytest.mark.parametrize("wanted", ["healpix(8)", "healpix(8, nested)"])
+@pytest.mark.parametrize("order", ["RING", "NESTED"])
+def test_partial_maps(tmp_path, wanted, order):
+    """Pixels in any order, of one of two schemes; what is not there is missing."""
+    file, right = tmp_path / "part.fits", np.stack(heights("nested" in wanted))
+    own = np.stack(heights(order == "NESTED"))
+    pixels = np.random.default_rng(0).permutation(768)[:300]
+    write_partial(file, pixels, own[:, pixels], order)
+    (found,) = read_maps(file, wanted, math.nan)
+    known = found[2] == 1
+    assert found.shape == (3, 768) and int(known.sum()) == 300 and not found[:2, ~known].any()
+    assert torch.allclose(found[:2, known].double(), torch.from_numpy(right)[:, known], atol=1e-6)
+    (unseen,) = read_maps(file, wanted, UNSEEN)  # the value that whole maps of the same survey have
+    assert torch.equal(unseen, found)
+    with pytest.raises(InputError, match=r"936 of 1536 pixels are NaN; expected numbers\. Set .*mask_value to \.nan"):
+        read_maps(file, wanted)
+    assert read_maps(file, wanted, math.nan, columns=["U_STOKES"])[0].shape == (2, 768)
+    write_partial(file, pixels, own[:, pixels], order, POLCCONV="IAU")
+    assert torch.equal(read_maps(file, wanted, math.nan)[0][1], -found[1])
+    write_partial(file, np.arange(768), own, order, form="K")  # all of the sky, by number
+    assert torch.allclose(read_maps(file, wanted)[0].double(), torch.from_numpy(right), atol=1e-6)
+
+
+def test_partial_maps_that_are_refused(tmp_path):
+    file = tmp_path / "part.fits"
+    for pixels, more, says in (
+        ([0, 768], {}, "of 2 rows, 1 of them outside 0 to 767 and 0 of a pixel"),
+        ([-1, 3], {}, "1 of them outside"),
+        ([3, 3], {}, "1 of a pixel that another has; expected each pixel once"),
+        ([0, 1], {"form": "E"}, "PIXEL >f4, NSIDE 8; expected whole numbers"),
+        ([0, 1], {"NSIDE": 16}, "has NSIDE 16; expected 8"),
+    ):
+        write_partial(file, pixels, np.zeros((2, 2)), "RING", **more)
+        with pytest.raises(InputError, match=says) as e:
+            read_maps(file, "healpix(8)", math.nan)
+        assert "\n" not in str(e.value)
 
 
 def test_arrays(tmp_path):

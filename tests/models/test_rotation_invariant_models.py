@@ -12,6 +12,7 @@ from steerable import laws
 from steerable.domains import Points
 from steerable.domains.points.farthest import farthest_points
 from steerable.models.plain_cnn import count_parameters
+from steerable.models.sgcn import separation_classes
 from steerable.tasks.proteins import decoys
 from steerable.tasks.shapes.dataset import draw
 
@@ -190,12 +191,13 @@ def proteins(dtype):
     return d.atoms.to(dtype), d.batch, torch.randn(64, 2, generator=torch.Generator().manual_seed(0)).to(dtype)
 
 
+@pytest.mark.parametrize("separations", [(), (1, 2, 4)])
 @pytest.mark.parametrize("backbones", [True, False])
-def test_sgcn_under_rigid_motions_and_mirrors(backbones):
+def test_sgcn_under_rigid_motions_and_mirrors(backbones, separations):
     torch.manual_seed(0)
     atoms, batch, x = proteins(torch.float32)
     positions = atoms if backbones else atoms[:, 1].contiguous()
-    net = st.create_model("sgcn", in_channels=2, num_classes=3, cutoff=10.0).eval()
+    net = st.create_model("sgcn", in_channels=2, num_classes=3, cutoff=10.0, separations=separations).eval()
     turn = st.SO3().action(st.SO3().sample(1, torch.Generator().manual_seed(0))[0]).float()
     with torch.no_grad():
         for part in (0, 1):
@@ -206,6 +208,23 @@ def test_sgcn_under_rigid_motions_and_mirrors(backbones):
             assert (moved - y).abs().max() < 1e-6 * max(scale, 1.0)
             assert (mirrored - y).abs().max() > 1e-2 * scale
     assert y.shape == (4, 3) and torch.equal(net(x, positions, batch), y)
+
+
+def test_sgcn_knows_the_distance_along_the_chain():
+    line = torch.arange(12.0)[:, None] * torch.tensor([1.0, 0.0, 0.0])
+    g = st.Points(line).neighbours(20.0)
+    found, bounds = separation_classes(g, (1, 2, 4)).argmax(1), (1, 2, 4)
+    for i, j, k in zip(g.target.tolist(), g.source.tolist(), found.tolist(), strict=True):
+        nearer = sum(abs(j - i) > b for b in bounds)
+        assert k == (4 + nearer if j > i else 3 - nearer)
+    torch.manual_seed(0)
+    atoms, batch, x = proteins(T)
+    swapped = torch.arange(64).view(4, 16).flip(1).flatten()  # the same residues, in the opposite order
+    for separations, moves in (((), False), ((1, 2), True)):
+        net = st.create_model("sgcn", in_channels=2, cutoff=10.0, separations=separations).double().eval()
+        with torch.no_grad():
+            moved = (net(x[swapped], atoms[swapped], batch) - net(x, atoms, batch)).abs().max()
+        assert moved > 1e-3 if moves else moved < 1e-12
 
 
 def test_sgcn_with_missing_atoms_still_turns():
@@ -240,6 +259,7 @@ def test_bad_arguments():
         ("pointnet", {"task": "draw"}, "classify, segment"),
         ("prin", {"band": 0}, "band 0"),
         ("sgcn", {"cutoff": 0.0}, "cutoff is 0.0"),
+        ("sgcn", {"separations": (2, 2)}, "numbers that rise"),
     ):
         with pytest.raises(ValueError, match=word):
             st.create_model(name, **options)

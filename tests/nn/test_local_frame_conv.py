@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -94,6 +96,26 @@ def test_it_is_the_point_convolution_of_the_trivial_group():
     with torch.no_grad():
         conv.weight.copy_(filter / (4 * torch.pi) ** 0.5)
     assert torch.allclose(conv(x, g), twin(x, g), atol=1e-12)
+
+
+def test_classes_of_pairs_have_weights_of_their_own():
+    g = seen(cloud())
+    kind = torch.rand(g.num_edges, 3, dtype=T, generator=G)
+    conv, x = snn.LocalFrameSphericalConv(2, 4, 2, (0.5, 1.0), classes=3).double(), torch.randn(24, 2, dtype=T)
+    want = x @ conv.root.T + conv.bias
+    parts = conv.weight.detach().unflatten(-1, (-1, 3))
+    for k in range(3):
+        one = snn.LocalFrameSphericalConv(2, 4, 2, (0.5, 1.0), root=False, bias=False).double()
+        with torch.no_grad():
+            one.weight.copy_(parts[..., k])
+        want = want + one(x, replace(g, weight=kind[:, k]))
+    assert torch.allclose(conv(x, replace(g, attributes=kind)), want, atol=1e-12)
+    assert not torch.allclose(conv(x, replace(g, attributes=kind.flip(1))), want, atol=1e-2)
+    for lacking in (None, kind[:, :2]):
+        with pytest.raises(ValueError, match=r"how much each pair is of each class"):
+            conv(x, replace(g, attributes=lacking))
+    with pytest.raises(ValueError, match="0 classes of pairs"):
+        snn.LocalFrameSphericalConv(2, 2, 1, classes=0)
 
 
 def test_gradients():

@@ -24,3 +24,4 @@ from steerable.data.samples import Samples as Samples
 from steerable.data.splits import stratified_split as stratified_split
 from steerable.data.target import Regions as Regions
 from steerable.data.target import Target as Target
+from steerable.data.volume_folder import volume_folder as volume_folder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +11,7 @@ import numpy as np
 
 from steerable.data.errors import InputError
 
-EXTENSIONS = (".mrc", ".map", ".ccp4")
+EXTENSIONS = (".mrc", ".map", ".ccp4", ".mrc.gz", ".map.gz", ".ccp4.gz")
 HEADER = 1024
 MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 
@@ -28,7 +30,7 @@ class DensityMap(NamedTuple):
 
 
 def read_mrc(path: str | Path) -> DensityMap:
-    """Read a map.
+    """Read a map; a file whose name ends in ``.gz`` is unpacked on the way.
 
     The header names the axes of columns, rows and sections (words 17 to 19; maps of crystals often have 3, 1, 2): they
     are brought to x, y, z. Rows of the result fall in y, since x2 is up.
@@ -43,6 +45,13 @@ def read_mrc(path: str | Path) -> DensityMap:
     if not path.is_file():
         raise InputError(f"'{path}' does not exist; expected a density map, {', '.join(EXTENSIONS)}. Mend the path.")
     raw = path.read_bytes()
+    if path.suffix.lower() == ".gz":
+        try:
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError, zlib.error) as e:
+            raise InputError(
+                f"'{path}' cannot be unpacked ({e}); expected a whole gzip file. Fetch it again."
+            ) from None
     if len(raw) < HEADER:
         raise InputError(f"'{path}' has {len(raw)} bytes; expected a header of {HEADER} and a map. Fetch it again.")
     order = next((o for o in "<>" if _sane(np.frombuffer(raw, f"{o}i4", 56))), None)

@@ -14,7 +14,7 @@ from torch import Tensor
 from steerable.data.errors import InputError, did_you_mean
 from steerable.data.resize import bin_pixels, centre
 
-SCALES = ("none", "peak", "noise", "sqrt", "dataset")
+SCALES = ("none", "peak", "noise", "sqrt", "standard", "dataset")
 
 
 def divide(x: Tensor, by: float) -> Tensor:
@@ -76,6 +76,17 @@ def noise(x: Tensor, border: float = 0.1, by: float = 2.0) -> Tensor:
     return torch.asinh((x - sky[..., None]) / sigma[..., None, None] / by)
 
 
+def standard(x: Tensor) -> Tensor:
+    """Bring each image of ``[N, C, H, W]``, or volume, to mean 0 and standard deviation 1, all its channels together.
+
+    One that is constant becomes 0.
+    """
+    axes = tuple(range(1, x.ndim))
+    x = x - x.mean(axes, keepdim=True)
+    spread = x.square().mean(axes, keepdim=True).sqrt()
+    return x / torch.where(spread > 0, spread, 1)
+
+
 def standardise(x: Tensor, mean: float, std: float) -> Tensor:
     """Subtract one number from ``[N, C, H, W]`` and divide by another."""
     return (x - mean) / std
@@ -115,6 +126,7 @@ STEPS: Mapping[str, Callable[..., Tensor]] = {
     "sqrt": sqrt,
     "peak": peak,
     "noise": noise,
+    "standard": standard,
     "standardise": standardise,
     "grey": grey,
     "rgb": rgb,
@@ -198,8 +210,8 @@ def scale_steps(scale: str, train: Tensor) -> Recipe:
 
     Args:
         scale: ``none``; ``peak``: each image by its largest pixel; ``noise``: in units of the noise at the border of
-            each image, then asinh; ``sqrt``: square root; ``dataset``: by the standard deviation of all training
-            pixels.
+            each image, then asinh; ``sqrt``: square root; ``standard``: each image to mean 0 and standard deviation 1;
+            ``dataset``: by the standard deviation of all training pixels.
         train: the training images ``[N, C, H, W]``, which ``dataset`` measures.
 
     Raises:

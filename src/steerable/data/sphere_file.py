@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from steerable.domains.sphere import HealpixSphere, Sphere
 
 FITS = (".fits", ".fit", ".fits.gz")
 EXTENSIONS = (*FITS, ".npy", ".npz")
+#: the column of a partial map that says which pixels it holds
+PIXEL = "PIXEL"
 
 
 def list_maps(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -40,7 +43,9 @@ def read_maps(
     A `.npy` file holds one map ``[*shape]`` or ``[C, *shape]``, or ``[N, C, *shape]``; a `.npz` file under `x` maps
     ``[N, *shape]`` or ``[N, C, *shape]``; 8-bit integers come into [0, 1]. A FITS file holds one HEALPix map, a column
     of its first binary table for each channel; it is reordered from the ``ORDERING`` of its header to that of the
-    sampling, and U is brought to the convention of HEALPix where the header says ``POLCCONV = 'IAU'``.
+    sampling, and U is brought to the convention of HEALPix where the header says ``POLCCONV = 'IAU'``. Where it says
+    ``INDXSCHM = 'EXPLICIT'`` the file holds a part of the sky, its pixels named by the column PIXEL: all others are
+    missing.
 
     Args:
         path: the file.
@@ -60,7 +65,8 @@ def read_maps(
     if not path.is_file():
         raise InputError(f"'{path}' does not exist; expected a file of maps. Mend the path.")
     if path.name.lower().endswith(FITS):
-        return list(as_maps(read_healpix(path, sphere, columns)[None], sphere, str(path), mask_value))
+        fill = math.nan if mask_value is None else mask_value
+        return list(as_maps(read_healpix(path, sphere, columns, fill)[None], sphere, str(path), mask_value))
     if path.suffix.lower() == ".npz":
         return list(as_maps(load_npz(path, ("x",))["x"], sphere, str(path), mask_value))
     try:
@@ -74,34 +80,43 @@ def read_maps(
     return list(as_maps(found, sphere, str(path), mask_value))
 
 
-def read_healpix(path: Path, sphere: Sphere, columns: Sequence[str] | None = None) -> np.ndarray:
+def read_healpix(
+    path: Path, sphere: Sphere, columns: Sequence[str] | None = None, missing: float = math.nan
+) -> np.ndarray:
     """Return the maps of the first binary table of a FITS file ``[C, 12 nside^2]`` in the order of `sphere`.
 
+    Args:
+        path: the file.
+        sphere: a HEALPix sampling.
+        columns: by name; None: all, but that of the pixels.
+        missing: what stands where a partial map has no pixel.
+
     Raises:
-        InputError: no such table, columns that it does not have or of another length, no ORDERING, a partial map, or
-            another NSIDE or sampling.
+        InputError: no such table, columns that it does not have or of another length, no ORDERING, pixels that there
+            are not or that come twice, or another NSIDE or sampling.
     """
     if not isinstance(sphere, HealpixSphere):
         raise InputError(f"'{path}' is a FITS file, of a HEALPix map; expected {sphere!r}. Save it as .npy on that.")
     header, table = first_table(path)
-    names = list(table) if columns is None else list(columns)
-    missing = [n for n in names if n not in table]
-    if missing or not names:
+    order = str(header.get("ORDERING", "")).strip().upper()
+    scheme = str(header.get("INDXSCHM", "IMPLICIT")).strip().upper()
+    nested = order in ("NESTED", "NEST")
+    if order not in ("RING", "NESTED", "NEST") or scheme not in ("IMPLICIT", "EXPLICIT"):
+        raise InputError(
+            f"'{path}': ORDERING is '{order}', INDXSCHM '{scheme}'; expected RING or NESTED, and IMPLICIT (a value for "
+            "every pixel of the sky) or EXPLICIT (pixels by number). Write the map with its order."
+        )
+    pixels = pixel_numbers(table, header, str(path)) if scheme == "EXPLICIT" else None
+    names = [n for n in table if pixels is None or n.upper() != PIXEL] if columns is None else list(columns)
+    wrong = [n for n in names if n not in table]
+    if wrong or not names:
         raise InputError(f"'{path}' has the columns {list(table)}; expected {names}. Mend the names of the columns.")
     maps = [np.asarray(table[n]).astype(np.float64).reshape(-1) for n in names]
-    order = str(header.get("ORDERING", "")).strip().upper()
-    nested = order in ("NESTED", "NEST")
-    if order not in ("RING", "NESTED", "NEST") or str(header.get("INDXSCHM", "IMPLICIT")).strip().upper() != "IMPLICIT":
-        raise InputError(
-            f"'{path}': ORDERING is '{order}', INDXSCHM '{header.get('INDXSCHM', '')}'; expected RING or NESTED, and "
-            "IMPLICIT, a value for every pixel of the sky. Write the whole map with its order."
-        )
     lengths = {len(m) for m in maps}
     side = int(header.get("NSIDE", round((len(maps[0]) / 12) ** 0.5)))
-    if lengths != {12 * side**2}:
-        raise InputError(
-            f"'{path}': columns of {sorted(lengths)} pixels with NSIDE {side}; expected {12 * side**2} for each."
-        )
+    if lengths != {12 * side**2 if pixels is None else len(pixels)}:
+        need = 12 * side**2 if pixels is None else len(pixels)
+        raise InputError(f"'{path}': columns of {sorted(lengths)} pixels with NSIDE {side}; expected {need} for each.")
     if side != sphere.nside:
         like = f"healpix({side}{', nested' if sphere.nested else ''})"
         raise InputError(
@@ -110,10 +125,40 @@ def read_healpix(path: Path, sphere: Sphere, columns: Sequence[str] | None = Non
         )
     if str(header.get("POLCCONV", "")).strip().upper() == "IAU":
         maps = [-m if name.strip().upper().startswith("U") else m for name, m in zip(names, maps, strict=True)]
-    found = torch.from_numpy(np.stack(maps))
+    values = np.stack(maps)
+    if pixels is not None:
+        whole = np.full((len(maps), 12 * side**2), missing)
+        whole[:, pixels] = values
+        values = whole
+    found = torch.from_numpy(values)
     if nested != sphere.nested:
         found = HealpixSphere(side, nested).reorder(found, sphere.nested)
     return found.numpy()
+
+
+def pixel_numbers(table: Mapping[str, np.ndarray], header: Mapping[str, Any], source: str) -> np.ndarray:
+    """Return the pixel of each row of a partial map, int64 ``[n]``.
+
+    Raises:
+        InputError: no column PIXEL or no NSIDE, or numbers that are no pixels, or come twice.
+    """
+    name = next((n for n in table if n.upper() == PIXEL), None)
+    if name is None or "NSIDE" not in header or table[name].dtype.kind not in "iu":
+        kind = None if name is None else table[name].dtype
+        raise InputError(
+            f"'{source}' is a partial map (INDXSCHM EXPLICIT) with the columns {list(table)}, {PIXEL} {kind}, NSIDE "
+            f"{header.get('NSIDE')}; expected whole numbers in {PIXEL}, and NSIDE. Write the map with both."
+        )
+    pixels = table[name].astype(np.int64).reshape(-1)
+    count = 12 * int(header["NSIDE"]) ** 2
+    bad = int(((pixels < 0) | (pixels >= count)).sum())
+    twice = len(pixels) - len(np.unique(pixels))
+    if bad or twice or not len(pixels):
+        raise InputError(
+            f"'{source}' is a partial map of {len(pixels)} rows, {bad} of them outside 0 to {count - 1} and {twice} "
+            "of a pixel that another has; expected each pixel once. Mend the file."
+        )
+    return pixels
 
 
 def first_table(path: Path) -> tuple[Any, dict[str, np.ndarray]]:

@@ -208,11 +208,12 @@ def tensor(a: Representation, b: Representation) -> Representation:
         raise ValueError(f"tensor: both representations must share a group, got {a.group.name} and {b.group.name}")
     ids: list[str] = []
     columns: list[np.ndarray] = []
+    whole = a.is_irrep and b.is_irrep
     for (s, t), i in zip(a.irrep_slices, a.irreps, strict=True):
         for (u, v), j in zip(b.irrep_slices, b.irreps, strict=True):
             part, q = tensor_irreps(a.group, i, j)
             ids += part
-            columns.append(np.kron(a.basis[:, s:t], b.basis[:, u:v]) @ q)
+            columns.append(q if whole else np.kron(a.basis[:, s:t], b.basis[:, u:v]) @ q)
     return Representation(a.group, tuple(ids), np.concatenate(columns, 1), f"({a.name} * {b.name})", "tensor")
 
 

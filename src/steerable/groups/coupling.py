@@ -27,6 +27,13 @@ def coupling(first: int, second: int, target: int) -> np.ndarray:
 @lru_cache(maxsize=1024)
 def couplings(first: int, second: int) -> tuple[np.ndarray, ...]:
     """:func:`coupling` for every target degree, rising."""
+    if first > second:  # the other way round, up to the sign of what is odd
+        swapped = couplings(second, first)
+        odd = [(first + second + len(c) // 2) % 2 for c in swapped]
+        return tuple(
+            _frozen((-1) ** o * c.transpose(0, 2, 1)) if o else _frozen(c.transpose(0, 2, 1).copy())
+            for o, c in zip(odd, swapped, strict=True)
+        )
     l, k = first, second
     vectors = _complex(l, k)
     found = []
@@ -36,26 +43,31 @@ def couplings(first: int, second: int) -> tuple[np.ndarray, ...]:
             low, column = vectors[target, m]
             p = np.arange(low, low + len(column))
             c[m + target, p + l, m - p + k] = column
-        real = _real(_real(_real(c.conj(), 0).conj(), 1), 2)
+        # a bra takes the conjugate of what a ket takes
+        c = (_to_real(target).conj() @ c.reshape(len(c), -1)).reshape(c.shape)
+        real = _to_real(l) @ c @ _to_real(k).T
         odd = (l + k + target) % 2
         real = np.imag(real) if odd else np.real(real)
         sign = real[target, l + 1, k - 1] if odd else real[target, l, k]
-        found.append(real * np.sign(sign))
-        found[-1].setflags(write=False)
+        found.append(_frozen(real * np.sign(sign)))
     return tuple(found)
 
 
-def _real(c: np.ndarray, axis: int) -> np.ndarray:
-    """Components along real harmonics (m = -l..l) from those along complex ones with the Condon-Shortley phase.
+def _frozen(x: np.ndarray) -> np.ndarray:
+    x.setflags(write=False)
+    return x
 
-    A bra takes the conjugate of what a ket takes: the caller conjugates.
-    """
-    c = np.moveaxis(c, axis, 0)
-    l = len(c) // 2
+
+@lru_cache(maxsize=128)
+def _to_real(l: int) -> np.ndarray:
+    """``[2 l + 1, 2 l + 1]``: real harmonics (m = -l..l) from complex ones with the Condon-Shortley phase."""
+    u = np.zeros((2 * l + 1, 2 * l + 1), dtype=complex)
+    u[l, l] = 1
     m = np.arange(1, l + 1)
-    up, down = c[l + 1 :] * np.where(m % 2, -1.0, 1.0).reshape(-1, *[1] * (c.ndim - 1)), c[:l][::-1]
-    sine, cosine = 1j * (up - down) / np.sqrt(2), (up + down) / np.sqrt(2)
-    return np.moveaxis(np.concatenate([sine[::-1], c[l : l + 1], cosine]), 0, axis)
+    sign = np.where(m % 2, -1.0, 1.0) / np.sqrt(2)
+    u[l + m, l + m], u[l + m, l - m] = sign, 1 / np.sqrt(2)
+    u[l - m, l + m], u[l - m, l - m] = 1j * sign, -1j / np.sqrt(2)
+    return _frozen(u)
 
 
 def _complex(l: int, k: int) -> dict[tuple[int, int], tuple[int, np.ndarray]]:

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from steerable.groups.cyclic import QUARTER
 from steerable.groups.group import Group, IrrepInfo, is_number, unknown_irrep
 from steerable.groups.rotations import determinant, rotation_matrix
+from steerable.groups.so2 import planar_product
 
 
 class O2(Group):
@@ -109,6 +111,17 @@ class O2(Group):
             value = torch.ones_like(g[..., 1]) if id == "0e" else 1 - 2 * g[..., 1]
             return value[..., None, None]
         return _flipped(rotation_matrix(info.frequency * g[..., 0]), g[..., 1])
+
+    def irrep_product(self, a: str, b: str) -> tuple[tuple[str, ...], np.ndarray]:
+        """Difference and sum of the frequencies; both of frequency 0 where they are equal."""
+        x, y = self.irrep_info(a), self.irrep_info(b)
+        if x.dim == y.dim == 2:
+            low = (str(abs(x.frequency - y.frequency)),) if a != b else ("0e", "0o")
+            return (*low, str(x.frequency + y.frequency)), planar_product(x.frequency, y.frequency)
+        if x.dim == y.dim == 1:
+            return ("0e" if a == b else "0o",), np.eye(1)
+        flip, plane = (a, b) if x.dim == 1 else (b, a)
+        return (plane,), np.eye(2) if flip == "0e" else -QUARTER
 
 
 def _flipped(matrix: Tensor, flip: Tensor) -> Tensor:

@@ -76,6 +76,20 @@ def factor(group: Group, place: Place) -> Inclusion:
     return ProductInclusion(group.second if place == "second" else group.first, group, None, place)
 
 
+def moving_part(group: Group) -> tuple[Group, FiniteGroupBase, Place] | None:
+    """The continuous factor of a product with a finite group, that group, and where the continuous one stands.
+
+    Such are the cylinder groups ``product(SO2(), Cs)``. ``None`` for all other groups.
+    """
+    if isinstance(group, MixedProduct):
+        a, b = group.first, group.second
+        if isinstance(b, FiniteGroupBase):
+            return a, b, "first"
+        if isinstance(a, FiniteGroupBase):
+            return b, a, "second"
+    return None
+
+
 class ProductIrreps(Group):
     """Irreps of a product from those of its factors.
 

@@ -18,6 +18,7 @@ from steerable.groups.group import Group
 from steerable.groups.mackey import evaluate, mackey_maps
 from steerable.groups.o2 import O2
 from steerable.groups.o3 import O3, join
+from steerable.groups.product import moving_part
 from steerable.groups.representation import Representation
 from steerable.groups.so2 import SO2
 from steerable.groups.so3 import SO3
@@ -106,7 +107,7 @@ def sample_points(
         domain: subgroup H of functions on ``G/H``: spirals and rules of the sphere take the place of those of SO(3).
         grid: ``"spread"`` (equal steps, spirals), ``"quadrature"`` (the product rule of at most that many samples which
             integrates most; by default one that is exact for squares, degree ``3 band``) or ``"random"``.
-        samples: N.
+        samples: N; of a product with a finite group, for each element of that, all of which are taken.
         band: largest frequency of the fields.
         seed: of random samples.
 
@@ -123,10 +124,20 @@ def sample_points(
     elif not samples or samples < 1:
         raise ValueError(f"{group.name} is infinite: the grid {grid!r} needs the number of samples, got {samples!r}")
     elif grid == "random":
-        elements = group.sample(samples, torch.Generator().manual_seed(seed))
+        elements = _random(group, samples, torch.Generator().manual_seed(seed))
     else:
         elements = _on_sphere(group, *_sphere_spiral(samples)) if sphere else group.grid(samples)
     return elements, torch.full((len(elements),), 1.0 / len(elements), dtype=torch.float64, device="cpu")
+
+
+def _random(group: Group, samples: int, generator: torch.Generator) -> Tensor:
+    """Independent draws; in a product with a finite group each beside all elements of that, which stay exact."""
+    parts = moving_part(group)
+    if parts is None:
+        return group.sample(samples, generator)
+    moving, finite, place = parts
+    x, y = moving.sample(samples, generator).repeat_interleave(finite.order, 0), finite.elements.repeat(samples)
+    return group.join(*((x, y) if place == "first" else (y, x)))  # type: ignore[attr-defined]
 
 
 def _rule(group: Group, sphere: bool, samples: int | None, band: int) -> tuple[Tensor, Tensor]:
@@ -184,9 +195,10 @@ def default_samples(rep: Representation, domain: Inclusion | None = None) -> int
 
     SO(2): ``4 L + 4``, a multiple of four, so that quarter turns stay exact; SO(3): 2.75 for each of the
     ``sum (2 l + 1)^2`` coefficients (96 for L = 2); the sphere: 4 for each of ``(L + 1)^2``. O(2) and O(3) take as many
-    again with the reflection.
+    again with the reflection. Of a product with a finite group it is the number for the other factor.
     """
-    group, band = rep.group, rep.frequency
+    parts = moving_part(rep.group)
+    group, band = rep.group if parts is None else parts[0], rep.frequency
     if group.is_finite:
         return None
     if is_sphere(group, domain):

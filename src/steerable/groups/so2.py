@@ -102,6 +102,24 @@ class SO2(Group):
         k = self.irrep_info(id).frequency
         return torch.ones_like(g)[..., None, None] if k == 0 else rotation_matrix(k * g)
 
+    def irrep_product(self, a: str, b: str) -> tuple[tuple[str, ...], np.ndarray]:
+        """Difference and sum of the frequencies; twice the trivial one where they are equal."""
+        k, l = self.irrep_info(a).frequency, self.irrep_info(b).frequency
+        if not (k and l):
+            return (str(k + l),), np.eye(2 if k + l else 1)
+        low = (str(abs(k - l)),) if k != l else ("0", "0")
+        return (*low, str(k + l)), planar_product(k, l)
+
+
+@lru_cache(maxsize=1024)
+def planar_product(first: int, second: int) -> np.ndarray:
+    """Change of basis ``[4, 4]`` from the product of two turning planes to the difference and the sum of the angles.
+
+    Of SO(2) and of O(2); the columns are those that the general decomposition gives.
+    """
+    s = 1.0 if first <= second else -1.0
+    return np.array([[1, 0, 1, 0], [0, s, 0, 1], [0, -s, 0, 1], [1, 0, -1, 0]]) / math.sqrt(2)
+
 
 @lru_cache(maxsize=1024)
 def _info(id: str) -> IrrepInfo:

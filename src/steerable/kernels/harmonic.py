@@ -80,12 +80,20 @@ def sampled_basis(
             lie on no grid: the same weights mean the same kernel.
     """
     kernel = filters.kernel(in_rep, out_rep)
-    values = filters.functions(stencil_points(kernel_size, max(filters.dimension, 1)))
+    values = stencil_functions(filters, kernel_size)
     basis = kernel.solve(values)
     norms = np.sqrt((basis**2).sum((1, 2, 3)))
     kept = norms > 0.02 * norms.max(initial=1e-300)
     found = basis if over == "points" else kernel.solve(np.eye(len(values)))
     return found[kept] / norms[kept, None, None, None]
+
+
+@lru_cache(maxsize=256)
+def stencil_functions(filters: Filters, kernel_size: int) -> np.ndarray:
+    """Values ``[F, k^n]`` of scalar functions on a stencil, read-only: all pairs of irreps of a layer share them."""
+    found = filters.functions(stencil_points(kernel_size, max(filters.dimension, 1)))
+    found.setflags(write=False)
+    return found
 
 
 @lru_cache(maxsize=256)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from steerable.laws.equivariance import relative_error
 from steerable.laws.setting import evaluated
+from steerable.nn.adaptive_plan import moving_group
 from steerable.nn.fourier_act import FourierAct
 from steerable.nn.functional.frames import Frames
 
@@ -21,10 +22,10 @@ def grid_invariance_error(module: FourierAct, x: Tensor, elements: Iterable[Tens
     have on a fixed grid. It falls with the number of samples, and is zero where the samples integrate exactly.
 
     Args:
-        module: an activation over SO2, O2, SO3 or O3. Without a frame q is the identity, and the result the error of
-            equivariance.
+        module: an activation over SO2, O2, SO3, O3 or a product of these with a finite group. Without a frame q is
+            the identity, and the result the error of equivariance.
         x: input ``[B, C, ...]``.
-        elements: the h; default eight random ones.
+        elements: the h; default eight random ones. Of a product, where there are frames, of its continuous factor.
 
     Returns:
         ``[n]`` float64, one relative L2 error for each h.
@@ -32,7 +33,7 @@ def grid_invariance_error(module: FourierAct, x: Tensor, elements: Iterable[Tens
     Raises:
         ValueError: for a layer whose frames must be given.
     """
-    group = module.in_type.group
+    group = module.in_type.group if module.plan is None else moving_group(module.in_type.group)
     if elements is None:
         elements = group.sample(8, torch.Generator().manual_seed(0))
     found = []

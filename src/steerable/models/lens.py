@@ -12,6 +12,7 @@ from steerable.fields.type import FieldType
 from steerable.groups import Group, parse_group
 from steerable.kernels.filters import Filters
 from steerable.kernels.pixels import Pixels
+from steerable.models.plain_cnn import count_parameters, match_width
 
 __all__ = ["LensCNN", "LensCNNPlain"]
 
@@ -104,17 +105,36 @@ class LensCNNPlain(nn.Module):
     Args:
         in_channels: channels of the image.
         num_classes: logits.
-        widths: channels after the stem and after each stage; the defaults match the parameters of `LensCNN` on D(4).
+        widths: channels after the stem and after each stage; by default (22, 34, 44, 45), the parameters of `LensCNN`
+            on D(4). With a group: the `widths` of the `LensCNN` that this one is to match.
         stem: `pooled` or `strided`.
+        group: of that network, or its name; by default D4 where `match` is ``"compute"``, else none.
+        match: ``"params"``: as many parameters, all channels scaled alike; ``"compute"``: as many channels, so the same
+            multiplications as the baked steerable network.
+
+    Raises:
+        ValueError: for another stem, another match, widths that are not four.
     """
 
     def __init__(
-        self, in_channels: int = 1, num_classes: int = 3, widths: Sequence[int] = (22, 34, 44, 45), stem: str = "pooled"
+        self,
+        in_channels: int = 1,
+        num_classes: int = 3,
+        widths: Sequence[int] | None = None,
+        stem: str = "pooled",
+        group: Group | str | None = None,
+        match: str = "params",
     ) -> None:
         super().__init__()
         _check_stem("lens_cnn_plain", stem)
-        if len(widths) != 4:
+        if match not in ("params", "compute"):
+            raise ValueError(f"lens_cnn_plain: unknown match {match!r}; expected 'params' or 'compute'")
+        if widths is not None and len(widths) != 4:
             raise ValueError(f"lens_cnn_plain: got widths {tuple(widths)}; expected four numbers of channels")
+        if group is None and match == "params":
+            widths = (22, 34, 44, 45) if widths is None else widths
+        else:
+            widths = _matched(in_channels, num_classes, widths or (8, 12, 16, 16), stem, group or "D4", match)
 
         def conv(start: int, end: int, kernel_size: int, stride: int = 1, padding: int = 0) -> list[nn.Module]:
             layer = nn.Conv2d(start, end, kernel_size, stride, padding, bias=False)
@@ -144,3 +164,22 @@ class LensCNNPlain(nn.Module):
 
 
 _LATTICE_GROUPS = frozenset({"C1", "C2", "C4", "D1", "D2", "D4"})
+
+
+def _matched(
+    in_channels: int, num_classes: int, fields: Sequence[int], stem: str, group: Group | str, match: str
+) -> list[int]:
+    """Channels of the plain network beside a `LensCNN` of so many fields."""
+    group = parse_group(group) if isinstance(group, str) else group
+    twin = LensCNN(group, in_channels, num_classes, fields, stem)  # refuses what it cannot be
+    channels = [f * twin.fields for f in fields]
+    if match == "compute":
+        return channels
+
+    def scaled(factor: float) -> list[int]:
+        return [max(1, round(c * factor)) for c in channels]
+
+    def build(factor: float) -> nn.Module:
+        return LensCNNPlain(in_channels, num_classes, scaled(factor), stem)
+
+    return scaled(match_width(build, count_parameters(twin)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -31,9 +33,11 @@ class SGCN(nn.Module):
         shells: number of radial functions up to the cut-off; 0: only the weight falls off with the distance.
         hidden: width of the dense layer at a point.
         neighbours: how many a point has, about.
+        separations: bounds of the classes of pairs by their distance along the chain, such as ``(1, 2, 4)``: up to 1,
+            2, 4 residues away, or more, before and behind. Each class has weights of its own. Points must be in order.
 
     Raises:
-        ValueError: a cut-off that is not positive, or as :class:`LocalFrameSphericalConv`.
+        ValueError: a cut-off that is not positive, bounds that do not rise, or as :class:`LocalFrameSphericalConv`.
 
     Source: Igashov, Pavlichenko and Grudinin, Machine Learning: Science and Technology 2, 2021, arXiv 2011.07980. There
     neighbours share a face of the Voronoi tessellation and weights are its areas; here the weight is an envelope of
@@ -50,16 +54,23 @@ class SGCN(nn.Module):
         shells: int = 3,
         hidden: int = 64,
         neighbours: float = 16.0,
+        separations: Sequence[int] = (),
     ) -> None:
         super().__init__()
+        bounds = [0, *(int(s) for s in separations)]
+        if any(a >= b for a, b in pairwise(bounds)):
+            raise ValueError(f"SGCN: separations are {tuple(separations)}; expected numbers that rise from 1 on.")
         if not cutoff > 0:
             raise ValueError(f"SGCN: cutoff is {cutoff}; expected a positive distance in the units of the positions")
-        self.cutoff = cutoff
+        self.cutoff, self.separations = cutoff, tuple(bounds[1:])
+        classes = 2 * len(bounds) if self.separations else 1
         radial = [cutoff * (k + 0.5) / shells for k in range(shells)] or None
         self.convs, self.norms, current = nn.ModuleList(), nn.ModuleList(), in_channels
         for width in widths:
             self.convs.append(
-                snn.LocalFrameSphericalConv(current, width, lmax, radial, bias=False, neighbours=neighbours)
+                snn.LocalFrameSphericalConv(
+                    current, width, lmax, radial, bias=False, neighbours=neighbours, classes=classes
+                )
             )
             self.norms.append(nn.BatchNorm1d(width))
             current = width
@@ -71,15 +82,32 @@ class SGCN(nn.Module):
 
     def heads(self, x: Tensor, positions: Tensor, batch: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The values of the points ``[N, K]`` and their means ``[clouds, K]``: train on both."""
-        points, g = local(positions, batch, self.cutoff)
+        points, g = self.graph(positions, batch)
         nodes = self.nodes_of(x, g)
         return nodes, pooled(nodes, points, "mean")
 
+    def graph(self, positions: Tensor, batch: Tensor | None = None) -> tuple[Points, Neighbourhood]:
+        """The points and their neighbourhood in local frames, with weights and, if there are any, classes of pairs."""
+        points, g = local(positions, batch, self.cutoff)
+        if self.separations:
+            g = replace(g, attributes=separation_classes(g, self.separations).to(g.offset))
+        return points, g
+
     def nodes_of(self, x: Tensor, g: Neighbourhood) -> Tensor:
-        """The values of the points ``[N, K]`` on a neighbourhood in local frames, with weights of your own."""
+        """The values of the points ``[N, K]`` on a neighbourhood of your own, as of :meth:`graph`."""
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = nn.functional.silu(norm(conv(x, g)))
         return self.head(x)
+
+
+def separation_classes(g: Neighbourhood, bounds: Sequence[int]) -> Tensor:
+    """Classes of pairs ``[E, 2 (len(bounds) + 1)]``, one-hot, by the signed distance of their numbers ``j - i``.
+
+    From far before over near to far behind; a bound belongs to the nearer class. A point and itself: near, behind.
+    """
+    edges = torch.tensor([-b - 0.5 for b in reversed(bounds)] + [-0.5] + [b + 0.5 for b in bounds])
+    found = torch.bucketize((g.source - g.target).to(edges), edges.to(g.source.device))
+    return nn.functional.one_hot(found, len(edges) + 1)
 
 
 def local(positions: Tensor, batch: Tensor | None, cutoff: float) -> tuple[Points, Neighbourhood]:
@@ -110,8 +138,4 @@ def local(positions: Tensor, batch: Tensor | None, cutoff: float) -> tuple[Point
         g = points.neighbours(cutoff)
         frames = neighbour_frames(points, g)
     weight = envelope(g.distance, cutoff)
-    return points, _weighted(in_frames(g, frames), weight)
-
-
-def _weighted(g: Neighbourhood, weight: Tensor) -> Neighbourhood:
-    return Neighbourhood(g.target, g.source, g.offset, g.num_targets, g.num_sources, weight)
+    return points, replace(in_frames(g, frames), weight=weight)

@@ -11,10 +11,11 @@ from steerable.groups.group import Group
 from steerable.groups.representation import Representation
 from steerable.groups.sampling import default_samples, natural_domain, sample_points, sampling_pair
 from steerable.groups.subgroup import Inclusion, as_inclusion
+from steerable.nn.adaptive_plan import adaptive_plan, moving_basis
 from steerable.nn.baked import Baked
 from steerable.nn.frame import Frame, frames_of_field, require_frames
 from steerable.nn.functional import fourier_act
-from steerable.nn.functional.adaptive_act import AdaptivePlan, FieldPlan, Run, adaptive_act
+from steerable.nn.functional.adaptive_act import AdaptivePlan, adaptive_act
 from steerable.nn.functional.fourier_act import Function
 from steerable.nn.functional.frames import Frames
 from steerable.nn.functional.layout import join_blocks, merge_dims, split_blocks, split_dim
@@ -74,14 +75,15 @@ class FourierAct(EquivariantModule):
         in_type: fields that are functions on the group, and permuted fields.
         function: relu, elu, leaky_relu, silu, gelu, softplus, sigmoid, tanh, or any callable on tensors.
         samples: N for continuous groups; by default :func:`steerable.groups.default_samples`. Finite groups are sampled
-            at all their elements.
+            at all their elements; of a product with a finite group N counts the samples of the continuous factor.
         grid: ``"spread"``: equal steps, spirals on SO(3) and the sphere; ``"quadrature"``: product rules, exact for
             polynomials f up to a degree; by default for squares; ``"random"``; ``"adaptive"``: spread, with a frame of
             the field itself.
         domain: subgroup H of functions on ``G/H``; by default the sphere for fields of SO3 and O3 that are functions
             there, else the group. ``st.C(1)`` says the group.
         frame: a :class:`~steerable.nn.Frame` (of the same type), or ``"given"``: frames come as the second argument,
-            ``act(x, frames)``: :class:`~steerable.nn.Frames`, or a tensor of elements, one a point or one a sample.
+            ``act(x, frames)``: :class:`~steerable.nn.Frames`, or a tensor of elements, one a point or one a sample. Of
+            a product with a finite group they are elements of the continuous factor.
         turn: in training, turn the grid by a random element at every call: the mean over calls is equivariant.
 
     Raises:
@@ -148,9 +150,9 @@ class FourierAct(EquivariantModule):
             sample, project = sampling_pair(rep, *points, domain)
         except ValueError as error:
             raise ValueError(f"FourierAct: {error}") from None
-        if self.plan is None or rep.change_of_basis is None:
+        q = None if self.plan is None else moving_basis(rep)
+        if q is None:
             return {"sample": sample, "project": project}
-        q = rep.change_of_basis
         return {"sample": sample @ q, "project": q.T @ project, "basis": q}
 
     def forward(self, x: Tensor, frames: Frames | Tensor | None = None) -> Tensor:
@@ -219,18 +221,3 @@ class PlainAdaptiveAct(nn.Module):
         """The activation of ``x [B, C, ...]``."""
         given = frames if isinstance(frames, Frames) else Frames(frames)
         return adaptive_act(x, given, self.plan, self.function, {n: getattr(self, n) for n in self.names})
-
-
-def adaptive_plan(in_type: FieldType) -> AdaptivePlan:
-    """Blocks and runs of equal irreps of a type; permuted fields have none."""
-    blocks = []
-    for b in in_type.blocks:
-        runs: list[Run] = []
-        moves = not (b.rep.is_permutation or b.rep.is_trivial)
-        for (start, stop), id in zip(b.rep.irrep_slices if moves else (), b.rep.irreps if moves else (), strict=True):
-            if runs and runs[-1].id == id:
-                runs[-1] = runs[-1]._replace(stop=stop, count=runs[-1].count + 1)
-            else:
-                runs.append(Run(id, start, stop, 1, stop - start, in_type.group.irrep(id).is_trivial))
-        blocks.append(FieldPlan(b.multiplicity, b.rep.size, tuple(runs)))
-    return AdaptivePlan(in_type.group.name, tuple(blocks))

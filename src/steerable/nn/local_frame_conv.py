@@ -35,9 +35,11 @@ class LocalFrameSphericalConv(EquivariantModule):
         root: whether the point itself is seen, through ``W_0``; it must then be among the sources, in the same order.
         bias: learned bias.
         neighbours: how many a point has, about; scales the initial weights.
+        classes: number of kinds of pairs, each with weights of its own; above 1 ``g.attributes [E, classes]`` says how
+            much a pair is of each (one-hot: which it is).
 
     Raises:
-        ValueError: a negative degree, fewer channels than 1, radii that are no lengths.
+        ValueError: a negative degree, fewer channels or classes than 1, radii that are no lengths.
 
     Source: Igashov, Pavlichenko and Grudinin, Machine Learning: Science and Technology 2, 2021, arXiv 2011.07980.
     """
@@ -53,11 +55,13 @@ class LocalFrameSphericalConv(EquivariantModule):
         root: bool = True,
         bias: bool = True,
         neighbours: float = 16.0,
+        classes: int = 1,
     ) -> None:
-        if lmax < 0 or min(c_in, c_out) < 1 or not neighbours > 0:
+        if lmax < 0 or min(c_in, c_out, classes) < 1 or not neighbours > 0:
             raise ValueError(
-                f"LocalFrameSphericalConv: {c_in} to {c_out} channels, lmax {lmax}, {neighbours} neighbours; expected "
-                "channels of at least 1, a degree of at least 0, a positive number of neighbours."
+                f"LocalFrameSphericalConv: {c_in} to {c_out} channels, {classes} classes of pairs, lmax {lmax}, "
+                f"{neighbours} neighbours; expected channels and classes of at least 1, a degree of at least 0, a "
+                "positive number of neighbours."
             )
         if radial is not None and (not len(radial) or not all(r >= 0 and math.isfinite(r) for r in radial)):
             raise ValueError(f"LocalFrameSphericalConv: radial is {radial!r}; expected radii of shells, or None.")
@@ -65,7 +69,8 @@ class LocalFrameSphericalConv(EquivariantModule):
         super().__init__(c_in * one, c_out * one)
         self.lmax, self.shells = lmax, None if radial is None else shells(radial, lmax)
         count = (lmax + 1) ** 2 * (1 if radial is None else len(radial))
-        self.weight = nn.Parameter(torch.randn(c_out, c_in, count) / math.sqrt(c_in * count * neighbours))
+        self.classes = classes
+        self.weight = nn.Parameter(torch.randn(c_out, c_in, count * classes) / math.sqrt(c_in * count * neighbours))
         self.root = nn.Parameter(torch.randn(c_out, c_in) / math.sqrt(c_in)) if root else None
         self.bias = nn.Parameter(torch.zeros(c_out)) if bias else None
 
@@ -83,11 +88,14 @@ class LocalFrameSphericalConv(EquivariantModule):
 
         Raises:
             TypeError: for no neighbourhood.
-            ValueError: for other points, or targets that are not the sources while the point itself is to be seen.
+            ValueError: for other points, targets that are not the sources while the point itself is to be seen, or
+                pairs without their classes.
         """
         self.check_input(x, 0)
         check_neighbourhood(self, x, g, 3)
         values = self.values(g.offset)
+        if self.classes > 1:
+            values = (values[:, :, None] * self._kinds(g)[:, None, :].to(values)).flatten(1)
         values = values if g.weight is None else values * g.weight[:, None].to(values)
         y = point_conv(values, x, self.weight, g.target, g.source, g.num_targets)
         if self.root is not None:
@@ -99,10 +107,20 @@ class LocalFrameSphericalConv(EquivariantModule):
             y = y + x @ self.root.T
         return y if self.bias is None else y + self.bias
 
+    def _kinds(self, g: Neighbourhood) -> Tensor:
+        found = None if g.attributes is None else tuple(g.attributes.shape)
+        if g.attributes is None or found != (g.num_edges, self.classes):
+            raise ValueError(
+                f"LocalFrameSphericalConv: attributes of the pairs are {found}; expected "
+                f"{(g.num_edges, self.classes)}: how much each pair is of each class. See dataclasses.replace."
+            )
+        return g.attributes
+
     def extra_repr(self) -> str:
-        """Channels, degree, shells."""
+        """Channels, degree, shells, classes of pairs."""
         radial = "" if self.shells is None else f", radial={self.shells.radii}"
-        return f"{self.in_type.size} -> {self.out_type.size}, lmax={self.lmax}{radial}"
+        classes = "" if self.classes == 1 else f", classes={self.classes}"
+        return f"{self.in_type.size} -> {self.out_type.size}, lmax={self.lmax}{radial}{classes}"
 
 
 def shells(radii: Sequence[float], lmax: int) -> GaussianRings:

@@ -25,6 +25,8 @@ from steerable.nn.steerable_map import SteerableMap
 Reduce = Literal["sum", "mean"]
 #: thin products, changes of frame and copies against one wide product, measured
 FRAME_OVERHEAD = 2.5
+#: pairs nearer than this, in units of the spacing, have no frame
+NEAR = 1e-2
 Backend = Literal["auto", "functions", "frame"]
 
 
@@ -34,6 +36,9 @@ class PointConv(SteerableMap):
     The kernel is the one of :class:`Conv2d` and :class:`Conv3d`: equal filters and weights give equal numbers where the
     points are those of a grid (``spacing=1, smooth=False``). Only the contraction differs. So basis elements that
     vanish on the stencil of ``kernel_size`` are left out here too (some of degree 4 and more at size 3).
+
+    Points that come together have no direction: with the default filters the response to a pair and its gradient tend
+    to those of a pair at distance 0, which is that of the central shell alone.
 
     Args:
         in_type: type of the features ``[M, in_type.size]``.
@@ -106,7 +111,7 @@ class PointConv(SteerableMap):
         self.reduce, self.smooth, self.neighbours, self._init = reduce, smooth, neighbours, init
         if backend not in ("auto", "functions", "frame"):
             raise ValueError(f"PointConv: backend is {backend!r}; expected 'auto', 'functions' or 'frame'")
-        rings = self.dimension == 3 and isinstance(filters, GaussianRings)
+        rings = self.dimension == 3 and isinstance(filters, GaussianRings) and filters.radial
         self._plan = frame_plan(self.bank, filters.tops) if rings and backend != "functions" else None
         if backend == "frame" and self._plan is None:
             raise ValueError(
@@ -153,16 +158,16 @@ class PointConv(SteerableMap):
         factor = pair_factor(g, self.cutoff if self.smooth else None, self.reduce)
         radial = self.filters.shells(g.offset / self.spacing)  # type: ignore[attr-defined]
         radial = radial if factor is None else radial * factor[:, None]
-        same = (g.offset == 0).all(1)
-        if not bool(same.any()):
+        near = g.offset.square().sum(1) < (NEAR * self.spacing) ** 2
+        if not bool(near.any()):
             return frame_conv(g.offset, radial, x, filter, g.target, g.source, g.num_targets, plan)
-        # points that coincide have no direction, only the functions of degree 0: they are left to those
+        # points that coincide have no direction, and its derivative is rounding over the distance: without frames
         axis = torch.eye(3, dtype=g.offset.dtype, device=g.offset.device)[2]
-        offset, radial = torch.where(same[:, None], axis, g.offset), radial * ~same[:, None]
-        values = self.filters.values(g.offset[same] / self.spacing)
-        values = values if factor is None else values * factor[same][:, None]
+        offset, radial = torch.where(near[:, None], axis, g.offset), radial * ~near[:, None]
+        values = self.filters.values(g.offset[near] / self.spacing)
+        values = values if factor is None else values * factor[near][:, None]
         y = frame_conv(offset, radial, x, filter, g.target, g.source, g.num_targets, plan)
-        return y + point_conv(values, x, filter, g.target[same], g.source[same], g.num_targets)
+        return y + point_conv(values, x, filter, g.target[near], g.source[near], g.num_targets)
 
     def _takes_frames(self, plan: FramePlan, x: Tensor, g: Neighbourhood) -> bool:
         if torch.compiler.is_compiling() or not runs_eagerly(x, g.offset) or not g.num_edges:

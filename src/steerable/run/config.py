@@ -43,10 +43,10 @@ class DataConfig:
     Args:
         name: digits, frdeep, cfhtls, lensing, folder, images, masks, galaxies, galaxies_synthetic, or a published set:
             rotated_mnist, mnist, fashion_mnist, cifar10, cifar100, cifar10_subset, stl10, pcam, galaxy10 or deeplense.
-            Volumes: volumes_synthetic, density_maps. Point sets: shapes, qm7, qm9, modelnet40, points.
+            Volumes: volumes_synthetic, density_maps, volume_folder. Point sets: shapes, qm7, qm9, modelnet40, points.
         root: where the files lie; null takes the environment variable STEERABLE_DATA.
         target: the column of values to predict (a regression); null: the classes.
-        scale: none, peak, noise, sqrt or dataset; null: the reader's own.
+        scale: none, peak, noise, sqrt, standard or dataset; null: the reader's own.
         per_class: use only this many training images of each class; null uses all.
         images: the same for a regression: this many training images in all; null uses all.
         options: further arguments of the reader, by name (size, split_seed, ...).

@@ -39,6 +39,7 @@ from steerable.data.known import (
     stl10,
 )
 from steerable.data.sphere_folder import sphere_folder
+from steerable.data.volume_folder import volume_folder
 from steerable.run.config import DataConfig
 from steerable.tasks.galaxies import galaxies_synthetic, galaxy_zoo
 from steerable.tasks.molecules import qm7, qm9
@@ -152,6 +153,7 @@ READERS: dict[str, Callable[..., Splits]] = {
     "deeplense": deeplense,
     "volumes_synthetic": volumes_synthetic,
     "density_maps": density_maps,
+    "volume_folder": volume_folder,
     "shapes": shapes,
     "qm7": qm7,
     "qm9": qm9,

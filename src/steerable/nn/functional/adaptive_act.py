@@ -19,7 +19,11 @@ _EPS = 1e-10
 
 
 class Run(NamedTuple):
-    """Neighbouring equal irreps of one field: channels ``start:stop``, ``count`` copies of dimension ``dim``."""
+    """Neighbouring equal irreps of one field: channels ``start:stop``, ``count`` copies of dimension ``dim``.
+
+    ``trivial`` irreps stay under frames; of these the ``mean`` is what all of the group leaves alone (in a product with
+    a finite group others are not).
+    """
 
     id: str
     start: int
@@ -27,6 +31,7 @@ class Run(NamedTuple):
     count: int
     dim: int
     trivial: bool
+    mean: bool
 
 
 class FieldPlan(NamedTuple):
@@ -135,17 +140,17 @@ def two_point(v: Tensor, runs: tuple[Run, ...], function: str | Function) -> Ten
 
     Args:
         v: ``[..., d]`` coefficients by irreps, orthonormal functions.
-        runs: the irreps; at most one is trivial.
+        runs: the irreps; at most one is the mean.
         function: a name, or a callable on tensors.
     """
     f = _value(function)
     pieces = list(zip(runs, _split(v, runs), strict=True))
-    spread = (sum(p.square().sum(-1, keepdim=True) for r, p in pieces if not r.trivial) + _EPS).sqrt()
-    means = [p for r, p in pieces if r.trivial]
+    spread = (sum(p.square().sum(-1, keepdim=True) for r, p in pieces if not r.mean) + _EPS).sqrt()
+    means = [p for r, p in pieces if r.mean]
     mean = means[0] if means else torch.zeros_like(spread)
     high, low = f(mean + spread), f(mean - spread)
     slope = (high - low) / (2 * spread)
-    parts = [(high + low) / 2 if r.trivial else slope * p for r, p in pieces]
+    parts = [(high + low) / 2 if r.mean else slope * p for r, p in pieces]
     return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
 
 

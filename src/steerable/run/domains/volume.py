@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +12,14 @@ from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.data.rotations import random_rotations
-from steerable.data.volume_file import EXTENSIONS, crop_volume, list_volumes, read_volumes, scale_volume
+from steerable.data.volume_file import (
+    EXTENSIONS,
+    check_voxel,
+    crop_volume,
+    list_volumes,
+    read_with_voxel,
+    scale_volume,
+)
 from steerable.groups.group import Group
 from steerable.run.config import Augment
 from steerable.run.domains.domain import Domain, FileKind
@@ -94,12 +102,19 @@ def shown(group: Group | None) -> Augment:
 
 
 def volume_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any], chunk: int) -> Iterator[Row]:
-    """Yield volumes ``[C, D, H, W]``."""
+    """Yield volumes ``[C, D, H, W]``, read as those of training were: order of axes, size of a voxel."""
+    how = record.get("reading") or {}
+
+    def read(path: Path) -> Tensor:
+        x, voxel = read_with_voxel(path, how.get("axes", "dhw"))
+        if voxel is not None and "voxel" in how:
+            check_voxel(voxel, float(how["voxel"]), str(path), f"the network in '{want.run}' saw")
+        return x
 
     def make(volume: Tensor, name: str) -> Row:
         return Row(name, usable_volume(volume, name, want), resized=tuple(volume.shape[1:]) != tuple(want.size))
 
-    return rows_of(sources, read_volumes, make)
+    return rows_of(sources, read, make)
 
 
 def usable_volume(x: Tensor, name: str, want: Want) -> Tensor:

@@ -92,7 +92,7 @@ def find_maps(root: str | Path | None, names: list[str] | None, least: int) -> d
     """
     folder = data_root(root)
     folder = folder / FOLDER if (folder / FOLDER).is_dir() else folder
-    files = {p.stem: p for p in sorted(folder.iterdir()) if p.suffix.lower() in EXTENSIONS}
+    files = {p.name.split(".")[0]: p for p in sorted(folder.iterdir()) if p.name.lower().endswith(EXTENSIONS)}
     wanted = list(files) if names is None else names
     missing = [n for n in wanted if n not in files]
     if missing or len(wanted) < least:

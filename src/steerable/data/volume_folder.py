@@ -1,0 +1,237 @@
+"""Your own volumes: a folder with one sub-folder for each class, or volumes and the class of each of their voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from steerable.data.errors import InputError, did_you_mean
+from steerable.data.folder import PARTS
+from steerable.data.parts import Splits
+from steerable.data.recipe import Recipe
+from steerable.data.samples import Samples
+from steerable.data.splits import picture_keys, stratified_split
+from steerable.data.target import Regions
+from steerable.data.volume_file import (
+    EXTENSIONS,
+    check_voxel,
+    crop_volume,
+    list_volumes,
+    read_label_volumes,
+    read_with_voxel,
+    scale_volume,
+)
+
+RESIZE = ("crop", "scale")
+VOXELS = ("equal", "any")
+
+
+def volume_folder(
+    root: str | Path | None,
+    scale: str = "standard",
+    labels: str | None = None,
+    classes: Sequence[str] = (),
+    resize: str | None = None,
+    side: int | None = None,
+    axes: str = "dhw",
+    voxels: str = "equal",
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+    split_seed: int = 0,
+) -> Splits:
+    """Read MRC (also packed by gzip), npy and npz files of volumes.
+
+    A file is one volume, but for npz files, which may hold several of one class.
+
+    Args:
+        root: the folder: one sub-folder for each class; or, with `labels`, volumes in any arrangement.
+        scale: ``standard``: each volume to mean 0 and standard deviation 1; others in
+            :func:`steerable.data.recipe.scale_steps`.
+        labels: a segmentation: the sub-folder that holds, under the path that the volume has outside of it, whatever
+            the ends of the two names, the class of each of its voxels: whole numbers, -1 where there is none.
+        classes: of a segmentation: the names of the classes 0, 1, ...; empty: their numbers.
+        resize: ``crop`` (cut, or pad with zeros, about the centre; padded voxels have no label) or ``scale``
+            (interpolate; labels take the nearest) to `side`; None: all files must have the same size.
+        side: of the cube after that.
+        axes: of npy and npz files: ``dhw`` (x1 along W, x2 falling along H, x3 along D), ``zyx`` (y growing along the
+            rows) or ``xyz`` (x first, y growing). MRC files say it themselves.
+        voxels: ``equal``: those of MRC files must be cubes of one size, to one per cent, where the files say it;
+            ``any``: volumes are taken as they are.
+        fractions: shares of training, validation and test; stratified by class, equal volumes together.
+        split_seed: which split.
+
+    Raises:
+        InputError: no folder, no volumes, an empty class, a class too small for the split, a volume without labels,
+            files that cannot be read, volumes that differ in size or channels, voxels that are no cubes.
+    """
+    for what, given, known in (("resize", resize, (None, *RESIZE)), ("voxels", voxels, VOXELS)):
+        if given not in known:
+            words = ", ".join("null" if k is None else k for k in known)
+            hint = did_you_mean(str(given), [k for k in known if k])
+            raise InputError(f"data.options.{what} is '{given}'; expected one of {words}.{hint}")
+    if (side is None) != (resize is None) or (side is not None and side < 1):
+        raise InputError(
+            f"data.options.resize is {resize} and data.options.side {side}; expected both or neither, and a side of at "
+            "least 1 voxel."
+        )
+    if root is None or not Path(root).expanduser().is_dir():
+        raise InputError(f"volumes: data.root '{root}' is not a folder; expected one with volumes. Mend data.root.")
+    folder = Path(root).expanduser()
+    files, names = _by_class(folder) if labels is None else (_volumes(folder, labels), [])
+    answers = [] if labels is None else _partners(files, folder, labels)
+    read = _read_all(files, folder, resize, side, axes, voxels == "equal")
+    x, ids = read.x, read.ids
+    if labels is None:
+        known = tuple(sorted(set(names)))
+        y = torch.tensor([known.index(names[r]) for r in read.rows])
+        data, strata = Samples(x, y, known, str(folder), ids), y
+    else:
+        y = _read_labels(answers, files, read, resize, side, axes)
+        least = max(2, int(y.max()) + 1)
+        given = tuple(classes) or tuple(map(str, range(least)))
+        data, strata = Samples(x, y, Regions(given), str(folder), ids), torch.zeros(len(x), dtype=torch.int64)
+    keys = picture_keys(x)
+    for k in strata.unique().tolist():
+        different = len({keys[i] for i in (strata == k).nonzero()[:, 0].tolist()})
+        if different < len(fractions):
+            what = "" if labels is not None else f"the class '{data.classes[k]}' of "
+            raise InputError(
+                f"volumes: {what}'{folder}' has {int((strata == k).sum())} volume(s), {different} of them different; "
+                f"expected at least {len(fractions)}, one for each of training, validation and test. Add volumes"
+                + (" or remove the class." if what else ".")
+            )
+    index = stratified_split(strata, fractions, split_seed, keys)
+    how = (
+        {"axes": axes}
+        | ({} if resize is None else {"resize": resize})
+        | ({} if read.voxel is None else {"voxel": read.voxel})
+    )
+    return Splits(*(data.subset(i) for i in index), reading=how).prepare(Recipe(), scale)
+
+
+def _by_class(folder: Path) -> tuple[list[Path], list[str]]:
+    """The files of the sub-folders, and the class of each."""
+    kinds = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    listed = {kind.name: list_volumes(kind)[0] for kind in kinds}
+    if len(listed) < 2:
+        raise InputError(
+            f"volumes: '{folder}' has the sub-folders {list(listed)}; expected two or more, one for each class, with "
+            f"files of {', '.join(EXTENSIONS)}. Of a segmentation, name the folder of labels in data.options.labels."
+        )
+    parts = [k for k in listed if k.lower() in PARTS]
+    if parts:
+        raise InputError(
+            f"volumes: '{folder}' has the sub-folders {parts}; expected one for each class. The split is made here: "
+            "put the volumes of a class together."
+        )
+    empty = [k for k, files in listed.items() if not files]
+    if empty:
+        raise InputError(
+            f"volumes: the sub-folder '{folder / empty[0]}' has no file of {', '.join(EXTENSIONS)}; expected volumes "
+            "of its class. Fill or remove it."
+        )
+    return [f for files in listed.values() for f in files], [k for k, files in listed.items() for _ in files]
+
+
+def _volumes(folder: Path, labels: str) -> list[Path]:
+    """The volumes of a segmentation: all but the labels."""
+    if not (folder / labels).is_dir():
+        inside = sorted(p.name for p in folder.iterdir() if p.is_dir())
+        raise InputError(
+            f"data.options.labels is '{labels}'; expected a sub-folder of '{folder}', which has {inside}. Mend it."
+        )
+    found = [p for p in list_volumes(folder)[0] if not p.is_relative_to(folder / labels)]
+    if not found:
+        raise InputError(
+            f"volumes: '{folder}' has no file of {', '.join(EXTENSIONS)} outside of '{labels}'; expected volumes."
+        )
+    return found
+
+
+def _bare(path: Path) -> Path:
+    """A path without the ends that say the format."""
+    end = max((e for e in EXTENSIONS if path.name.lower().endswith(e)), key=len)
+    return path.with_name(path.name[: -len(end)])
+
+
+def _partners(files: list[Path], folder: Path, labels: str) -> list[Path]:
+    """The file of labels of each volume, under its path, with or without the first folder of that."""
+    there = {_bare(p.relative_to(folder / labels)): p for p in list_volumes(folder / labels)[0]}
+    found = []
+    for file in files:
+        own = _bare(file.relative_to(folder))
+        # volumes/a.mrc and labels/a.mrc; a.mrc and labels/a.mrc; b/a.mrc and labels/b/a.mrc
+        match = there.get(own) or there.get(Path(*own.parts[1:]) if len(own.parts) > 1 else own)
+        if match is None:
+            raise InputError(
+                f"volumes: '{file}' has no labels; expected '{folder / labels / own.name}' with one of the ends "
+                f"{', '.join(EXTENSIONS)}. Add it, or move the volume away."
+            )
+        found.append(match)
+    return found
+
+
+class _Read(NamedTuple):
+    """Volumes ``[N, C, D, H, W]``, their names, the file of each, the shape in each file, the size of a voxel."""
+
+    x: Tensor
+    ids: tuple[str, ...]
+    rows: list[int]
+    shapes: list[tuple[int, ...]]
+    voxel: str | None
+
+
+def _read_all(files: list[Path], folder: Path, resize: str | None, side: int | None, axes: str, equal: bool) -> _Read:
+    found: list[Tensor] = []
+    ids: list[str] = []
+    shapes: list[tuple[int, ...]] = []
+    like: float | None = None
+    for path in files:
+        x, voxel = read_with_voxel(path, axes)
+        shapes.append(tuple(x.shape))
+        bad = int((~torch.isfinite(x)).sum())
+        if bad:
+            raise InputError(f"'{path}' has {bad} of {x.numel()} voxels that are NaN or infinite; expected none.")
+        if voxel is not None and equal:
+            like = like or sum(voxel) / 3
+            check_voxel(voxel, like, str(path))
+        if side is not None:
+            x = crop_volume(x, (side,) * 3) if resize == "crop" else scale_volume(x, (side,) * 3)
+        if found and x.shape[1:] != found[0].shape[1:]:
+            raise InputError(
+                f"'{path}' has {_shape(x.shape[1:])} (channels and voxels), '{files[0]}' {_shape(found[0].shape[1:])}; "
+                "expected the same in all files. Set data.options.resize to crop or scale, and side."
+            )
+        found.append(x)
+        name = path.relative_to(folder).as_posix()
+        ids += [name] if len(x) == 1 else [f"{name}#{k}" for k in range(len(x))]
+    rows = [row for row, x in enumerate(found) for _ in range(len(x))]
+    return _Read(torch.cat(found), tuple(ids), rows, shapes, None if like is None else f"{like:.6g}")
+
+
+def _read_labels(
+    answers: list[Path], files: list[Path], read: _Read, resize: str | None, side: int | None, axes: str
+) -> Tensor:
+    """The class of each voxel ``[N, D, H, W]``, brought to the size of the volumes as these were."""
+    parts = []
+    for path, file, (count, _, *size) in zip(answers, files, read.shapes, strict=True):
+        y = read_label_volumes(path, axes)
+        if tuple(y.shape) != (count, *size):
+            raise InputError(
+                f"'{path}' has {_shape(y.shape)} labels (volumes and voxels), '{file}' {_shape((count, *size))}; "
+                "expected one for each voxel."
+            )
+        if side is not None and resize == "crop":
+            y = crop_volume(y + 1, (side,) * 3) - 1
+        elif side is not None:
+            y = F.interpolate(y[:, None].double(), (side,) * 3, mode="nearest-exact")[:, 0].long()
+        parts.append(y)
+    return torch.cat(parts)
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
