@@ -149,7 +149,7 @@ def test_a_network_that_was_changed_on_the_way_is_refused(place, tmp_path, monke
     assert not list(tmp_path.iterdir())
 
 
-def test_integers_and_point_sets_are_refused_in_one_line(place, tmp_path, capsys):
+def test_integers_are_refused_in_one_line(place, tmp_path, capsys):
     assert main(["export", str(place / "wind"), "--format=int8", f"--out={tmp_path / 'm.onnx'}"]) == 2
     text = capsys.readouterr().err
     assert "is a run on maps with answers at every place" in text and text.count("\n") == 1

@@ -421,5 +421,18 @@ def test_the_config_of_your_own_maps(tmp_path):
         np.savez(tmp_path / f"{part}.npz", x=data.x.numpy(), y=data.y.numpy())
     words = ["--data.options.sampling=gauss(12)", '--model.options={"widths": [2, 3], "kernel_size": 3}']
     out = tmp_path / "run"
-    assert main(["fit", "--config=maps", f"--data.root={tmp_path}", *words, "--train.epochs=1", f"--out={out}"]) == 0
+    assert (
+        main(
+            [
+                "fit",
+                "--config=maps",
+                f"--data.root={tmp_path}",
+                *words,
+                "--train.epochs=1",
+                "--page=true",
+                f"--out={out}",
+            ]
+        )
+        == 0
+    )
     assert (out / "report.html").is_file()
