@@ -96,7 +96,7 @@ def logits(net: nn.Module, x: Tensor) -> Tensor:
 def run(name: str, seed: int, epochs: int) -> tuple[list[float], int, float]:
     """Train one network: accuracy on turned shapes and on shapes as in training, what a turn moves; size; seconds."""
     data = shapes(points=POINTS, train_pose="none", pose="none", seed=seed)
-    (x, y), (vx, vy), (tx, ty) = (clouds(p) for p in (data.train, data.validation, data.test))
+    (x, y), (vx, vy), (tx, ty) = (clouds(p) for p in (data.train, data.val, data.test))
     g = torch.Generator().manual_seed(seed)
     turned = tx @ random_rotations(len(tx), 3, g).mT.float()
     torch.manual_seed(seed)

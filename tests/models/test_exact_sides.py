@@ -29,6 +29,7 @@ CLAIMS = [
     ("resnet", {}, (29, 33), (28, 32)),
     ("resnet", {"fit": "resample"}, (28, 32), ()),
     ("steerable_cnn", {"group": "D4"}, (28, 29, 32, 33), ()),
+    ("unet", {"group": "D4", "in_channels": 3, "widths": (1, 2, 2)}, (28, 29, 32, 33), ()),
     ("cheb_lie_net", {"in_channels": 1}, (32,), ()),
     ("cheb_lie_net", {"in_channels": 1, "image_side": 28}, (28,), ()),
     ("lens_cnn", {"group": "D4"}, (64, 80), (60, 65, 72)),
@@ -49,5 +50,7 @@ def test_sides_are_those_that_the_pages_name(name, arguments, exact, others):
         x = torch.randn(1, channels, side, side, dtype=torch.float64)
         with torch.no_grad():
             before, after = net(x), net(torch.rot90(x, 1, (-2, -1)))
+        if before.ndim == 4:  # an answer at every pixel moves with it
+            after = torch.rot90(after, -1, (-2, -1))
         error = float((after - before).abs().max() / before.std())
         assert error < 1e-10 if side in exact else error > 1e-3, f"{name} {arguments} on {side}: {error:.1e}"

@@ -88,7 +88,7 @@ def test_regions(tmp_path):
     x = np.random.default_rng(0).standard_normal((2, 9, 9, 9)).astype(np.float32)
     np.savez(folder / "some.npz", x=x)
     table = tmp_path / "answers.parquet"
-    assert main(["predict", str(out), str(folder), f"--out={table}", f"--labels={labels}"]) == 0
+    assert main(["predict", str(out), str(folder), f"--out={table}", f"--answers={labels}"]) == 0
     row = parquet.read_table(table).to_pylist()[1]
     label = np.load(labels / "some.npz#1.npy")
     assert label.shape == (9, 9, 9) and row["share_background"] == pytest.approx((label == 0).mean())
@@ -97,7 +97,7 @@ def test_regions(tmp_path):
     np.savez(tmp_path / "truth.npz", x=x, y=y)
     assert main(["evaluate", str(out), f"--images={tmp_path / 'truth.npz'}"]) == 0
     assert main(["check", str(out)]) == 1  # a plain network of voxels
-    assert main(["export", str(out), f"--out={tmp_path / 'a.pt2'}"]) == 2
+    assert main(["export", str(out), f"--out={tmp_path / 'a.pt2'}"]) == 0
 
 
 @pytest.mark.parametrize("augment", ["none", "upright", "turn", "rotate"])
@@ -120,6 +120,7 @@ def test_points(tmp_path, augment):
     assert main(["predict", str(out), str(folder), f"--out={table}"]) == 0
     a, b = parquet.read_table(table).to_pylist()
     assert a["p_torus"] == pytest.approx(b["p_torus"], abs=1e-5)  # brought to one place and size
+    assert main(["export", str(out), f"--out={tmp_path / 'a.pt2'}"]) == 2  # no fixed size
     (folder / "c.csv").write_text("x,y,z\n1,2,nan\n")
     assert main(["predict", str(out), str(folder), f"--out={table}", "--overwrite"]) == 2
 

@@ -12,6 +12,7 @@ from tests.run.spheres import VECTOR, WIND, gradients, made, smooth
 
 import steerable as st
 from steerable.data import InputError, Regions, Samples, Target
+from steerable.data.sphere_file import read_maps
 from steerable.domains.sphere import Sphere
 from steerable.domains.sphere.turned_fields import Turn
 from steerable.groups import SO3
@@ -96,7 +97,7 @@ def test_predict(tmp_path):
     np.savez(folder / "b.npz", x=x[1:3])
     np.save(folder / "bad.npy", np.full((1, 12, 24), np.nan, np.float32))
     (folder / "notes.txt").write_text("no map")
-    words = [str(folder), "--out", str(tmp_path / "c.parquet"), "--skip-bad", "--labels", str(tmp_path / "fields")]
+    words = [str(folder), "--out", str(tmp_path / "c.parquet"), "--skip-bad", "--answers", str(tmp_path / "fields")]
     assert main(["predict", str(out), *words]) == 0
     rows = parquet.read_table(tmp_path / "c.parquet").to_pylist()
     assert [r["id"] for r in rows] == ["a.npy", "b.npz#0", "b.npz#1", "bad.npy"]
@@ -370,3 +371,68 @@ def test_needlet_networks(tmp_path, kind):
     assert main(["check", str(out)]) == 0
     found = scores(out)
     assert found["rmse_turned"] == pytest.approx(found["rmse"], rel=0.1)
+
+
+@pytest.mark.parametrize(("kind", "order"), [("wind", "nested"), ("wind", None), ("regions", "ring")])
+def test_answers_on_healpix_as_fits(tmp_path, kind, order):
+    """What is written is what npy files hold, in either order, and is read again by the reader of maps."""
+    fits = pytest.importorskip("astropy.io.fits")
+    out = tmp_path / "out"
+    assert fit(out, kind, "--data.options.sampling=healpix(4)", epochs=1) == 0
+    folder = tmp_path / "files"
+    folder.mkdir()
+    np.save(folder / "a.npy", made(kind=kind, sampling="healpix(4)").test.x[0].numpy())
+    words = ["predict", str(out), str(folder), "--device=cpu", "--out"]
+    assert main([*words, str(tmp_path / "a.parquet"), f"--answers={tmp_path / 'npy'}"]) == 0
+    said = [f"--answers={tmp_path / 'fits'}", "--answer-format=fits", *([f"--order={order}"] if order else [])]
+    assert main([*words, str(tmp_path / "b.parquet"), *said]) == 0
+    path = tmp_path / "fits" / "a.npy.fits"
+    header = fits.getheader(path, 1)
+    assert header["ORDERING"] == (order or "ring").upper()
+    own = np.load(tmp_path / "npy" / "a.npy.npy")
+    found = read_maps(path, "healpix(4)")[0].numpy()
+    assert np.array_equal(found if kind == "wind" else found[0], own.astype(np.float32))
+    assert [header[f"TTYPE{k + 1}"] for k in range(len(found))] == (["south", "east"] if kind == "wind" else ["class"])
+    # and a network takes it again
+    if kind == "regions":
+        assert main(["predict", str(out), str(path), f"--out={tmp_path / 'c.parquet'}"]) == 0
+
+
+def test_fits_of_what_is_no_healpix_is_refused_before_anything_is_written(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert fit(out, "wind", epochs=1) == 0
+    capsys.readouterr()
+    words = ["predict", str(out), str(tmp_path / "x.npy"), f"--out={tmp_path / 'c.parquet'}"]
+    for more, text in (
+        (["--answers=f", "--answer-format=fits"], "expected HEALPix"),
+        (["--answer-format=fits"], "expected --answers FOLDER"),
+        ([f"--answers={tmp_path / 'f'}", "--order=ring"], "expected --answer-format fits"),
+    ):
+        assert main([*words, *more]) == 2
+        said = capsys.readouterr().err
+        assert text in said and said.count("\n") == 1
+    assert not (tmp_path / "f").exists() and not (tmp_path / "c.parquet").exists()
+
+
+def test_the_config_of_your_own_maps(tmp_path):
+    for part, data in zip(
+        ("train", "val", "test"), (lambda s: (s.train, s.val, s.test))(made(kind="regions")), strict=True
+    ):
+        np.savez(tmp_path / f"{part}.npz", x=data.x.numpy(), y=data.y.numpy())
+    words = ["--data.options.sampling=gauss(12)", '--model.options={"widths": [2, 3], "kernel_size": 3}']
+    out = tmp_path / "run"
+    assert (
+        main(
+            [
+                "fit",
+                "--config=maps",
+                f"--data.root={tmp_path}",
+                *words,
+                "--train.epochs=1",
+                "--page=true",
+                f"--out={out}",
+            ]
+        )
+        == 0
+    )
+    assert (out / "report.html").is_file()

@@ -87,6 +87,6 @@ def test_regions(tmp_path):
     assert record["regions"] and record["classes"] == ["outside", "inside"]
     assert main(["evaluate", str(out)]) == 0
     table, labels = tmp_path / "answers.parquet", tmp_path / "answers"
-    assert main(["predict", str(out), str(root / "volumes"), f"--out={table}", f"--labels={labels}"]) == 0
+    assert main(["predict", str(out), str(root / "volumes"), f"--out={table}", f"--answers={labels}"]) == 0
     assert np.load(labels / "0.mrc.npy").shape == (SIDE,) * 3
     assert main(["check", str(out)]) == 0

@@ -12,6 +12,7 @@ from steerable.data.image_file import iterate_images as iterate_images
 from steerable.data.image_file import read_image_file as read_image_file
 from steerable.data.image_folder import image_folder as image_folder
 from steerable.data.latlon_grid import LatLonGrid as LatLonGrid
+from steerable.data.mask_folder import mask_folder as mask_folder
 from steerable.data.mrc import read_mrc as read_mrc
 from steerable.data.parts import Splits as Splits
 from steerable.data.point_file import read_points as read_points

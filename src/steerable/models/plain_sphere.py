@@ -9,11 +9,10 @@ from torch import Tensor, nn
 
 from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.groups import Group
+from steerable.models.grid_unet import matched, read
 from steerable.models.hidden import hidden_fields
-from steerable.models.plain_volume import matched
 from steerable.models.sphere import SphereCNN, SphereUNet
 from steerable.models.unet import Interpolate, UNet
-from steerable.models.volume import read
 
 
 class WrappedConv(nn.Module):

@@ -144,6 +144,8 @@ _TABLE: dict[str, Entry] = {
         "cheb_lie_net", "ChebLieNet", {}, "Laplacian polynomials on SE(2) with an anisotropic metric (ChebLieNet)", 32
     ),
     "cheb_lie_net_plain": Entry("cheb_lie_net", "ChebLieNetPlain", {}, "plain twin of cheb_lie_net", 32),
+    "unet": Entry("planar_unet", "PlanarUNet", {}, "images: one class a pixel, or fields; any planar group", 33),
+    "unet_plain": Entry("planar_unet", "PlainPlanarUNet", {}, "plain twin of unet", 33),
     "volume_cnn": Entry("volume", "VolumeCNN", {}, "volumes: convolutions of space, any group of it", 17, "volumes"),
     "volume_cnn_plain": Entry("plain_volume", "PlainVolumeCNN", {}, "plain twin of volume_cnn", 17, "volumes"),
     "volume_unet": Entry("volume", "VolumeUNet", {}, "volumes: one class a voxel, any group of space", 17, "volumes"),

@@ -10,9 +10,9 @@ import steerable.nn as snn
 from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.fields.type import FieldType
 from steerable.groups import Group
+from steerable.models.grid_unet import read
 from steerable.models.hidden import activated, hidden_fields, invariants
 from steerable.models.unet import ByLayer, UNet
-from steerable.models.volume import read
 
 
 def levels(sphere: str | Sphere, count: int) -> list[Sphere]:

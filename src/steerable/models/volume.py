@@ -8,22 +8,9 @@ from torch import Tensor, nn
 
 import steerable.nn as snn
 from steerable.fields.type import FieldType
-from steerable.groups import Group, parse_group
-from steerable.models.hidden import activated, hidden_fields, invariants
-from steerable.models.unet import Interpolate, UNet
-
-
-def block(current: FieldType, wide: FieldType, kernel_size: int) -> snn.Sequential:
-    """Convolution, batch norm, activation: ``current`` to ``wide``."""
-    before, act = activated(wide)
-    return snn.Sequential(
-        snn.Conv3d(current, before, kernel_size, padding=kernel_size // 2, bias=False), snn.BatchNorm(before), act
-    )
-
-
-def read(group: str | Group) -> Group:
-    """A group by name or value."""
-    return group if isinstance(group, Group) else parse_group(group)
+from steerable.groups import Group
+from steerable.models.grid_unet import GridUNet, block, read
+from steerable.models.hidden import hidden_fields, invariants
 
 
 class VolumeCNN(nn.Module):
@@ -76,8 +63,8 @@ class VolumeCNN(nn.Module):
         return self.head(self.features(x))
 
 
-class VolumeUNet(UNet):
-    """A U-Net of space: one logit for each class at every voxel, which turn with the volume.
+class VolumeUNet(GridUNet):
+    """A U-Net of space: one logit for each class at every voxel, which turn with the volume; or fields.
 
     Args:
         in_channels: plain channels of the volume.
@@ -86,6 +73,7 @@ class VolumeUNet(UNet):
         widths: fields at full, half, ... resolution.
         kernel_size: side of all kernels.
         degree: largest degree of the irreps of continuous groups.
+        in_type, out_type: fields in place of plain channels: ``"1x1"`` of SO3 is a vector.
 
     Sides that are odd at every level but the last (such as 17, 33) are exact for the symmetries of the cube, as are all
     others: up and down keep the centre.
@@ -99,15 +87,7 @@ class VolumeUNet(UNet):
         widths: Sequence[int] = (4, 8),
         kernel_size: int = 5,
         degree: int = 2,
+        in_type: FieldType | str | None = None,
+        out_type: FieldType | str | None = None,
     ) -> None:
-        group = read(group)
-        types = [hidden_fields(group, w, degree) for w in widths]
-        steps = zip([in_channels * group.trivial, *types[:-1]], types, strict=True)
-        pool = invariants(types[0])
-        super().__init__(
-            [block(a, b, kernel_size) for a, b in steps],
-            [snn.BlurPool3d(t) for t in types[:-1]],
-            [Interpolate() for _ in types[:-1]],
-            [block(low + t, t, kernel_size) for low, t in zip(types[:0:-1], types[-2::-1], strict=True)],
-            snn.Sequential(pool, snn.Conv3d(pool.out_type, num_classes * group.trivial, 1)),
-        )
+        super().__init__(3, in_channels, num_classes, group, widths, kernel_size, degree, in_type, out_type)

@@ -169,6 +169,6 @@ def try_model(model: nn.Module, data: Samples, exact_sizes: bool = True) -> None
                 f"place, {[data.outputs, *data.places]}. Take a network that answers there, for segmentation."
             )
         raise InputError(
-            f"{data.source}: the network returns {list(out.shape[1:])} numbers an image; expected {data.outputs}, "
+            f"{data.source}: the network returns {list(out.shape[1:])} numbers a sample; expected {data.outputs}, "
             f"{what}. {'Set its num_classes' if out.ndim == 2 else 'Take a network with one answer for a sample'}."
         )

@@ -41,7 +41,7 @@ class DataConfig:
     """Which images.
 
     Args:
-        name: digits, frdeep, cfhtls, lensing, folder, images, galaxies, galaxies_synthetic, or a published set:
+        name: digits, frdeep, cfhtls, lensing, folder, images, masks, galaxies, galaxies_synthetic, or a published set:
             rotated_mnist, mnist, fashion_mnist, cifar10, cifar100, cifar10_subset, stl10, pcam, galaxy10 or deeplense.
             Volumes: volumes_synthetic, density_maps, volume_folder. Point sets: shapes, qm7, qm9, modelnet40, points.
         root: where the files lie; null takes the environment variable STEERABLE_DATA.

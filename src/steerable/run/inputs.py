@@ -23,6 +23,7 @@ def find_inputs(
     lists: Sequence[str] = (),
     listing: Callable[[Path], tuple[list[Path], list[Path]]] = list_images,
     extensions: tuple[str, ...] = EXTENSIONS,
+    noun: str = "images",
 ) -> tuple[list[Source], list[Path]]:
     """Return the image files of folders, files and lists.
 
@@ -31,6 +32,7 @@ def find_inputs(
         lists: such text files.
         listing: the files of a folder that are meant, and the others.
         extensions: of those that are meant, for messages.
+        noun: what they hold, for messages.
 
     Returns:
         The files in the order in which they were given (those of a folder sorted), and files of other kinds that lie in
@@ -58,7 +60,7 @@ def find_inputs(
         else:
             found.append(Source(path.name, path))
     if not found:
-        raise InputError(f"predict: {len(found)} images were given; expected a folder, files, or @list.txt.")
+        raise InputError(f"predict: {len(found)} {noun} were given; expected a folder, files, or @list.txt.")
     if len({s.id for s in found}) < len(found):
         found = [Source(s.path.as_posix(), s.path) for s in found]
     seen: set[str] = set()

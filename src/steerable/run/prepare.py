@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from steerable.data.errors import InputError
+from steerable.run.domains import domain_of
 
 if TYPE_CHECKING:
     from steerable.tasks.lensing.macro import MacroFit
@@ -142,8 +143,9 @@ def preparation(record: Mapping[str, Any], given: Mapping[str, float | None]) ->
     """
     kind = record["input"]
     if kind not in PREPARATIONS:
+        noun = domain_of(record).noun
         raise InputError(
-            f"the network sees '{kind}', which cannot be computed from images; expected one of "
+            f"the network sees '{kind}', which cannot be computed from {noun}; expected one of "
             f"{', '.join(PREPARATIONS)}. Train on an input that can be computed without the truth."
         )
     entry = PREPARATIONS[kind]

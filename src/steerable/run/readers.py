@@ -19,6 +19,7 @@ from steerable.data import (
     cfhtls,
     frdeep,
     image_folder,
+    mask_folder,
     npz_folder,
     point_folder,
     rotated_digits,
@@ -137,6 +138,7 @@ READERS: dict[str, Callable[..., Splits]] = {
     "lensing": lensing,
     "folder": npz_folder,
     "images": image_folder,
+    "masks": mask_folder,
     "galaxies": galaxy_zoo,
     "galaxies_synthetic": galaxies_synthetic,
     "rotated_mnist": rotated_mnist,
@@ -165,8 +167,10 @@ READERS: dict[str, Callable[..., Splits]] = {
     "depth": panorama_depth,
     "sphere": sphere_folder,
 }
-#: readers whose images have a target of their own, and no classes
-VALUES_ONLY = ("galaxies", "galaxies_synthetic")
+#: readers whose samples have values or regions of their own, and no classes
+NO_CLASSES = (
+    "galaxies", "galaxies_synthetic", "ocean_basins", "elevation", "wind", "wmap", "depth", "panoramas", "masks",
+)  # fmt: skip
 
 
 def load_data(config: DataConfig, raw: bool = False) -> Splits:

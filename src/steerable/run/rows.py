@@ -108,7 +108,7 @@ def usable(image: Tensor, name: str, want: Want) -> Tensor:
     return image if (h, w) == want.size else RESIZE[str(want.resize)](image[None], *want.size)[0]
 
 
-def resized_text(count: int, total: int, want: Want, asked: bool) -> str:
+def resized_text(count: int, total: int, want: Want, asked: bool, noun: str = "images") -> str:
     """Return the line that says how many images were not of the size of training.
 
     Args:
@@ -116,10 +116,12 @@ def resized_text(count: int, total: int, want: Want, asked: bool) -> str:
         total: images.
         want: what the images have to be like.
         asked: whether the command line said so; else it is how the run read its own images.
+        noun: what they are called.
     """
+    places = "voxels" if len(want.size) == 3 else "pixels"
     how = "cut or padded" if want.resize == "crop" else "interpolated"
-    why = f"--resize {want.resize}" if asked else f"as the images of '{want.run}' were in training"
-    return f"{count} of {total} images were not {' x '.join(map(str, want.size))} pixels: {how} to that size ({why})"
+    why = f"--resize {want.resize}" if asked else f"as the {noun} of '{want.run}' were in training"
+    return f"{count} of {total} {noun} were not {' x '.join(map(str, want.size))} {places}: {how} to that size ({why})"
 
 
 def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

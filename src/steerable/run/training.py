@@ -29,6 +29,8 @@ from steerable.run.outputs import CHECKPOINT
 from steerable.run.progress import TimeLeft
 
 BEST = "best.ckpt"
+#: figures of validation of which more is better
+LARGER = ("val_accuracy", "val_auc", "val_iou", "val_psnr")
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -84,7 +86,7 @@ def train_network(
     """
     objective = objective_of(data.train, train)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    mode = "max" if objective.select in ("val_accuracy", "val_auc", "val_iou", "val_psnr") else "min"
+    mode = "max" if objective.select in LARGER else "min"
     best = ModelCheckpoint(
         dirpath=folder, filename=Path(BEST).stem, monitor=objective.select, mode=mode, save_weights_only=True,
         enable_version_counter=False,

@@ -14,6 +14,7 @@ from steerable.run.answer.opening import is_exported, open_file
 from steerable.run.build import build_model, read_group
 from steerable.run.check_space import check_space
 from steerable.run.config import ModelConfig
+from steerable.run.domains import domain_of
 from steerable.run.scenes import random_scenes
 from steerable.run.store import load
 
@@ -47,6 +48,11 @@ def find_file(args: argparse.Namespace) -> tuple[nn.Module, int, int]:
     """
     answerer = open_file(args.model)
     record = answerer.record
+    if record.get("domain", "plane") != "plane":
+        raise InputError(
+            f"'{args.model}' takes {domain_of(record).noun}; expected a file that takes images. Check its run, or its "
+            "network by name: the file answers as they do."
+        )
     height, width = answerer.recipe(torch.zeros(1, record["in_channels"], *record["raw_size"])).shape[-2:]
     if height != width or args.size not in (None, height):
         raise InputError(

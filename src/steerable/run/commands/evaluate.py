@@ -19,6 +19,7 @@ from steerable.run.calibrate import expected_error
 from steerable.run.coded import coded_scores
 from steerable.run.config import FitConfig
 from steerable.run.dense import field_scores, region_scores
+from steerable.run.domains import domain_of
 from steerable.run.export.images import check_shape
 from steerable.run.floors import Floors
 from steerable.run.heads import find_head
@@ -49,7 +50,7 @@ def check_data(folder: Path, record: dict[str, Any], data: Samples) -> None:
     Raises:
         InputError: other channels, classes or another target.
     """
-    domain = record.get("domain", "plane")
+    domain, noun = record.get("domain", "plane"), domain_of(record).noun
     if data.domain != domain or data.regions != bool(record.get("regions")):
         raise InputError(
             f"{data.source}: {data.domain} data{' with regions' if data.regions else ''}; the network in '{folder}' "
@@ -63,13 +64,13 @@ def check_data(folder: Path, record: dict[str, Any], data: Samples) -> None:
             )
     if data.channels != record["in_channels"]:
         raise InputError(
-            f"{data.source}: images have {data.channels} channels; the network in '{folder}' expects "
-            f"{record['in_channels']}. Give it images of the kind that it was trained on."
+            f"{data.source}: {noun} have {data.channels} channels; the network in '{folder}' expects "
+            f"{record['in_channels']}. Give it {noun} of the kind that it was trained on."
         )
     if data.target != (record["target"] and meaning(record)):
         raise InputError(
             f"{data.source}: the target is {data.target}; the network in '{folder}' expects {meaning(record)}. Choose "
-            "images with that column."
+            f"{noun} with that column."
         )
     if list(data.classes) != record["classes"]:
         raise InputError(
@@ -86,8 +87,8 @@ def given_images(path: str, folder: Path, record: dict[str, Any]) -> Samples:
     """
     if record["input"] not in ("pixels", "points"):
         raise InputError(
-            f"--images '{path}': the network in '{folder}' sees '{record['input']}', which is computed from images; "
-            "expected a run on pixels. Use `steerable predict`."
+            f"--images '{path}': the network in '{folder}' sees '{record['input']}', which is computed from "
+            f"{domain_of(record).noun}; expected a run on pixels. Use `steerable predict`."
         )
     what = meaning(record)
     if record.get("domain", "plane") == "plane" and not is_dense(record):
@@ -97,7 +98,8 @@ def given_images(path: str, folder: Path, record: dict[str, Any]) -> Samples:
     if data.channels == record["in_channels"] and list(data.size) != record["raw_size"]:
         have, want = (" x ".join(map(str, s)) for s in (data.size, record["raw_size"]))
         raise InputError(
-            f"{data.source}: images of {have} pixels; the network in '{folder}' expects {want}. Cut or pad the images."
+            f"{data.source}: {domain_of(record).noun} of {have} pixels; the network in '{folder}' expects {want}. Cut "
+            "or pad them."
         )
     check_data(folder, record, data)
     return data
@@ -225,7 +227,7 @@ def tables(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[tuple[lis
         cell(summary.get(k), len(scores) > 1) for k in columns.keys
     ]
     floors = [floor_row(name, first["floors"][name], columns.keys) for name in FLOORS]
-    title = f"test part, {first['images']} images"
+    title = f"test part, {first['images']} {domain_of(record).noun}"
     if record["target"] is None:
         return [([*NETWORK, *columns.heads], [row, *floors], title)]
     what = str(meaning(record))

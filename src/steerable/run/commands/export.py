@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from steerable.data.errors import InputError
 from steerable.run.answer import Folder
+from steerable.run.domains import domain_of
 from steerable.run.export.build import Wish, write
 from steerable.run.export.compare import BOUNDS, INT8_BOUND, Comparison, compare, require
 from steerable.run.export.images import find_images
 from steerable.run.export.int8 import calibration
 from steerable.run.outputs import whole_file
-from steerable.run.store import require_images
+from steerable.run.store import is_dense
 
 FORMATS = {"program": ".pt2", "onnx": ".onnx", "int8": ".int8.onnx"}
 
@@ -70,6 +72,26 @@ def plan(args: argparse.Namespace) -> dict[str, Path]:
     return {kind: out / f"model{FORMATS[kind]}" for kind in dict.fromkeys(formats)}
 
 
+def check_run(record: dict[str, Any], run: str, formats: Iterable[str]) -> None:
+    """Refuse what cannot be exported.
+
+    Raises:
+        InputError: a run on point sets, or integers of what are no images with one answer each.
+    """
+    noun = domain_of(record).noun
+    if record.get("domain") == "points":
+        raise InputError(
+            f"export: '{run}' is a run on {noun}, which have no fixed size; expected images, volumes or maps. Load it "
+            "with steerable.run.store.load, and write it with st.bake and torch.export."
+        )
+    if "int8" in formats and (record.get("domain", "plane") != "plane" or is_dense(record)):
+        where = " with answers at every place" if is_dense(record) else ""
+        raise InputError(
+            f"--format int8: '{run}' is a run on {noun}{where}; expected images with one answer each. Say --format "
+            "onnx."
+        )
+
+
 def read_batch(text: str) -> int | None:
     """Return the number of images at a time, or None for any number.
 
@@ -111,12 +133,14 @@ def report(
         if record["target"] is None
         else f"  largest difference from the network: {found.absolute:.1e} in {what}, {found.relative:.1e} (relative)",
     ]
+    dense = is_dense(record)
     if record["target"] is None:
-        lines.append(f"  the same class for {found.agreement:.2%} of {found.images} images")
+        of = f"the places of {found.images} {domain_of(record).noun}" if dense else f"{found.images} images"
+        lines.append(f"  the same class for {found.agreement:.2%} of {of}")
     if found.integers is not None:
         lines.append(f"  {found.integers:.2%} of the answers are those of the integer network in torch")
     if found.before is not None and found.after is not None:
-        figure = "accuracy" if record["target"] is None else "mean absolute error"
+        figure = ("share right" if dense else "accuracy") if record["target"] is None else "mean absolute error"
         lines.append(f"  {figure}: network {found.before:.4f}, file {found.after:.4f}")
     return "\n".join([*lines, operators(written.header["operators"], verbose)])
 
@@ -132,7 +156,7 @@ def main(argv: list[str]) -> int:
         raise InputError(f"--changed {args.changed:g}; expected a share, 0 to 1.")
     wish = Wish(batch, double, args.recipe == "inside", args.weight_bits)
     eager = Folder.load(args.run, seed=args.seed)
-    require_images(eager.record, args.run, "export")
+    check_run(eager.record, args.run, targets)
     eager = eager.double() if double else eager
     images, warning = find_images(eager.record, args.images, args.root, args.run)
     if "int8" in targets:
@@ -150,5 +174,6 @@ def main(argv: list[str]) -> int:
             texts.append(report(kind, path, partial.stat().st_size, found, written, eager.record, args.verbose))
     print(f"checked on {images.source}")
     print("\n".join(texts))
-    print(f"answer to images with: steerable predict {next(iter(targets.values()))} IMAGES --out catalogue.parquet")
+    noun = domain_of(eager.record).noun
+    print(f"answer to {noun} with: steerable predict {next(iter(targets.values()))} FILES --out catalogue.parquet")
     return 0

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.run.answer import Answerer, open_answerer
+from steerable.run.answer_files import FORMS, ORDERS, AnswerFiles
 from steerable.run.catalogue import Catalogue, answer_types
 from steerable.run.domains import domain_of, together
 from steerable.run.inputs import find_inputs
@@ -35,8 +35,8 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         prog="steerable predict",
-        description="Answer to images: one row each in a Parquet file, in the order of the input. Several seeds answer "
-        "with their mean.",
+        description="Answer to images, volumes, point sets or maps of the sphere: one row each in a Parquet file, in "
+        "the order of the input. Several seeds answer with their mean.",
     )
     parser.add_argument("run", help="a folder of `steerable fit`, a file of `steerable export`, or hf://USER/NAME")
     parser.add_argument("images", nargs="*", help="folders, files, or @list.txt: images (FITS, npy, npz, PNG, JPEG), "
@@ -45,12 +45,15 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="append", default=[], help="a text file with one path a line, as @list.txt")
     parser.add_argument("--out", required=True, help="the catalogue, FILE.parquet")
     parser.add_argument("--overwrite", action="store_true", help="replace a catalogue of that name")
-    parser.add_argument("--skip-bad", action="store_true", help="unusable images get an empty row and an error")
+    parser.add_argument("--skip-bad", action="store_true", help="unusable files get an empty row and an error")
     parser.add_argument("--resize", choices=tuple(RESIZE), help="bring images of another size to that of training: cut "
                         "or pad about the centre, or interpolate")  # fmt: skip
     parser.add_argument("--hdu", type=int, help="the HDU of FITS files; default: the first one with an image")
-    parser.add_argument("--batch-size", type=int, default=64, help="images at a time")
-    parser.add_argument("--labels", help="a folder for answers at every place, ID.npy for each row")
+    parser.add_argument("--batch-size", type=int, default=64, help="samples at a time")
+    parser.add_argument("--answers", metavar="FOLDER", help="a folder for answers at every place, a file for each row")
+    parser.add_argument("--answer-format", choices=FORMS, default="npy", help="of these files: npy, or FITS of maps on "
+                        "HEALPix")  # fmt: skip
+    parser.add_argument("--order", choices=ORDERS, help="of the FITS files; default: that of the sampling")
     parser.add_argument("--device", choices=("cpu", "gpu", "auto"), default="auto", help="where the network runs")
     for name, what in OPTIONS.items():
         flag = f"--{name.replace('_', '-')}"
@@ -59,7 +62,11 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def answer(
-    rows: list[Row], answerer: Answerer, prepare: Function, options: dict[str, Any], labels: Path | None = None
+    rows: list[Row],
+    answerer: Answerer,
+    prepare: Function,
+    options: dict[str, Any],
+    files: AnswerFiles | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, list[Any]] | None]:
     """Return the rows of the catalogue for a batch, and the columns that the preparation added.
 
@@ -68,7 +75,7 @@ def answer(
         answerer: the networks.
         prepare: from images to what the recipe of the run is applied to.
         options: of the preparation.
-        labels: the folder for the answers at every place; None: they are summed up only.
+        files: for the answers at every place; None: they are summed up only.
     """
     good = [row for row in rows if row.image is not None]
     found: dict[str, dict[str, Any]] = {}
@@ -82,14 +89,14 @@ def answer(
             places = answerer.places(seen)
             columns = {**answerer.summary(places), **extra}
             for row, place in zip(good, places, strict=True):
-                if labels is not None:
-                    np.save(labels / f"{row.id.replace('/', '_')}.npy", place.numpy())
+                if files is not None:
+                    files.write(row.id, place)
         else:
             columns = {**answerer.columns(seen), **extra}
         for name, values in columns.items():
             if len(values) != len(good):
                 raise ValueError(
-                    f"predict: {len(values)} entries of column {name}; expected {len(good)}, one an image."
+                    f"predict: {len(values)} entries of column {name}; expected {len(good)}, one a sample."
                 )
         found = {row.id: finite({k: v[i] for k, v in columns.items()}, row.id, extra) for i, row in enumerate(good)}
     return [{"id": row.id, "error": row.error, **found.get(row.id, {})} for row in rows], extra
@@ -106,31 +113,11 @@ def finite(row: dict[str, Any], name: str, extra: Mapping[str, Any]) -> dict[str
         f"'{name}': {why}"
         if why and why != "converged"
         else (
-            f"'{name}': the network answers {value} for {key}; expected a finite number. Are its pixels in the "
-            "units of the images of training?"
+            f"'{name}': the network answers {value} for {key}; expected a finite number. Is it in the units of "
+            "what it was trained on?"
         )
     )
     return {**{k: row[k] for k in extra}, "error": text}
-
-
-def labels_folder(name: str | None, record: Mapping[str, Any]) -> Path | None:
-    """Return the folder for labels, made where there is none.
-
-    Raises:
-        InputError: a network that finds no regions, or a folder that holds something.
-    """
-    if name is None:
-        return None
-    folder = Path(name)
-    if not is_dense(record):
-        raise InputError(
-            f"--labels '{name}': the network answers once for a sample; expected one that answers at "
-            "every place. Drop --labels."
-        )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"--labels '{name}' exists and is not empty; expected a new folder. Say another one.")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def refuse(errors: Iterable[str | None]) -> None:
@@ -155,8 +142,9 @@ def main(argv: list[str]) -> int:
     record = answerer.record
     prepare, options = preparation(record, {k: getattr(args, k) for k in OPTIONS})
     kind = domain_of(record).files
-    labels = labels_folder(args.labels, record)
-    sources, others = find_inputs(args.images, args.list, kind.listing, kind.extensions)
+    files = AnswerFiles.of(args.answers, record, args.answer_format, args.order)
+    noun = domain_of(record).noun
+    sources, others = find_inputs(args.images, args.list, kind.listing, kind.extensions, noun)
     if not args.skip_bad:
         for source in sources:  # what can be told from the name is told before the first image
             kind.check(source.path)
@@ -186,7 +174,7 @@ def main(argv: list[str]) -> int:
             for rows in batches(kind.rows(sources, want, record, args.batch_size), args.batch_size):
                 if not args.skip_bad:
                     refuse(row.error for row in rows)
-                answers, extra = answer(rows, answerer, prepare, options, labels)
+                answers, extra = answer(rows, answerer, prepare, options, files)
                 errors = [row["error"] for row in answers]
                 first = first or next(filter(None, errors), "")
                 if not args.skip_bad:
@@ -197,14 +185,14 @@ def main(argv: list[str]) -> int:
                 resized += sum(row.resized for row in rows)
                 stages("predict", done, max(total, done))
         if tally["bad"] == done:
-            raise InputError(f"none of {done} images can be used; expected at least one. The first: {first}")
+            raise InputError(f"none of {done} {noun} can be used; expected at least one. The first: {first}")
     if resized:
-        print(resized_text(resized, done, want, args.resize is not None), file=sys.stderr)
+        print(resized_text(resized, done, want, args.resize is not None, noun), file=sys.stderr)
     bad = tally.pop("bad", 0)
     report = ", ".join(f"{name} {count}" for name, count in sorted(tally.items()))
     print(f"written to {out}: {done} rows: {report}" + (f"; {bad} could not be used (column error)" if bad else ""))
-    if labels is None and is_dense(record):
-        print("sums over all places; --labels FOLDER writes the answers at every place, too")
+    if files is None and is_dense(record):
+        print("sums over all places; --answers FOLDER writes the answers at every place, too")
     if others:
         print(f"left out: {len(others)} files of other kinds, such as {others[0].name}")
     return 0

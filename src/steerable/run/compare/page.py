@@ -11,7 +11,9 @@ from steerable.run.outputs import write_json, write_text
 from steerable.run.tables import markdown, number
 
 HEADS = ("network", "parameters", "M mult-adds", "s a seed", "seeds")
-NAMES = {"accuracy": "accuracy", "auc": "AUC", "mae": "MAE", "rmse": "RMSE"}
+NAMES = {"accuracy": "accuracy", "auc": "AUC", "mae": "MAE", "rmse": "RMSE", "iou": "mean IoU", "psnr": "PSNR [dB]",
+         "rate": "bits a sample", "loss": "loss"}  # fmt: skip
+TITLES = {"accuracy": "share right"}  # of places: what is a share of samples elsewhere
 
 
 def table(plan: Plan, rows: list[Row]) -> str:
@@ -21,14 +23,26 @@ def table(plan: Plan, rows: list[Row]) -> str:
         for size in plan.sizes:
             here = [r for r in rows if (r.task, r.size) == (task, size)]
             if here:
-                each = " of each class" if size and "accuracy" in here[0].figures else ""
-                parts.append(f"**{task}, {size or 'all'} training images{each}**\n\n{_one(plan, here)}")
+                unit = f"\n{here[0].unit}\n" if here[0].unit else ""
+                parts.append(f"**{task}, {size or 'all'} {counted(here[0])}**\n\n{_one(plan, here)}{unit}")
     return "\n".join(parts)
+
+
+def counted(row: Row) -> str:
+    """Return what a size counts, such as ``training images of each class``."""
+    each = " of each class" if row.size and next(iter(row.figures)) == "accuracy" else ""
+    return f"training {row.samples}{each}"
+
+
+def titles(row: Row) -> list[str]:
+    """Return what the figures of a row are called."""
+    keys = list(row.figures)
+    return [TITLES.get(k, NAMES[k]) if k != keys[0] else NAMES[k] for k in keys]
 
 
 def _one(plan: Plan, rows: list[Row]) -> str:
     keys = list(rows[0].figures)
-    heads = [*HEADS, *(NAMES[k] for k in keys), "against the best reference (95 %)", "chosen on validation"]
+    heads = [*HEADS, *titles(rows[0]), "against the best reference (95 %)", "chosen on validation"]
     lines = []
     for r in rows:
         figures = [f"{number(m)} +- {number(s)}" if len(r.seeds) > 1 else number(m) for m, s in r.figures.values()]
@@ -38,9 +52,9 @@ def _one(plan: Plan, rows: list[Row]) -> str:
         chosen = ", ".join(f"{k.split('.')[-1]} {v}" for k, v in r.chosen.items()) or "-"
         size = [f"{r.parameters:,}", f"{r.cost / 1e6:.1f}", f"{r.seconds:.0f}", str(len(r.seeds))]
         lines.append([r.network, *size, *figures, gain, chosen])
-    for name, title in (("constant", "constant"), ("linear", "linear model of global statistics")):
+    for name, title in (("constant", "constant"), ("linear", rows[0].linear)):
         for networks, floor in floors_of(rows, name, keys):
-            of = f", images of {'; '.join(networks)}" if len(networks) < len(rows) else ""
+            of = f", {rows[0].samples} of {'; '.join(networks)}" if len(networks) < len(rows) else ""
             lines.append([title + of, "-", "-", "-", "-", *(number(v) for v in floor), "-", "-"])
     return markdown(heads, lines)
 
@@ -54,7 +68,7 @@ def floors_of(rows: list[Row], name: str, keys: list[str]) -> list[tuple[list[st
 
 
 def figure(plan: Plan, rows: list[Row], path: Path) -> None:
-    """Draw one panel a task: the first figure against the number of training images, one line a network.
+    """Draw one panel a task: the first figure against the number of training samples, one line a network.
 
     A plan of one size has no lines: there each network has a row of the panel.
     """
@@ -64,7 +78,9 @@ def figure(plan: Plan, rows: list[Row], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     tasks = [t for t in plan.tasks if any(r.task == t for r in rows)]
-    fig, axes = plt.subplots(1, len(tasks), figsize=(6.4 * len(tasks), 4.8), squeeze=False, layout="constrained")
+    most = max(sum(r.task == t for r in rows) for t in tasks)
+    height = 4.8 if len(plan.sizes) > 1 else min(max(2.6, 0.6 * most + 1.8), 8.0)  # a row a network
+    fig, axes = plt.subplots(1, len(tasks), figsize=(6.4 * len(tasks), height), squeeze=False, layout="constrained")
     colours = plt.get_cmap("tab10").colors + plt.get_cmap("Dark2").colors
     for axis, task in zip(axes[0], tasks, strict=True):
         own = [r for r in rows if r.task == task]
@@ -92,9 +108,7 @@ def _dots(axis: Any, plan: Plan, rows: list[Row], colours: Any) -> None:
     axis.set_yticks(range(len(rows)), [r.network for r in rows])
     axis.invert_yaxis()
     size = rows[0].size or "all"
-    axis.set(
-        xlabel=f"{NAMES[key]}, test part; {size} training images" + (" of each class" if key == "accuracy" else "")
-    )
+    axis.set(xlabel=f"{NAMES[key]}, test part; {size} {counted(rows[0])}")
     axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0.0, -0.12), ncols=2)
 
 
@@ -115,15 +129,14 @@ def _curves(axis: Any, plan: Plan, rows: list[Row], colours: Any) -> None:
         points = [(s or 1, values[0]) for s, each in zip(sizes, at, strict=True) for _, values in each]
         ls = ls if all(len(each) == 1 for each in at) else ""  # several at one size are points
         axis.plot(*zip(*points, strict=True), ls=ls, marker=".", color="0.5", label=name)
-    axis.set(xscale="log", xlabel="training images" + (" of each class" if key == "accuracy" else ""),
-             ylabel=f"{NAMES[key]}, test part")  # fmt: skip
+    axis.set(xscale="log", xlabel=counted(max(rows, key=lambda r: r.size)), ylabel=f"{NAMES[key]}, test part")
     axis.set_xticks([s or 1 for s in sizes], [str(s or "all") for s in sizes], minor=False)
     axis.minorticks_off()
 
 
 def as_json(rows: list[Row]) -> list[dict[str, Any]]:
     """Return the rows as plain values."""
-    skipped = {"right", "rooted"}
+    skipped = {"right", "merit"}
     return [{k: v for k, v in vars(r).items() if k not in skipped} for r in rows]
 
 

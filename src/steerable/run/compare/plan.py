@@ -14,8 +14,9 @@ from steerable.data.errors import InputError, did_you_mean
 from steerable.run.config import FitConfig
 from steerable.run.outputs import finite
 from steerable.run.parse import known_keys
-from steerable.run.readers import VALUES_ONLY
+from steerable.run.readers import NO_CLASSES
 
+COUNTS = ("auto", "per_class", "images")
 SECTIONS = ("model", "data", "train")
 Overrides = Mapping[str, Any]
 
@@ -26,7 +27,7 @@ class Cell:
 
     Attributes:
         task, network: names in the plan.
-        size: training images of each class (of all, for values); 0 takes every image.
+        size: training samples, see `count` of :class:`Plan`; 0 takes all.
         seed: of the run.
         point: index of the point of the grid; None: a run with the settings that were chosen.
     """
@@ -57,7 +58,9 @@ class Plan:
         base: keys of a run (``model``, ``data``, ``train``) that all share.
         tasks: name and keys of each task.
         networks: name and keys of each network.
-        sizes: training images of each class; of all classes together where there is a target; 0 takes all.
+        sizes: numbers of training samples; 0 takes all.
+        count: what they count: per_class (samples of each class) or images (all samples together: values, regions);
+            auto: the second where there is a target, or the reader has no classes.
         by_size: further keys for some of the sizes: few images want more epochs.
         grid: dotted keys and the values to try; each network tries every combination, on validation.
         tuning_seed: of the runs that try; none of `seeds`.
@@ -71,6 +74,7 @@ class Plan:
     tasks: dict[str, Any] = field(default_factory=lambda: {"classify": {}})
     networks: dict[str, Any] = field(default_factory=dict)
     sizes: list[int] = field(default_factory=lambda: [0])
+    count: str = "auto"
     by_size: dict[int, Any] = field(default_factory=dict)
     grid: dict[str, list[Any]] = field(default_factory=dict)
     tuning_seed: int = 1000
@@ -86,6 +90,8 @@ class Plan:
             for name in names:
                 if not str(name) or "/" in str(name) or str(name).startswith("."):
                     raise InputError(f"plan: '{name}' in {what} cannot name a folder; expected a word without '/'.")
+        if self.count not in COUNTS:
+            raise InputError(f"plan: count is '{self.count}'; expected one of {', '.join(COUNTS)}.")
         if self.grid and self.tuning_seed in self.seeds:
             raise InputError(
                 f"plan: tuning_seed {self.tuning_seed} is one of seeds {self.seeds}; expected another, since what "
@@ -152,8 +158,9 @@ class Plan:
                 place = place.setdefault(step, {})
             place[path[-1]] = value
         if cell.size:
-            values = merged["data"].get("target") or merged["data"].get("name") in VALUES_ONLY
-            merged["data"]["images" if values else "per_class"] = cell.size
+            values = merged["data"].get("target") or merged["data"].get("name") in NO_CLASSES
+            auto = "images" if values else "per_class"
+            merged["data"][auto if self.count == "auto" else self.count] = cell.size
         return FitConfig.from_dict({"out": str(cell.folder(Path(self.out))), "seeds": [cell.seed], **merged})
 
     def to_json(self) -> str:

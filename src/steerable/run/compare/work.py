@@ -16,6 +16,7 @@ from steerable.data.shards.lock import locked
 from steerable.run.build import build_model, for_data, try_model
 from steerable.run.commands.evaluate import evaluate
 from steerable.run.commands.fit import fit_seed
+from steerable.run.compare.merit import merit_of
 from steerable.run.compare.plan import Cell, Plan
 from steerable.run.config import DataConfig, FitConfig
 from steerable.run.floors import Floors
@@ -24,6 +25,7 @@ from steerable.run.outputs import CHECKPOINT, partial_name, read_json, write_jso
 from steerable.run.readers import load_data
 from steerable.run.scores import predict
 from steerable.run.store import RECORD, load
+from steerable.run.training import LARGER
 
 CHOSEN = "chosen.json"
 ANSWERS = "answers.npy"
@@ -101,11 +103,6 @@ def try_networks(plan: Plan, cells: Iterable[Cell], images: Images) -> None:
         for keys in points:
             config = plan.config(cell, keys)
             data = images.read(config.data)[0].train
-            if data.dense:
-                raise InputError(
-                    f"task '{cell.task}' of the plan: {data.source} has an answer at every place; expected one for "
-                    "each sample. Compare such networks by fit and evaluate."
-                )
             try:
                 model = build_model(for_data(config.model, data), data.channels, data.outputs)
                 try_model(model, data, config.model.exact_sizes)
@@ -138,7 +135,7 @@ def choose(plan: Plan, cell: Cell, images: Images) -> dict[str, Any]:
         rows.append({"keys": keys, "validation": figures})
     data, _ = images.read(plan.config(cell, {}).data)
     figure = objective_of(data.train, plan.config(cell, {}).train).select
-    sign = 1 if figure in ("val_accuracy", "val_auc") else -1
+    sign = 1 if figure in LARGER else -1
     best = max(rows, key=lambda r: sign * r["validation"][figure])
     write_json(place, {"keys": best["keys"], "by": figure, "seed": plan.tuning_seed, "trials": rows})
     return dict(best["keys"])
@@ -194,10 +191,10 @@ def _train(folder: Path, config: FitConfig, seed: int, images: Images) -> dict[s
 
 
 def _score(folder: Path, config: FitConfig, images: Images) -> None:
-    """Write the scores and then the answers to the test images, by which a run counts as whole."""
+    """Write the scores and then what is kept of the answers to the test part, by which a run counts as whole."""
     data, _ = images.read(config.data)
     evaluate(folder, None, None, images.parts)
-    answers = predict(load(folder)[0], data.test.x).numpy()
+    answers = merit_of(data.test).keep(predict(load(folder)[0], data.test.x), data.test)
     temporary = folder / f".{ANSWERS}"
     with temporary.open("wb") as file:
         np.save(file, answers)

@@ -41,6 +41,7 @@ class Domain(NamedTuple):
 
     Attributes:
         name: of the data: ``plane``, ``volume``, ``points`` or ``sphere``.
+        noun: what samples are called in a sentence, in the plural.
         takes: what networks on it are said to take: ``images``, ``volumes``, ``points`` or ``sphere``.
         augmentations: their names.
         augment: a batch and its answers, the name, a generator on the CPU, and the samples that they are of, to the
@@ -58,6 +59,7 @@ class Domain(NamedTuple):
     """
 
     name: str
+    noun: str
     takes: str
     augmentations: tuple[str, ...]
     augment: Callable[[Any, Tensor, str, torch.Generator, Samples], tuple[Any, Tensor]]

@@ -63,6 +63,7 @@ def image_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any],
 
 PLANE = Domain(
     name="plane",
+    noun="images",
     takes="images",
     augmentations=AUGMENTATIONS,
     augment=lambda x, y, how, generator, data: with_places(x, y, how, generator, data, augment),

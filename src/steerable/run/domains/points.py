@@ -85,6 +85,7 @@ def point_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any],
 
 POINTS = Domain(
     name="points",
+    noun="point sets",
     takes="points",
     augmentations=("none", "upright", "turn", "rotate"),
     augment=lambda x, y, how, generator, data: (turn_clouds(x, how, generator), y),

@@ -130,6 +130,7 @@ def map_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any], c
 
 SPHERE = Domain(
     name="sphere",
+    noun="maps",
     takes="sphere",
     augmentations=("none", "upright", "turn", "turn_fourier"),
     augment=augment,

@@ -145,6 +145,7 @@ def usable_volume(x: Tensor, name: str, want: Want) -> Tensor:
 
 VOLUME = Domain(
     name="volume",
+    noun="volumes",
     takes="volumes",
     augmentations=AUGMENTATIONS,
     augment=lambda x, y, how, generator, data: with_places(x, y, how, generator, data, turn_volumes),

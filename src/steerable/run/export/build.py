@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from steerable.data import Recipe
 from steerable.data.errors import InputError
 from steerable.run.answer import Folder, OnnxFile, Program
+from steerable.run.export.fourier import Matrices
 from steerable.run.export.graph import Graph
 from steerable.run.export.header import make_header
 from steerable.run.export.images import Images
@@ -73,7 +75,9 @@ def write(
     except NotImplementedError as e:
         raise InputError(f"'{eager.source}' cannot be baked: {e}.") from None
     count = wish.batch or 2
-    program = trace(graph, example.repeat(count, 1, 1, 1)[:count], wish.batch)
+    example = example.repeat(count, *[1] * (example.ndim - 1))[:count]
+    with nullcontext() if kind == "program" else Matrices():
+        program = trace(graph, example, wish.batch)
     if kind == "program":
         write_program(program, header, path)
         return Program.load(path), None

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.run.answer import Answerer, Folder
+from steerable.run.dense import known_mean
 from steerable.run.export.images import Images
 
 #: largest difference of logits or values, relative to the largest of them
@@ -27,8 +28,9 @@ class Comparison:
     Attributes:
         relative: the largest difference of logits or values, over the largest of them.
         absolute: the largest difference of probabilities or values.
-        agreement: share of images with the same class; for values 1 - their mean change over their spread.
-        before, after: accuracy or mean absolute error of the network and of the file, where the truth is known.
+        agreement: share of images, or places, with the same class; for values 1 - their mean change over their spread.
+        before, after: accuracy or mean absolute error of the network and of the file, where the truth is known; over
+            places, by area on the sphere, where there is an answer at each.
         images: how many.
         integers: of an int8 file: share of the answers that are those of the integer network in torch.
     """
@@ -43,9 +45,9 @@ class Comparison:
 
 
 def answers(answerer: Answerer, x: Tensor, batch: int = 64) -> tuple[Tensor, Tensor]:
-    """Return what each network says to raw images, ``[S, N, K]``, and the answer, ``[N, K]``; float64."""
+    """Return what each network says to raw images, ``[S, N, K, ...]``, and the answer, ``[N, K, ...]``; float64."""
     each = torch.cat([answerer.each(answerer.recipe(part)) for part in x.split(batch)], 1)
-    return each, (each if answerer.is_regression else each.softmax(-1)).mean(0)
+    return each, (each if answerer.is_regression else each.softmax(2)).mean(0)
 
 
 def compare(eager: Folder, written: Answerer, images: Images, integers: float | None = None) -> Comparison:
@@ -65,11 +67,15 @@ def compare(eager: Folder, written: Answerer, images: Images, integers: float | 
         change = (mean - mean_w).abs().mean() / mean.std(0, unbiased=False).mean().clamp_min(1e-30)
         agreement = 1.0 - float(change)
         if images.truth is not None:
-            before, after = (float((m - images.truth.reshape(m.shape)).abs().mean()) for m in (mean, mean_w))
+            truth = images.truth.reshape(mean.shape)
+            known = torch.isfinite(truth)
+            before, after = (float(known_mean((m - truth).abs(), known, images.areas)) for m in (mean, mean_w))
     else:
         agreement = float((mean.argmax(1) == mean_w.argmax(1)).double().mean())
         if images.truth is not None:
-            before, after = (float((m.argmax(1) == images.truth).double().mean()) for m in (mean, mean_w))
+            truth, known = images.truth, images.truth >= 0
+            right = ((m.argmax(1) == truth).double() for m in (mean, mean_w))
+            before, after = (float(known_mean(r, known, images.areas)) for r in right)
     absolute = float((mean - mean_w).abs().max())
     return Comparison(float(relative), absolute, agreement, before, after, len(x), integers)
 

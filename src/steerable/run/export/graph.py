@@ -39,8 +39,9 @@ class Graph(nn.Module):
         """``[N, C, H, W]`` to the answer, ``[N, K]``, and what each network says, ``[N, S, K]``.
 
         The answer is the mean over networks of the probabilities, or of the values; what each says are logits, or
-        values.
+        values. Volumes and fields on the sphere have other axes after C, and where there is an answer at every place,
+        these follow K, too.
         """
         x = self.recipe(image)
         each = torch.stack([network(x) for network in self.networks], 1)
-        return (each if self.regression else each.softmax(-1)).mean(1), each
+        return (each if self.regression else each.softmax(2)).mean(1), each

@@ -40,7 +40,7 @@ def make_header(
         dtype: of the graph's input: ``float32`` or ``float64``.
         recipe_in_graph: whether the graph begins with the preparation of the images.
         bound: largest relative difference from eager that was allowed.
-        probe: the answer to :func:`steerable.run.export.probe.probe_images`, nested lists ``[S][N][K]``.
+        probe: the answer to :func:`steerable.run.export.probe.probe_images`, nested lists ``[S][N][...]``.
         operators: what the graph consists of, and how often.
         floors: of the run, see :class:`steerable.run.floors.Floors`; None: it has none.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from steerable.data import Samples, Target
 from steerable.data.errors import InputError
 from steerable.data.folder import read_npz_images
 from steerable.run.config import FitConfig
+from steerable.run.domains import domain_of
 from steerable.run.inputs import find_inputs
 from steerable.run.prepare import preparation
 from steerable.run.readers import load_data
-from steerable.run.rows import Want, read_rows, resized_text
-from steerable.run.store import meaning
+from steerable.run.rows import Want, resized_text
+from steerable.run.store import is_dense, meaning
 
-CHECKED, CALIBRATED = 1000, 256  # at most
+CHECKED, CALIBRATED, DENSE = 1000, 256, 32  # at most; the last of answers at every place
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,13 @@ class Images:
     """Images as a graph takes them that holds the recipe.
 
     Attributes:
-        check: ``[N, C, H, W]``.
-        truth: labels or values ``[N]`` of these, where they are known.
+        check: ``[N, C, H, W]``, or volumes, or fields on the sphere.
+        truth: labels or values ``[N]`` of these, where they are known; those at every place ``[N, *places]``, values
+            ``[N, K, *places]``, -1 or NaN where there is none.
         calibrate: ``[M, C, H, W]`` to calibrate a quantiser on; None: there are none.
         source: where they come from, for people.
         real: whether they are images at all.
+        areas: of the places of fields on the sphere; None: they count alike.
     """
 
     check: Tensor
@@ -40,6 +44,7 @@ class Images:
     calibrate: Tensor | None
     source: str
     real: bool = True
+    areas: Tensor | None = None
 
 
 def spread_out(x: Tensor, most: int) -> Tensor:
@@ -49,8 +54,13 @@ def spread_out(x: Tensor, most: int) -> Tensor:
 
 def pick(data: Samples, most: int) -> Samples:
     """Return at most `most` images, evenly spread; labels in order, so each class has its share."""
-    order = data.y.argsort(stable=True)
+    order = torch.arange(len(data)) if data.dense else data.y.argsort(stable=True)
     return data.subset(order[spread_out(order, most)])
+
+
+def most_of(record: Mapping[str, Any]) -> int:
+    """Return how many samples are looked at: of many answers each fewer are enough."""
+    return DENSE if is_dense(record) else CHECKED
 
 
 def of_run(record: dict[str, Any], root: str | None) -> Images:
@@ -62,22 +72,26 @@ def of_run(record: dict[str, Any], root: str | None) -> Images:
     config = FitConfig.from_dict(record["config"]).data
     data = load_data(config if root is None else dataclasses.replace(config, root=root), raw=True)
     raw = data.raw or data
-    train, val = pick(raw.train, CALIBRATED), pick(raw.val, CHECKED)
-    shape = [record["in_channels"], *record["raw_size"]]
-    if list(val.x.shape[1:]) != shape:
-        raise InputError(f"{val.source}: images of {list(val.x.shape[1:])}; expected {shape}, as in training.")
-    return Images(val.x, val.y, train.x, f"{len(val)} validation images of {val.source}")
+    train, val = pick(raw.train, CALIBRATED), pick(raw.val, most_of(record))
+    if not isinstance(val.x, Tensor) or not isinstance(train.x, Tensor):
+        raise TypeError(f"{val.source}: {type(val.x).__name__}; expected tensors")
+    check_shape(val.x, record, val.source)
+    domain = domain_of(record)
+    source = f"{len(val)} validation {domain.noun} of {val.source}"
+    return Images(val.x, val.y, train.x, source, areas=domain.areas(val))
 
 
 def of_words(words: list[str], record: dict[str, Any], run: str) -> Images:
     """Return the images of files and folders, both to check with and to calibrate on.
 
-    One `.npz` file with `x` and `y` (or the target) has the truth, too.
+    One `.npz` file of images with `x` and `y` (or the target) has the truth, too.
 
     Raises:
         InputError: what cannot be used.
     """
-    if len(words) == 1 and Path(words[0]).suffix == ".npz":
+    domain = domain_of(record)
+    flat = domain.name == "plane" and not is_dense(record)
+    if flat and len(words) == 1 and Path(words[0]).suffix == ".npz":
         what = meaning(record)
         try:
             data = read_npz_images(words[0], what if isinstance(what, Target) else None)
@@ -88,20 +102,20 @@ def of_words(words: list[str], record: dict[str, Any], run: str) -> Images:
             data = pick(data, CHECKED)
             return Images(data.x, data.y, data.x[spread_out(data.x, CALIBRATED)], f"{len(data)} images of {words[0]}")
     prepare, options = preparation(record, {})
-    sources, _ = find_inputs(words)
+    sources, _ = find_inputs(words, (), domain.files.listing, domain.files.extensions)
     want = Want.of(record, None, run)
     found: list[Tensor] = []
     resized = 0
-    for row in read_rows(sources, want):
-        if row.image is None:
+    for row in domain.files.rows(sources, want, record, 64):
+        if not isinstance(row.image, Tensor):
             raise InputError(f"{row.error}")
         found.append(row.image)
         resized += row.resized
-        if len(found) == CHECKED:
+        if len(found) == most_of(record):
             break
     x, _ = prepare(torch.stack(found), options)
-    source = f"{len(x)} images of {', '.join(words[:3])}"
-    source += f"; {resized_text(resized, len(x), want, False)}" if resized else ""
+    source = f"{len(x)} {domain.noun} of {', '.join(words[:3])}"
+    source += f"; {resized_text(resized, len(x), want, False, domain.noun)}" if resized else ""
     return Images(x, None, x[spread_out(x, CALIBRATED)], source)
 
 
@@ -113,13 +127,15 @@ def check_shape(x: Tensor, record: dict[str, Any], source: str) -> None:
     """
     shape = [record["in_channels"], *record["raw_size"]]
     if list(x.shape[1:]) != shape:
-        raise InputError(f"{source}: images of {list(x.shape[1:])}; expected {shape}, as in training. Cut or pad them.")
+        noun = domain_of(record).noun
+        raise InputError(f"{source}: {noun} of {list(x.shape[1:])}; expected {shape}, as in training. Cut or pad them.")
 
 
 def noise(record: dict[str, Any]) -> Images:
-    """Return 64 images of noise in [0, 1]."""
-    x = torch.rand(64, record["in_channels"], *record["raw_size"], generator=torch.Generator().manual_seed(0))
-    return Images(x, None, None, "64 images of NOISE", real=False)
+    """Return 64 images of noise in [0, 1]; 8 of many answers each."""
+    count = 8 if is_dense(record) else 64
+    x = torch.rand(count, record["in_channels"], *record["raw_size"], generator=torch.Generator().manual_seed(0))
+    return Images(x, None, None, f"{count} {domain_of(record).noun} of NOISE", real=False)
 
 
 def find_images(record: dict[str, Any], words: list[str], root: str | None, run: str) -> tuple[Images, str]:
@@ -139,6 +155,6 @@ def find_images(record: dict[str, Any], words: list[str], root: str | None, run:
         if root is not None:
             raise
         return noise(record), (
-            f"warning: the images of the run cannot be read ({' '.join(str(e).split())}): the file is checked on NOISE "
-            "only. Say --root DIR or --images PATHS."
+            f"warning: the {domain_of(record).noun} of the run cannot be read ({' '.join(str(e).split())}): the file "
+            "is checked on NOISE only. Say --root DIR or --images PATHS."
         )

@@ -1,0 +1,180 @@
+"""Your own images and masks: a folder of pictures and one of the class of each of their pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from steerable.data.errors import InputError
+from steerable.data.image_file import BROKEN
+from steerable.data.image_folder import list_images, read_all
+from steerable.data.parts import Splits
+from steerable.data.reading import Reading
+from steerable.data.recipe import Recipe
+from steerable.data.samples import Samples
+from steerable.data.splits import picture_keys, stratified_split
+from steerable.data.target import Regions
+
+PARTS = ("train", "val", "test")
+IMAGES, MASKS = "images", "masks"
+MOST = 64  # more values than that are no classes
+
+
+def mask_folder(
+    root: str | Path | None,
+    scale: str = "none",
+    values: Sequence[int] | None = None,
+    classes: Sequence[str] = (),
+    ignore: int | None = None,
+    colour: str | None = None,
+    depth: str = "full",
+    resize: str | None = None,
+    side: int | list[int] | None = None,
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+    split_seed: int = 0,
+) -> Splits:
+    """Read images and the class of each of their pixels: ``images/NAME.png`` and ``masks/NAME.png``.
+
+    An image is any file that :func:`steerable.data.image_folder` reads; its mask lies at the same place below ``masks``
+    and has the same name, PNG (grey or with a palette) or npy, whole numbers ``[H, W]``. The folder has ``images`` and
+    ``masks``, which are split, or folders ``train``, ``val`` and ``test`` with these two in each.
+
+    Args:
+        root: the folder.
+        scale: see :func:`steerable.data.recipe.scale_steps`.
+        values: what stands in the masks, one number for each class in order, such as ``[0, 255]``; None: all that
+            occur, in ascending order.
+        classes: their names; empty: the values.
+        ignore: what stands where a pixel has no class: it is neither learned nor scored.
+        colour: ``grey`` or ``rgb``: make all images so; None: all must have the same channels.
+        depth: ``full`` or ``file``, see :func:`steerable.data.image_folder`.
+        resize: ``crop`` (cut or pad about the centre; what is padded has no class) or ``scale`` (interpolate; masks
+            take the nearest pixel) to `side`; None: all images must have one size.
+        side: height and width after that, or one number for both.
+        fractions: shares of training, validation and test where the folder has no parts.
+        split_seed: which split.
+
+    Raises:
+        InputError: no such folders, an image without a mask or a mask without an image, sizes that differ, values that
+            are not said, masks in colour.
+    """
+    if root is None or not Path(root).expanduser().is_dir():
+        raise InputError(f"masks: data.root is '{root}'; expected a folder with {IMAGES} and {MASKS}. Mend data.root.")
+    folder = Path(root).expanduser()
+    reading = Reading.of(colour, depth, resize, side)
+    present = [p for p in PARTS if (folder / p).is_dir()]
+    if 0 < len(present) < len(PARTS):
+        raise InputError(f"masks: '{folder}' has the parts {present}; expected all of {list(PARTS)}, or none of them.")
+    parts = [_read(folder / p, reading) for p in present] or [_read(folder, reading)]
+    known = _values([m for _, m, _ in parts], values, ignore, str(folder))
+    names = tuple(classes) or tuple(map(str, known))
+    if len(names) != len(known) or len(known) < 2:
+        raise InputError(
+            f"masks: '{folder}' has the values {known} and the names {list(names)}; expected at least two values, and "
+            "one name for each. Set data.options.values and data.options.classes."
+        )
+    found = []
+    for (x, masks, ids), part in zip(parts, present or [""], strict=True):
+        y = torch.full_like(masks, -1)
+        for k, value in enumerate(known):
+            y[masks == value] = k
+        found.append(Samples(x, y, Regions(names), str(folder / part), ids))
+    if len(found) == 1:
+        whole = found[0]
+        one = torch.zeros(len(whole), dtype=torch.int64)
+        index = stratified_split(one, fractions, split_seed, picture_keys(whole.x))  # type: ignore[arg-type]
+        found = [whole.subset(i) for i in index]
+    return Splits(*found, reading=reading.to_json()).prepare(Recipe(), scale)
+
+
+def read_mask(path: Path) -> Tensor:
+    """Read the values of a mask, int64 ``[H, W]``; of a picture with a palette the numbers of its entries.
+
+    Raises:
+        InputError: a file that cannot be read, or has colours or values that are no whole numbers.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            found = np.load(path, allow_pickle=False)
+        else:
+            from PIL import Image
+
+            with Image.open(path) as picture:
+                found = np.asarray(picture)
+    except BROKEN as e:
+        text = (str(e).splitlines() or [type(e).__name__])[0]
+        raise InputError(f"'{path}' cannot be read ({text}); expected a mask, PNG or npy. Write it again.") from None
+    if found.ndim != 2 or found.dtype.kind not in "iub":
+        raise InputError(
+            f"'{path}' is {found.dtype} {list(found.shape)}; expected whole numbers [H, W], one for each pixel. Save "
+            "it grey or with a palette."
+        )
+    return torch.from_numpy(found.astype(np.int64))
+
+
+def fit_mask(mask: Tensor, reading: Reading) -> Tensor:
+    """Bring a mask ``[H, W]`` to the size of its image: cut and padded with -2, or the nearest pixel."""
+    if reading.side is None or tuple(mask.shape) == reading.side:
+        return mask
+    if reading.resize == "scale":
+        return F.interpolate(mask[None, None].double(), reading.side, mode="nearest-exact")[0, 0].long()
+    pad: list[int] = []
+    for have, want in zip(mask.shape, reading.side, strict=True):  # as the image is cut
+        low = (want - have) // 2 if want >= have else -((have - want) // 2)
+        pad = [low, want - have - low, *pad]
+    return F.pad(mask, pad, value=NONE)
+
+
+#: what stands where a mask was padded
+NONE = -2
+
+
+def _read(folder: Path, reading: Reading) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """Images ``[N, C, H, W]``, masks ``[N, H, W]`` and names of one part."""
+    for name in (IMAGES, MASKS):
+        if not (folder / name).is_dir():
+            raise InputError(f"masks: '{folder}' has no folder '{name}'; expected {IMAGES} and {MASKS} in it.")
+    files, _ = list_images(folder / IMAGES)
+    held = {p.relative_to(folder / MASKS).with_suffix(""): p for p in list_images(folder / MASKS)[0]}
+    keys = [p.relative_to(folder / IMAGES).with_suffix("") for p in files]
+    lonely = [str(f) for f, k in zip(files, keys, strict=True) if k not in held]
+    lonely += [str(p) for k, p in held.items() if k not in keys]
+    if lonely or not files:
+        first = f"'{lonely[0]}' stands alone ({len(lonely)} files)" if lonely else "there is no image"
+        raise InputError(f"masks: {first} in '{folder}'; expected {IMAGES}/NAME and {MASKS}/NAME for each. Mend it.")
+    x = read_all(files, None, reading)
+    masks = []
+    for file, key in zip(files, keys, strict=True):
+        raw = read_mask(held[key])
+        mask = fit_mask(raw, reading)
+        if mask.shape != x.shape[-2:]:
+            raise InputError(
+                f"'{held[key]}' has {mask.shape[0]} x {mask.shape[1]} pixels; expected {x.shape[-2]} x {x.shape[-1]}, "
+                f"those of '{file}'. Mend the mask."
+            )
+        masks.append(mask)
+    return x, torch.stack(masks), tuple(k.as_posix() for k in keys)
+
+
+def _values(masks: list[Tensor], given: Sequence[int] | None, ignore: int | None, source: str) -> list[int]:
+    """The values of the classes, all that occur among them."""
+    occur = sorted({v for m in masks for v in m.unique().tolist()} - {ignore, NONE})
+    if given is None:
+        if len(occur) > MOST:
+            raise InputError(
+                f"masks: those of '{source}' have {len(occur)} different values; expected at most {MOST} classes. Are "
+                "they masks? Else name them in data.options.values."
+            )
+        return occur
+    other = [v for v in occur if v not in given]
+    if other or len(set(given)) < len(given):
+        raise InputError(
+            f"masks: data.options.values is {list(given)}, and the masks of '{source}' also hold {other[:5]}; expected "
+            "all of them, each once, or one of them in data.options.ignore."
+        )
+    return list(given)

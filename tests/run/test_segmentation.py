@@ -1,0 +1,77 @@
+"""fit, evaluate, predict, check and export of a segmentation of images from a folder of pictures and masks."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from tests.data.test_mask_folder import write
+
+from steerable.run.cli import main
+
+pytest.importorskip("PIL")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+SMALL = ["--model.options", '{"widths": [1, 1], "kernel_size": 3}', "--train.device=cpu"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("segmentation")
+    write(folder / "discs", 40)
+    words = ["fit", "--config=segmentation", f"--data.root={folder / 'discs'}", *SMALL, "--train.epochs=12"]
+    words += [
+        "--train.lr=0.03",
+        "--train.batch_size=8",
+        "--train.augment=d4",
+        "--data.options.classes",
+        '["ground", "disc"]',
+    ]
+    assert main([*words, f"--out={folder / 'run'}"]) == 0
+    return folder
+
+
+def test_discs_are_found_whichever_way_they_are_turned(place, capsys):
+    assert main(["evaluate", str(place / "run")]) == 0
+    scores = json.loads((place / "run/evaluation.json").read_text())
+    assert scores["iou"] > 0.8 > scores["floors"]["constant"]["iou"]
+    assert scores["iou_turned"] == pytest.approx(scores["iou"], abs=1e-6)
+    assert scores["changed"] == 0
+    assert "mean IoU" in capsys.readouterr().out
+    assert main(["check", str(place / "run"), "--size=9", f"--out={place / 'check.png'}"]) == 0
+
+
+def test_masks_of_new_images(place, tmp_path):
+    new = write(tmp_path / "new", 3, seed=9)
+    out = ["predict", str(place / "run"), str(new / "images"), f"--out={tmp_path / 'c.parquet'}"]
+    assert main([*out, f"--answers={tmp_path / 'masks'}"]) == 0
+    rows = parquet.read_table(tmp_path / "c.parquet").to_pylist()
+    found = [np.load(tmp_path / "masks" / f"{r['id']}.npy") for r in rows]
+    for row, mask in zip(rows, found, strict=True):
+        assert mask.shape == (9, 9) and mask.dtype == np.uint8
+        assert row["share_disc"] == pytest.approx((mask == 1).mean())
+
+
+def test_a_file_and_its_check(place, tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    out = tmp_path / "m.onnx"
+    assert main(["export", str(place / "run"), f"--out={out}"]) == 0
+    assert main(["evaluate", str(out), f"--root={place / 'discs'}"]) == 0
+    assert main(["check", str(out), f"--out={tmp_path / 'check.png'}"]) == 0
+
+
+def test_the_twin_and_another_network(place, tmp_path):
+    base = ["fit", "--config=segmentation", f"--data.root={place / 'discs'}", "--train.epochs=1", "--train.device=cpu"]
+    assert main([*base, "--twin=plain", f"--out={tmp_path / 'twin'}"]) == 0
+    record = json.loads((tmp_path / "twin_plain/run.json").read_text()) if (tmp_path / "twin_plain").exists() else None
+    record = record or json.loads((tmp_path / "twin/run.json").read_text())
+    assert record["config"]["model"]["name"] == "unet_plain"
+
+
+def test_a_network_of_classes_is_refused(place, capsys):
+    words = ["fit", "--config=segmentation", f"--data.root={place / 'discs'}", "--model.name=steerable_cnn"]
+    assert main([*words, f"--out={place / 'no'}"]) == 2
+    assert "at every place" in capsys.readouterr().err
+    assert not (place / "no").exists()
