@@ -107,6 +107,13 @@ def test_export(layer, t):
     laws.assert_export_equals_eager(module, x, dynamic_batch=True)
 
 
+def test_a_program_with_empty_constants_is_saved():
+    vectors = 2 * GROUPS["SO2"].irreps(1)[1]  # without invariants, so that batch norm has no means
+    for dtype in (torch.float32, torch.float64):
+        program = torch.export.export(snn.BatchNorm(vectors).to(dtype).eval(), (torch.randn(1, 4, 3, 3, dtype=dtype),))
+        torch.export.save(program, io.BytesIO())
+
+
 @over("onnx", FIRST, [p for p in PAIRS if p not in FIRST])
 def test_onnx_of_every_layer(layer, t):
     pytest.importorskip("onnxscript")

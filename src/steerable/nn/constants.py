@@ -24,7 +24,7 @@ class ConstantModule(nn.Module):
         """
         with torch.inference_mode(False):
             array = np.array(value.detach().cpu().numpy() if isinstance(value, Tensor) else value, order="C")
-            tensor = torch.from_numpy(array)
+            tensor = _tensor(array)
             if tensor.is_floating_point():
                 self._exact[name] = array
                 tensor = tensor.to(torch.get_default_dtype())
@@ -36,7 +36,7 @@ class ConstantModule(nn.Module):
         for name, was in before.items():
             buffer = self._buffers[name]
             if buffer is not None and (buffer.dtype, buffer.device) != was and buffer.device.type != "meta":
-                self._buffers[name] = torch.from_numpy(self._exact[name]).to(buffer.device, buffer.dtype)
+                self._buffers[name] = _tensor(self._exact[name]).to(buffer.device, buffer.dtype)
         return self
 
     def fingerprint(self) -> dict[str, float]:
@@ -45,3 +45,9 @@ class ConstantModule(nn.Module):
             name: float(np.dot(a.reshape(-1), np.cos(1.0 + np.arange(a.size) % 9973)))
             for name, a in self._exact.items()
         }
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    """The same numbers; an empty array has strides of 0 in numpy, with which torch cannot save a program."""
+    found = torch.from_numpy(array)
+    return found if array.size else torch.empty(array.shape, dtype=found.dtype)
