@@ -200,3 +200,19 @@ def test_files_of_other_kinds_are_left_out(tmp_path):
     volumes, others = list_volumes(tmp_path)
     assert len(volumes) == 12 and [p.name for p in others] == ["notes.txt"]
     assert len(volume_folder(tmp_path).train) >= 2
+
+
+def test_a_file_of_labels_belongs_to_one_volume(tmp_path):
+    folder = regions(tmp_path)
+    np.save(folder / "labels" / "0.npy", np.zeros((6, 6, 6), int))
+    with pytest.raises(InputError, match=r"'.*labels/0\.map' and '.*labels/0\.npy' are both|0\.npy' and '.*0\.map'"):
+        volume_folder(folder, labels="labels")
+    (folder / "labels" / "0.npy").unlink()
+    (folder / "more").mkdir()
+    np.save(folder / "more" / "0.npy", volume(9))  # another volume, which the labels of the first do not fit
+    with pytest.raises(InputError, match=r"are both of the labels '.*labels/0\.map'"):
+        volume_folder(folder, labels="labels")
+    (folder / "labels" / "more").mkdir()
+    np.save(folder / "labels" / "more" / "0.npy", np.zeros((6, 6, 6), int))
+    found = volume_folder(folder, labels="labels")
+    assert len(found.train) + len(found.val) + len(found.test) == 7
