@@ -216,3 +216,13 @@ def test_a_file_of_labels_belongs_to_one_volume(tmp_path):
     np.save(folder / "labels" / "more" / "0.npy", np.zeros((6, 6, 6), int))
     found = volume_folder(folder, labels="labels")
     assert len(found.train) + len(found.val) + len(found.test) == 7
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-3, 1.0, 1e30])
+def test_standard_in_any_unit_and_of_constants(unit):
+    x = torch.from_numpy(volume(0, (3, 1, 9, 9, 9))) * unit
+    x[1] = 0.7 * unit  # whose mean is not quite 0.7
+    y = standard(x)
+    assert not y[1].any()
+    assert torch.allclose(y[0].mean(), torch.tensor(0.0), atol=1e-6)
+    assert torch.allclose(y[0].std(correction=0), torch.tensor(1.0))
