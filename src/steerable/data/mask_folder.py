@@ -181,7 +181,7 @@ def _values(masks: list[Tensor], given: Sequence[int] | None, ignore: int | None
         return occur
     if ignore in given:
         raise InputError(
-            f"masks: data.options.values is {list(given)} and data.options.ignore {ignore}; expected a value that is no "
+            f"masks: data.options.values is {list(given)}, data.options.ignore {ignore}; expected a value that is no "
             "class, or none. Take it out of one of the two."
         )
     other = [v for v in occur if v not in given]
