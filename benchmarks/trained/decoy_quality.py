@@ -158,7 +158,7 @@ def run(name: str, seed: int, models: int, steps: int, test: int) -> tuple[list[
 
 def main() -> None:
     """Print a line for each network."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
     parser.add_argument("--models", type=int, default=600, help="to learn from, a multiple of 60")

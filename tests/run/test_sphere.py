@@ -444,6 +444,6 @@ def test_an_answer_does_not_take_the_place_of_another(tmp_path):
     sphere = parse_sphere("healpix(2)")
     for files in (AnswerFiles(tmp_path, {"target": None}), AnswerFiles(tmp_path, {"target": None}, sphere)):
         files.write("a/b", torch.zeros(48, dtype=torch.int64))
-        with pytest.raises(InputError, match="'.*a_b.*': "):
+        with pytest.raises(InputError, match=r"'.*a_b.*': "):
             files.write("a_b", torch.ones(48, dtype=torch.int64))
     assert not np.load(tmp_path / "a_b.npy").any()
