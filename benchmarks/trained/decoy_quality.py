@@ -45,6 +45,7 @@ class Unframed(SGCN):
 NETWORKS: dict[str, tuple[type[SGCN], dict[str, Any], bool]] = {
     "directions": (SGCN, {"lmax": 3}, False),
     "no directions": (SGCN, {"lmax": 0}, False),
+    "no directions, wide": (SGCN, {"lmax": 0, "widths": (58, 58)}, False),  # parameters of the first
     "directions, chain": (SGCN, {"lmax": 2, "separations": CHAIN}, False),
     "no directions, chain": (SGCN, {"lmax": 0, "separations": CHAIN}, False),
     "directions alone": (SGCN, {"lmax": 3, "shells": 0}, False),
@@ -127,7 +128,7 @@ def run(name: str, seed: int, models: int, steps: int, test: int) -> tuple[list[
     data = [decoys(n, RESIDUES, seed=100 * seed + k) for k, n in enumerate((models, 200, test))]
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    net = kind(len(KINDS) + 2, 1, CUTOFF, (16, 16), hidden=32, neighbours=20.0, **options)
+    net = kind(len(KINDS) + 2, 1, CUTOFF, **{"widths": (16, 16), "hidden": 32, "neighbours": 20.0, **options})
     optimiser = torch.optim.AdamW(net.parameters(), weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=steps)
     centre, began, best, kept = float(data[0].residues.mean()), time.process_time(), float("inf"), net.state_dict()
@@ -157,7 +158,7 @@ def run(name: str, seed: int, models: int, steps: int, test: int) -> tuple[list[
 
 def main() -> None:
     """Print a line for each network."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
     parser.add_argument("--models", type=int, default=600, help="to learn from, a multiple of 60")

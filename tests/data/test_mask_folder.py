@@ -73,6 +73,8 @@ def test_masks_are_resized_as_their_images_are(tmp_path, how, side):
         (lambda f: (f / "masks/03.png").write_bytes(b"x"), "cannot be read"),
         (lambda f: (f / "train").mkdir(), "expected all of"),
         (lambda f: (f / "masks").rename(f / "mask"), "has no folder 'masks'"),
+        (lambda f: Image.new("L", (9, 9)).save(f / "images/03.jpg"), "03.png' have one name"),
+        (lambda f: np.save(f / "masks/03.npy", np.zeros((9, 9), int)), "03.png' have one name"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(tmp_path, change, words):
@@ -91,3 +93,14 @@ def test_photographs_are_no_masks(tmp_path):
         mask_folder(tmp_path)
     with pytest.raises(InputError, match="expected a folder"):
         mask_folder(None)
+
+
+def test_any_number_may_stand_for_a_class_but_not_for_none_as_well(tmp_path):
+    write(tmp_path)
+    for p in sorted((tmp_path / "masks").iterdir()):
+        np.save(p.with_suffix(".npy"), np.where(np.asarray(Image.open(p)) > 0, 3, -2))
+        p.unlink()
+    data = mask_folder(tmp_path, resize="crop", side=11).train
+    assert data.classes == ("-2", "3") and data.y.unique().tolist() == [-1, 0, 1]
+    with pytest.raises(InputError, match="expected a value that is no class"):
+        mask_folder(tmp_path, values=[-2, 3], ignore=-2)

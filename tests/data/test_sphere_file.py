@@ -275,3 +275,16 @@ def test_channels_last_and_another_rectangle_are_named():
     with pytest.raises(InputError, match=r"one of gauss\(24\), band 24, .*LatLonGrid") as e:
         as_maps(np.zeros((5, 1, 24, 48)), gauss, "maps")  # 48 is also the length of healpix(2)
     assert "healpix" not in str(e.value)
+
+
+def test_the_sign_of_u_leaves_missing_pixels_and_other_columns(tmp_path):
+    """A map of U alone in the convention of the IAU: its missing pixels are missing; variances have no sign."""
+    file, (u, q) = tmp_path / "map.fits", heights(nested=False)
+    u[5] = UNSEEN
+    names = ("U_STOKES", "UU_COV", "QU_COV", "UNIFORM")
+    write_fits(file, (u, q, q, q), "RING", names, POLCCONV="IAU")
+    with pytest.raises(InputError, match=r"1 of 768 pixels are -1\.6375e\+30"):
+        read_maps(file, "healpix(8)", columns=["U_STOKES"])
+    assert read_maps(file, "healpix(8)", UNSEEN, ["U_STOKES"])[0][:, 5].tolist() == [0, 0]
+    uu, qu, other = read_maps(file, "healpix(8)", columns=names[1:])[0]
+    assert torch.equal(uu, -qu) and torch.equal(uu, other) and torch.allclose(uu.double(), torch.from_numpy(q))

@@ -59,3 +59,8 @@ def test_classes_stay_whole_and_what_cannot_be_written_is_told(tmp_path):
     with pytest.raises(InputError, match=r"lie on GaussSphere.* expected HEALPix"):
         write_healpix(tmp_path / "d.fits", torch.zeros(1, 128), st.Sphere.gauss(8), ["a"])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["c.fits"]
+
+
+def test_numbers_beyond_32_bits_stay(tmp_path):
+    write_healpix(tmp_path / "n.fits", torch.full((1, 48), 2**40), st.Sphere.healpix(2), ["count"])
+    assert (first_table(tmp_path / "n.fits")[1]["count"] == 2**40).all()

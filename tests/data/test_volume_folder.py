@@ -200,3 +200,29 @@ def test_files_of_other_kinds_are_left_out(tmp_path):
     volumes, others = list_volumes(tmp_path)
     assert len(volumes) == 12 and [p.name for p in others] == ["notes.txt"]
     assert len(volume_folder(tmp_path).train) >= 2
+
+
+def test_a_file_of_labels_belongs_to_one_volume(tmp_path):
+    folder = regions(tmp_path)
+    np.save(folder / "labels" / "0.npy", np.zeros((6, 6, 6), int))
+    with pytest.raises(InputError, match=r"'.*labels/0\.map' and '.*labels/0\.npy' are both|0\.npy' and '.*0\.map'"):
+        volume_folder(folder, labels="labels")
+    (folder / "labels" / "0.npy").unlink()
+    (folder / "more").mkdir()
+    np.save(folder / "more" / "0.npy", volume(9))  # another volume, which the labels of the first do not fit
+    with pytest.raises(InputError, match=r"are both of the labels '.*labels/0\.map'"):
+        volume_folder(folder, labels="labels")
+    (folder / "labels" / "more").mkdir()
+    np.save(folder / "labels" / "more" / "0.npy", np.zeros((6, 6, 6), int))
+    found = volume_folder(folder, labels="labels")
+    assert len(found.train) + len(found.val) + len(found.test) == 7
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-3, 1.0, 1e30])
+def test_standard_in_any_unit_and_of_constants(unit):
+    x = torch.from_numpy(volume(0, (3, 1, 9, 9, 9))) * unit
+    x[1] = 0.7 * unit  # whose mean is not quite 0.7
+    y = standard(x)
+    assert not y[1].any()
+    assert torch.allclose(y[0].mean(), torch.tensor(0.0), atol=1e-6)
+    assert torch.allclose(y[0].std(correction=0), torch.tensor(1.0))

@@ -259,3 +259,11 @@ def test_copies_say_where_coefficients_lie():
         for l, s in copy.items():
             g = SO3().sample(1)
             assert (fields.type.matrix(g)[0, s, s] - SO3().irrep(l)(g)[0]).abs().max() < 1e-12
+
+
+def test_where_channels_lie_is_no_matter_of_a_device():
+    """Asked for first while a network is laid out on another device, they are kept for all that ask later."""
+    fields = Homogeneous(SO3(), SO2(), band=2).fields("1x0")
+    with torch.device("meta"):
+        _ = fields.channels
+    assert fields.channels["1"].tolist() == [[1, 2, 3]]

@@ -9,7 +9,7 @@ import steerable as st
 import steerable.models.sprin as sprin_module
 from benchmarks.trained.cone_count import ceiling, fitted
 from steerable import laws
-from steerable.domains import Points
+from steerable.domains import Neighbourhood, Points
 from steerable.domains.points.farthest import farthest_points
 from steerable.models.plain_cnn import count_parameters
 from steerable.models.sgcn import separation_classes
@@ -265,3 +265,9 @@ def test_bad_arguments():
             st.create_model(name, **options)
     with pytest.raises(ValueError, match=r"\[N, 3, 3\]"):
         st.create_model("sgcn")(torch.ones(4, 1), torch.randn(4, 2))
+
+
+def test_classes_of_pairs_stay_on_the_device_of_the_pairs():
+    pairs = torch.empty(3, dtype=torch.int64, device="meta")
+    g = Neighbourhood(pairs, pairs, torch.empty(3, 3, device="meta"), 2, 2)
+    assert separation_classes(g, (1, 2)).shape == (3, 6)

@@ -98,3 +98,25 @@ def test_the_core_is_not_seen_from_one_step_on():
     with_core = GaussianRings.for_points(7)
     without = GaussianRings(with_core.radii, with_core.widths, with_core.bandlimit, 3)
     assert (with_core.values(points) - without.values(points)).abs().max() < 1.2e-7
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+@pytest.mark.parametrize("bandlimit", ["default", (2, 2, 2)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_second_derivatives_at_and_near_the_origin(dtype, bandlimit, dimension):
+    """Training on forces takes them: finite at any distance; of what does not turn, those at the origin are a limit."""
+    filters = GaussianRings.for_points(5, bandlimit, dimension)
+    still, start = [], 0
+    for top in filters.tops:
+        still.append(start)
+        start += (top + 1) ** 2 if dimension == 3 else 2 * top + 1
+    u = torch.tensor([0.48, -0.6, 0.64][:dimension], dtype=dtype)
+
+    def bend(x, columns):
+        return torch.autograd.functional.hessian(lambda y: filters.values(y[None])[0, columns].sum(), x)
+
+    for r in (1e-24, 1e-22, 3e-20, 1e-19, 2e-19, 1e-15):
+        assert torch.isfinite(bend(r * u, slice(None))).all(), r
+    for k in still:
+        at, near = bend(0 * u, [k]), bend(1e-4 * u, [k])
+        assert at.abs().max() > 0.02 and (at - near).abs().max() < 2e-3 * at.abs().max(), k

@@ -166,6 +166,8 @@ def test_matrices_are_the_transforms(size, norm):
         # what it does not know it leaves alone
         assert torch.fft.rfft(x, n=size + 2).shape[-1] == (size + 2) // 2 + 1
         assert torch.fft.rfft(x, dim=1).shape[1] == 2
+        whole = (9 * x).long()
+        assert torch.allclose(torch.fft.rfft(input=whole), torch.fft.rfft(whole.float()))
     assert torch.allclose(torch.fft.irfft(there, n=size, norm=norm), x, atol=1e-12)
 
 

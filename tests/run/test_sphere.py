@@ -13,9 +13,10 @@ from tests.run.spheres import VECTOR, WIND, gradients, made, smooth
 import steerable as st
 from steerable.data import InputError, Regions, Samples, Target
 from steerable.data.sphere_file import read_maps
-from steerable.domains.sphere import Sphere
+from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.domains.sphere.turned_fields import Turn
 from steerable.groups import SO3
+from steerable.run.answer_files import AnswerFiles
 from steerable.run.build import build_model, for_data
 from steerable.run.cli import main
 from steerable.run.config import ModelConfig, TrainConfig
@@ -436,3 +437,13 @@ def test_the_config_of_your_own_maps(tmp_path):
         == 0
     )
     assert (out / "report.html").is_file()
+
+
+def test_an_answer_does_not_take_the_place_of_another(tmp_path):
+    """Names with folders become names of files: two that would be one are told, in either format."""
+    sphere = parse_sphere("healpix(2)")
+    for files in (AnswerFiles(tmp_path, {"target": None}), AnswerFiles(tmp_path, {"target": None}, sphere)):
+        files.write("a/b", torch.zeros(48, dtype=torch.int64))
+        with pytest.raises(InputError, match=r"'.*a_b.*': "):
+            files.write("a_b", torch.ones(48, dtype=torch.int64))
+    assert not np.load(tmp_path / "a_b.npy").any()

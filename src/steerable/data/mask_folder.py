@@ -118,7 +118,7 @@ def read_mask(path: Path) -> Tensor:
 
 
 def fit_mask(mask: Tensor, reading: Reading) -> Tensor:
-    """Bring a mask ``[H, W]`` to the size of its image: cut and padded with -2, or the nearest pixel."""
+    """Bring a mask ``[H, W]`` to the size of its image: cut and padded with :data:`NONE`, or the nearest pixel."""
     if reading.side is None or tuple(mask.shape) == reading.side:
         return mask
     if reading.resize == "scale":
@@ -130,8 +130,8 @@ def fit_mask(mask: Tensor, reading: Reading) -> Tensor:
     return F.pad(mask, pad, value=NONE)
 
 
-#: what stands where a mask was padded
-NONE = -2
+#: what stands where a mask was padded: no mask of a file holds it
+NONE = -(2**62)
 
 
 def _read(folder: Path, reading: Reading) -> tuple[Tensor, Tensor, tuple[str, ...]]:
@@ -139,11 +139,9 @@ def _read(folder: Path, reading: Reading) -> tuple[Tensor, Tensor, tuple[str, ..
     for name in (IMAGES, MASKS):
         if not (folder / name).is_dir():
             raise InputError(f"masks: '{folder}' has no folder '{name}'; expected {IMAGES} and {MASKS} in it.")
-    files, _ = list_images(folder / IMAGES)
-    held = {p.relative_to(folder / MASKS).with_suffix(""): p for p in list_images(folder / MASKS)[0]}
-    keys = [p.relative_to(folder / IMAGES).with_suffix("") for p in files]
-    lonely = [str(f) for f, k in zip(files, keys, strict=True) if k not in held]
-    lonely += [str(p) for k, p in held.items() if k not in keys]
+    shown, held = _by_name(folder / IMAGES), _by_name(folder / MASKS)
+    files, keys = list(shown.values()), list(shown)
+    lonely = [str(p) for a, b in ((shown, held), (held, shown)) for k, p in a.items() if k not in b]
     if lonely or not files:
         first = f"'{lonely[0]}' stands alone ({len(lonely)} files)" if lonely else "there is no image"
         raise InputError(f"masks: {first} in '{folder}'; expected {IMAGES}/NAME and {MASKS}/NAME for each. Mend it.")
@@ -161,6 +159,16 @@ def _read(folder: Path, reading: Reading) -> tuple[Tensor, Tensor, tuple[str, ..
     return x, torch.stack(masks), tuple(k.as_posix() for k in keys)
 
 
+def _by_name(folder: Path) -> dict[Path, Path]:
+    """The files below a folder by their names without the end, each of which may come once."""
+    found: dict[Path, Path] = {}
+    for path in list_images(folder)[0]:
+        first = found.setdefault(path.relative_to(folder).with_suffix(""), path)
+        if first != path:
+            raise InputError(f"masks: '{first}' and '{path}' have one name; expected each once. Rename one of them.")
+    return found
+
+
 def _values(masks: list[Tensor], given: Sequence[int] | None, ignore: int | None, source: str) -> list[int]:
     """The values of the classes, all that occur among them."""
     occur = sorted({v for m in masks for v in m.unique().tolist()} - {ignore, NONE})
@@ -171,6 +179,11 @@ def _values(masks: list[Tensor], given: Sequence[int] | None, ignore: int | None
                 "they masks? Else name them in data.options.values."
             )
         return occur
+    if ignore in given:
+        raise InputError(
+            f"masks: data.options.values is {list(given)}, data.options.ignore {ignore}; expected a value that is no "
+            "class, or none. Take it out of one of the two."
+        )
     other = [v for v in occur if v not in given]
     if other or len(set(given)) < len(given):
         raise InputError(

@@ -82,9 +82,11 @@ def standard(x: Tensor) -> Tensor:
     One that is constant becomes 0.
     """
     axes = tuple(range(1, x.ndim))
+    # what the mean leaves of a constant is rounding: only the values themselves tell that they are all one
+    varied = x.amax(axes, keepdim=True) > x.amin(axes, keepdim=True)
     x = x - x.mean(axes, keepdim=True)
-    spread = x.square().mean(axes, keepdim=True).sqrt()
-    return x / torch.where(spread > 0, spread, 1)
+    x = x / torch.where(varied, x.abs().amax(axes, keepdim=True), torch.inf)  # in any unit the squares have digits
+    return x / torch.where(varied, x.square().mean(axes, keepdim=True).sqrt(), 1)
 
 
 def standardise(x: Tensor, mean: float, std: float) -> Tensor:

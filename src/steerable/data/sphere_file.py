@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.data.files import load_npz
-from steerable.data.sphere_map import as_maps, sampling_of
+from steerable.data.sphere_map import as_maps, missing_pixels, sampling_of
 from steerable.domains.sphere import HealpixSphere, Sphere
 
 FITS = (".fits", ".fit", ".fits.gz")
@@ -124,7 +125,10 @@ def read_healpix(
             f"data.options.sampling to {like} and train again."
         )
     if str(header.get("POLCCONV", "")).strip().upper() == "IAU":
-        maps = [-m if name.strip().upper().startswith("U") else m for name, m in zip(names, maps, strict=True)]
+        # what stands at missing pixels keeps its sign
+        seen = [~(missing_pixels(m, None) | missing_pixels(m, missing)) for m in maps]
+        turns = [k & odd_in_u(n) for k, n in zip(seen, names, strict=True)]
+        maps = [np.where(k, -m, m) for k, m in zip(turns, maps, strict=True)]
     values = np.stack(maps)
     if pixels is not None:
         whole = np.full((len(maps), 12 * side**2), missing)
@@ -134,6 +138,12 @@ def read_healpix(
     if nested != sphere.nested:
         found = HealpixSphere(side, nested).reorder(found, sphere.nested)
     return found.numpy()
+
+
+def odd_in_u(name: str) -> bool:
+    """Whether the numbers of a column change sign with U: ``U``, ``U_STOKES``, ``QU_COV``; not ``UU_COV``."""
+    word = re.split(r"[^A-Z]", name.strip().upper())[0]
+    return re.fullmatch(r"U|[ITQV]U|U[ITQV]", word) is not None
 
 
 def pixel_numbers(table: Mapping[str, np.ndarray], header: Mapping[str, Any], source: str) -> np.ndarray:

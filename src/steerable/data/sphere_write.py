@@ -63,7 +63,8 @@ def write_healpix(
     if found.is_floating_point():
         kind, values = "E", found.to(torch.float32).numpy()
     else:
-        kind, values = "J", found.numpy().astype(np.int32)
+        values = found.numpy().astype(np.int64)
+        kind, values = ("J", values.astype(np.int32)) if np.abs(values).max(initial=0) < 2**31 else ("K", values)
     columns = [fits.Column(n, kind, unit or None, array=v) for n, v in zip(names, values, strict=True)]
     table = fits.BinTableHDU.from_columns(columns)
     about = {

@@ -160,8 +160,11 @@ def _bare(path: Path) -> Path:
 
 def _partners(files: list[Path], folder: Path, labels: str) -> list[Path]:
     """The file of labels of each volume, under its path, with or without the first folder of that."""
-    there = {_bare(p.relative_to(folder / labels)): p for p in list_volumes(folder / labels)[0]}
-    found = []
+    there: dict[Path, Path] = {}
+    for path in list_volumes(folder / labels)[0]:
+        _alone(path, there.setdefault(_bare(path.relative_to(folder / labels)), path), "the same volume")
+    found: list[Path] = []
+    taken: dict[Path, Path] = {}
     for file in files:
         own = _bare(file.relative_to(folder))
         # volumes/a.mrc and labels/a.mrc; a.mrc and labels/a.mrc; b/a.mrc and labels/b/a.mrc
@@ -171,8 +174,17 @@ def _partners(files: list[Path], folder: Path, labels: str) -> list[Path]:
                 f"volumes: '{file}' has no labels; expected '{folder / labels / own.name}' with one of the ends "
                 f"{', '.join(EXTENSIONS)}. Add it, or move the volume away."
             )
+        _alone(file, taken.setdefault(match, file), f"the labels '{match}'")
         found.append(match)
     return found
+
+
+def _alone(path: Path, first: Path, what: str) -> None:
+    if path != first:
+        raise InputError(
+            f"volumes: '{first}' and '{path}' are both of {what}; expected one volume and one file of labels of each "
+            "name. Rename one of them, or lay the labels in folders like those of the volumes."
+        )
 
 
 class _Read(NamedTuple):

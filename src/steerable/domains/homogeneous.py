@@ -244,7 +244,7 @@ class HomType:
         found: dict[str, list[Tensor]] = {}
         for copy in self.copies:
             for id, s in copy.items():
-                found.setdefault(id, []).append(torch.arange(s.start, s.stop))
+                found.setdefault(id, []).append(torch.arange(s.start, s.stop, device="cpu"))
         return {id: torch.stack(rows) for id, rows in found.items()}
 
     def evaluate(self, elements: Tensor) -> Tensor:

@@ -55,9 +55,8 @@ class GaussianRings(Filters):
 
     def values(self, points: Tensor) -> Tensor:
         """Shell by shell, degree by degree; at the origin only degree 0 is not zero. Its gradient there is zero."""
-        points = torch.where(coincide(points), 0.0, points)
         shells = self.shells(points).split(1, -1)
-        angular = harmonics(points, max(self.tops))
+        angular = harmonics(torch.where(coincide(points), 0.0, points), max(self.tops))
         columns = [
             shell * angular[:, : harmonics_of_degree(top, self.dimension)[1]]
             for shell, top in zip(shells, self.tops, strict=True)
@@ -83,7 +82,7 @@ class GaussianRings(Filters):
         squares = points.square().sum(-1, keepdim=True)
         radius = torch.where(origin, squares, torch.where(origin, 1.0, squares).sqrt())
         found = [
-            torch.exp(-((radius - centre) ** 2) / (2 * width**2))
+            torch.exp(-((radius - centre) ** 2 if centre else squares) / (2 * width**2))
             for centre, width in zip(self.radii, self.widths, strict=True)
         ]
         if self.core:
@@ -117,5 +116,8 @@ class GaussianRings(Filters):
 
 
 def coincide(points: Tensor) -> Tensor:
-    """Where the squared length of ``points [N, n]`` is zero, ``[N, 1]``: the origin, or too near to it."""
-    return points.square().sum(-1, keepdim=True) == 0
+    """Where the squared length of ``points [N, n]`` has lost digits, ``[N, 1]``: the origin, or too near to it.
+
+    Below the smallest normal number second derivatives of a direction are NaN.
+    """
+    return points.square().sum(-1, keepdim=True) < torch.finfo(points.dtype).tiny

@@ -105,8 +105,9 @@ def separation_classes(g: Neighbourhood, bounds: Sequence[int]) -> Tensor:
 
     From far before over near to far behind; a bound belongs to the nearer class. A point and itself: near, behind.
     """
-    edges = torch.tensor([-b - 0.5 for b in reversed(bounds)] + [-0.5] + [b + 0.5 for b in bounds])
-    found = torch.bucketize((g.source - g.target).to(edges), edges.to(g.source.device))
+    # whole numbers on the device of the pairs: up to -b - 1, up to -1, up to b
+    edges = torch.tensor([-b - 1 for b in reversed(bounds)] + [-1, *bounds], device=g.source.device)
+    found = torch.bucketize(g.source - g.target, edges)
     return nn.functional.one_hot(found, len(edges) + 1)
 
 

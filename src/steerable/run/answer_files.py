@@ -87,6 +87,11 @@ class AnswerFiles:
         """
         name = name.replace("/", "_")
         if self.sphere is None:
+            if (self.folder / f"{name}.npy").exists():
+                raise InputError(
+                    f"'{self.folder / name}.npy': another sample has this name; expected names that differ when / is _."
+                    " Rename the sample."
+                )
             np.save(self.folder / f"{name}.npy", answer.numpy())
             return
         target = self.record["target"]

@@ -118,3 +118,17 @@ def test_a_count_that_there_is_not_is_told(plan, capsys):
     plan.write_text(yaml.safe_dump({**values, "count": "maps"}))
     assert main(["compare", str(plan)]) == 2
     assert "count is 'maps'; expected one of auto, per_class, images" in capsys.readouterr().err
+
+
+def test_draws_without_a_known_answer_are_left_out():
+    """One sample of eight is known: a draw without it says nothing; it is not a perfect answer, and not NaN."""
+    ours, theirs = np.zeros((2, 2, 8, 2))
+    ours[:, 3], theirs[:, 3] = (4.0, 2.0), (9.0, 2.0)
+    gain, low, high = difference(ours, theirs, figure=minus_root)
+    assert gain == pytest.approx(4.5**0.5 - 2**0.5)
+    assert low == pytest.approx(gain) and high == pytest.approx(gain)
+    counts = np.zeros((2, 2, 8, 2, 2))
+    counts[:, :, 3], counts[0, :, 3] = [[5, 5], [5, 5]], [[10, 0], [5, 5]]
+    gain, low, high = difference(*counts, figure=REGIONS.figure)
+    assert low == pytest.approx(gain) and high == pytest.approx(gain) and gain > 0
+    assert np.isnan(difference(0 * counts[0], 0 * counts[1], figure=REGIONS.figure)).all()

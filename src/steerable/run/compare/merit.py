@@ -45,12 +45,16 @@ def plain_mean(tally: np.ndarray) -> np.ndarray:
 
 
 def minus_root(tally: np.ndarray) -> np.ndarray:
-    """Minus the root of a mean square error; from ``[S]``, or ``[S, 2]``: its sum and what it is a mean over."""
-    return -np.sqrt(tally if tally.ndim == 1 else tally[:, 0] / np.maximum(tally[:, 1], np.finfo(float).tiny))
+    """Minus the root of a mean square error; from ``[S]``, or ``[S, 2]``: its sum and what it is a mean over.
+
+    NaN where it is a mean over nothing.
+    """
+    with np.errstate(invalid="ignore"):
+        return -np.sqrt(tally if tally.ndim == 1 else tally[:, 0] / tally[:, 1])
 
 
 def overlap(counts: np.ndarray) -> np.ndarray:
-    """Mean intersection over union of counts ``[S, K, K]``."""
+    """Mean intersection over union of counts ``[S, K, K]``; NaN where nothing was counted."""
     return np.array([mean_iou(torch.from_numpy(c)) for c in counts])
 
 

@@ -91,7 +91,8 @@ def difference(
     The interval is for new seeds and new test samples. Samples are drawn again in pairs (bootstrap). Three seeds drawn
     again would vary too little (by 2/3 of their variance, and never beyond the three), so the error of the means over
     seeds is drawn from Student's distribution with the variance of both networks pooled. With one seed each that part
-    is unknown, and the interval is for new samples alone.
+    is unknown, and the interval is for new samples alone. Draws of samples in which no answer is known, such as of
+    maps that have hardly a label, are left out.
 
     Args:
         ours, theirs: tallies of each seed on each test sample, ``[seeds, samples, ...]``: 1 for a right class, minus
@@ -112,7 +113,8 @@ def difference(
         seeds = [figure(x.mean(1)) for x in (ours, theirs)]
         pooled = sum(float(((s - s.mean()) ** 2).sum()) for s in seeds) / freedom
         found += rng.standard_t(freedom, draws) * (pooled * (1 / len(ours) + 1 / len(theirs))) ** 0.5
-    low, high = np.quantile(found, (0.025, 0.975))
+    known = found[~np.isnan(found)]
+    low, high = np.quantile(known, (0.025, 0.975)) if len(known) else (np.nan, np.nan)
     return mean(ours) - mean(theirs), float(low), float(high)
 
 

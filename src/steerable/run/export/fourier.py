@@ -38,8 +38,10 @@ class Matrices(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def _product(
-        self, forward: bool, x: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, out: Any = None
-    ) -> Tensor | None:
+        self, forward: bool, input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None,
+        out: Any = None,
+    ) -> Tensor | None:  # fmt: skip
+        x = input if input.is_complex() or input.is_floating_point() else input.to(torch.get_default_dtype())
         held = x.shape[-1]
         size = held if forward else 2 * (held - 1) if n is None else n
         whole = size // 2 + 1

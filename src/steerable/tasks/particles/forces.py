@@ -14,6 +14,8 @@ SOFT, STIFF = 0.2, 0.5
 def charged(x: Tensor, pairs: Tensor, clamp: float, each: bool) -> tuple[Tensor, Tensor]:
     """Coulomb's law: the forces ``q_i q_j r / |r|^3``, no longer than `clamp`, and the energies ``q_i q_j / |r|``.
 
+    The energies are those of forces without a clamp: an encounter that it cuts off does not keep them.
+
     Args:
         x: positions ``[B, n, d]``.
         pairs: products of the charges ``[B, n, n]``, zero on the diagonal.
