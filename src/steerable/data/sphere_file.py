@@ -14,7 +14,7 @@ from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.data.files import load_npz
-from steerable.data.sphere_map import as_maps, sampling_of
+from steerable.data.sphere_map import as_maps, missing_pixels, sampling_of
 from steerable.domains.sphere import HealpixSphere, Sphere
 
 FITS = (".fits", ".fit", ".fits.gz")
@@ -124,7 +124,8 @@ def read_healpix(
             f"data.options.sampling to {like} and train again."
         )
     if str(header.get("POLCCONV", "")).strip().upper() == "IAU":
-        maps = [-m if name.strip().upper().startswith("U") else m for name, m in zip(names, maps, strict=True)]
+        sign = [-1 if name.strip().upper().startswith("U") else 1 for name in names]
+        maps = [np.where(missing_pixels(m, None), m, s * m) for s, m in zip(sign, maps, strict=True)]
     values = np.stack(maps)
     if pixels is not None:
         whole = np.full((len(maps), 12 * side**2), missing)
