@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -66,8 +68,10 @@ def test_masks_are_resized_as_their_images_are(tmp_path, how, side):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda f: (f / "masks/03.png").unlink(), "03.png' stands alone"),
-        (lambda f: (f / "images/03.png").unlink(), "03.png' stands alone"),
+        (lambda f: (f / "masks/03.png").unlink(), "images/03.png' has no mask (1 of "),
+        (lambda f: (f / "images/03.png").unlink(), "masks/03.png' has no image (1 of "),
+        (lambda f: (f / "masks/03.png").rename(f / "masks/03.jpg"), "expected a mask as .png or .npy"),
+        (lambda f: [p.unlink() for p in (f / "images").iterdir()], "images' has no image (0 other files); expected"),
         (lambda f: Image.new("RGB", (9, 9)).save(f / "masks/03.png"), "expected whole numbers"),
         (lambda f: Image.new("L", (8, 9)).save(f / "masks/03.png"), "expected 9 x 9"),
         (lambda f: (f / "masks/03.png").write_bytes(b"x"), "cannot be read"),
@@ -79,9 +83,14 @@ def test_masks_are_resized_as_their_images_are(tmp_path, how, side):
 )
 def test_what_is_wrong_is_told_in_one_line(tmp_path, change, words):
     change(write(tmp_path))
-    with pytest.raises(InputError, match="(?s)" + words.replace(".", r"\.")) as e:
+    with pytest.raises(InputError, match="(?s)" + re.escape(words)) as e:
         mask_folder(tmp_path)
     assert "\n" not in str(e.value)
+
+
+def test_three_images_are_the_least(tmp_path):
+    with pytest.raises(InputError, match=r"has 2 image\(s\), 2 of them different; expected at least 3"):
+        mask_folder(write(tmp_path, 2))
 
 
 def test_photographs_are_no_masks(tmp_path):

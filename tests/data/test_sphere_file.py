@@ -194,7 +194,8 @@ def test_missing_pixels():
     found = as_maps(x, sphere, "maps", math.nan)
     assert found.shape == (2, 4, 48) and found[0, :, 7].tolist() == [0, 0, 0, 0] and found.sum() == 2 * 4 * 48 - 4
     x[0, 1, 7] = np.float32(UNSEEN)
-    assert torch.equal(as_maps(x, sphere, "maps", UNSEEN), found)
+    for value in (UNSEEN, math.nan, 5.0):  # UNSEEN and NaN are no values of the sky, whatever else is missing
+        assert torch.equal(as_maps(x, sphere, "maps", value), found)
     assert torch.equal(as_maps(x[:, 0], sphere, "maps", -1.0)[:, 1], torch.ones(2, 48))  # nothing missing
 
 
@@ -253,6 +254,10 @@ def test_folder_options(tmp_path):
         sphere_folder(tmp_path, sampling="healpix(2)", type="1x0", mask_value=UNSEEN)
     with pytest.raises(InputError, match=r"healpix\(2\) by rings"):
         sphere_folder(tmp_path, sampling="gauss(4)")
+    (tmp_path / "maps").mkdir()
+    np.save(tmp_path / "maps" / "one.npy", x[0])
+    with pytest.raises(InputError, match=r"1 other maps have no answers: save both by numpy\.savez"):
+        sphere_folder(tmp_path / "maps", sampling="healpix(2)")
     (tmp_path / "val.npz").unlink()
     with pytest.raises(InputError, match=r"expected all of \['train', 'val', 'test'\]"):
         sphere_folder(tmp_path, sampling="healpix(2)")

@@ -179,6 +179,7 @@ def test_unequal_voxels_can_be_taken(tmp_path):
             {"classes": ("a", "b")},
             "labels run from 0 to 3",
         ),
+        (lambda f: write(f / "labels" / "2.map", 7 * (volume(0) > 0)), {}, r"hold 0, 1, 7; expected .* without a gap"),
         (
             lambda f: [(f / "volumes" / f"{i}.mrc").unlink() for i in range(6)],
             {},

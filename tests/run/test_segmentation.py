@@ -73,5 +73,6 @@ def test_the_twin_and_another_network(place, tmp_path):
 def test_a_network_of_classes_is_refused(place, capsys):
     words = ["fit", "--config=segmentation", f"--data.root={place / 'discs'}", "--model.name=steerable_cnn"]
     assert main([*words, f"--out={place / 'no'}"]) == 2
-    assert "at every place" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "at every place" in error and "such as unet" in error
     assert not (place / "no").exists()

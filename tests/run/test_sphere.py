@@ -319,7 +319,7 @@ def test_errors_of_options_are_one_line_with_the_mend(tmp_path, capsys, monkeypa
     every = ["fit", *UNET, "--data.name=made", "--data.options.kind=classes", "--train.epochs=1", out]
     for words, says in (
         (["--train.device=gpu"], "--train.device gpu: torch"),
-        (["--train.device=cpu"], "Take a network with one answer for a sample"),
+        (["--train.device=cpu"], "Set model.name to one with one answer for a sample, such as sphere_cnn"),
     ):
         assert main([*every, *words]) == 2
         error = capsys.readouterr().err
@@ -327,7 +327,8 @@ def test_errors_of_options_are_one_line_with_the_mend(tmp_path, capsys, monkeypa
     assert not (tmp_path / "out").exists()
 
 
-def test_missing_pixels_are_said_as_text_in_training_and_in_predict(tmp_path, capsys):
+@pytest.mark.parametrize("value", ["nan", ".nan"])
+def test_missing_pixels_are_said_as_text_in_training_and_in_predict(tmp_path, capsys, value):
     x = torch.randn(12, 1, 8, 16, generator=torch.Generator().manual_seed(0)).numpy()
     x[:, :, 3] = np.nan
     (tmp_path / "maps").mkdir()
@@ -338,7 +339,7 @@ def test_missing_pixels_are_said_as_text_in_training_and_in_predict(tmp_path, ca
     given = ["fit", *CNN, *words, "--train.epochs=1", "--train.device=cpu", f"--out={run}"]
     assert main([*given, "--data.options.mask_value=none of them"]) == 2
     assert "expected the number that stands at missing pixels" in capsys.readouterr().err
-    assert main([*given, "--data.options.mask_value=nan"]) == 0
+    assert main([*given, f"--data.options.mask_value={value}"]) == 0
     out = tmp_path / "rows.parquet"
     assert main(["predict", str(run), str(tmp_path / "new.npy"), f"--out={out}"]) == 0
     assert parquet.read_table(out).num_rows == 1

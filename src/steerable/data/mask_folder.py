@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from steerable.data.errors import InputError
-from steerable.data.image_file import BROKEN
+from steerable.data.image_file import BROKEN, EXTENSIONS
 from steerable.data.image_folder import list_images, read_all
 from steerable.data.parts import Splits
 from steerable.data.reading import Reading
@@ -87,7 +87,13 @@ def mask_folder(
     if len(found) == 1:
         whole = found[0]
         one = torch.zeros(len(whole), dtype=torch.int64)
-        index = stratified_split(one, fractions, split_seed, picture_keys(whole.x))  # type: ignore[arg-type]
+        keys = picture_keys(whole.x)  # type: ignore[arg-type]
+        if len(set(keys)) < len(fractions):
+            raise InputError(
+                f"masks: '{folder}' has {len(whole)} image(s), {len(set(keys))} of them different; expected at least "
+                f"{len(fractions)}, one for each of training, validation and test. Add images."
+            )
+        index = stratified_split(one, fractions, split_seed, keys)
         found = [whole.subset(i) for i in index]
     return Splits(*found, reading=reading.to_json()).prepare(Recipe(), scale)
 
@@ -98,6 +104,8 @@ def read_mask(path: Path) -> Tensor:
     Raises:
         InputError: a file that cannot be read, or has colours or values that are no whole numbers.
     """
+    if path.suffix.lower() not in (".png", ".npy"):  # JPEG smears the values along edges
+        raise InputError(f"'{path}' ends in '{path.suffix}'; expected a mask as .png or .npy, exact to the pixel.")
     try:
         if path.suffix.lower() == ".npy":
             found = np.load(path, allow_pickle=False)
@@ -111,8 +119,8 @@ def read_mask(path: Path) -> Tensor:
         raise InputError(f"'{path}' cannot be read ({text}); expected a mask, PNG or npy. Write it again.") from None
     if found.ndim != 2 or found.dtype.kind not in "iub":
         raise InputError(
-            f"'{path}' is {found.dtype} {list(found.shape)}; expected whole numbers [H, W], one for each pixel. Save "
-            "it grey or with a palette."
+            f"'{path}' is {found.dtype} {list(found.shape)}; expected whole numbers [H, W], one for each pixel. "
+            + ("Save it grey or with a palette." if found.ndim > 2 else "Save it as whole numbers.")
         )
     return torch.from_numpy(found.astype(np.int64))
 
@@ -141,10 +149,25 @@ def _read(folder: Path, reading: Reading) -> tuple[Tensor, Tensor, tuple[str, ..
             raise InputError(f"masks: '{folder}' has no folder '{name}'; expected {IMAGES} and {MASKS} in it.")
     shown, held = _by_name(folder / IMAGES), _by_name(folder / MASKS)
     files, keys = list(shown.values()), list(shown)
-    lonely = [str(p) for a, b in ((shown, held), (held, shown)) for k, p in a.items() if k not in b]
-    if lonely or not files:
-        first = f"'{lonely[0]}' stands alone ({len(lonely)} files)" if lonely else "there is no image"
-        raise InputError(f"masks: {first} in '{folder}'; expected {IMAGES}/NAME and {MASKS}/NAME for each. Mend it.")
+    if not files:
+        others = list_images(folder / IMAGES)[1]
+        raise InputError(
+            f"masks: '{folder / IMAGES}' has no image ({len(others)} other files); expected files of "
+            f"{', '.join(EXTENSIONS)}. Convert them."
+        )
+    bare = [f for f, k in zip(files, keys, strict=True) if k not in held]
+    if bare:
+        name = (folder / MASKS / bare[0].relative_to(folder / IMAGES)).with_suffix(".png")
+        raise InputError(
+            f"masks: '{bare[0]}' has no mask ({len(bare)} of {len(files)} images); expected '{name}', or .npy. "
+            "Give masks the names of their images, or move these away."
+        )
+    spare = [p for k, p in held.items() if k not in shown]
+    if spare:
+        raise InputError(
+            f"masks: '{spare[0]}' has no image ({len(spare)} of {len(held)} masks); expected one of its name in "
+            f"'{folder / IMAGES}'. Add it, or move the mask away."
+        )
     x = read_all(files, None, reading)
     masks = []
     for file, key in zip(files, keys, strict=True):

@@ -15,6 +15,7 @@ from steerable.data.folder import PARTS
 from steerable.data.parts import Splits
 from steerable.data.recipe import Recipe
 from steerable.data.samples import Samples
+from steerable.data.sphere_file import list_maps
 from steerable.data.sphere_map import as_maps, read_mask_value, sampling_of, with_mask
 from steerable.data.splits import picture_keys, stratified_split, value_bins
 from steerable.data.target import Regions, Target
@@ -72,9 +73,11 @@ def sphere_folder(
     files = {f.stem: f for f in sorted(folder.glob("*.npz"))}
     present = [p for p in PARTS if p in files]
     if not files or 0 < len(present) < len(PARTS):
+        loose = len(list_maps(folder)[0]) - len(files)
         raise InputError(
             f"sphere: '{folder}' holds the .npz files {list(files)}; expected all of {list(PARTS)}, or files of other "
-            "names with x and y. Add what is missing."
+            "names with x and y. "
+            + (f"{loose} other maps have no answers: save both by numpy.savez." if loose else "Add what is missing.")
         )
 
     def read(path: Path) -> Samples:

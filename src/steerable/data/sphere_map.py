@@ -83,14 +83,14 @@ def read_mask_value(given: float | str | None) -> float | None:
 
 
 def missing_pixels(x: np.ndarray, mask_value: float | None) -> np.ndarray:
-    """Return where pixels are `mask_value` (to 1e-5 of it); without one where they are NaN or :data:`UNSEEN`."""
+    """Return where pixels are NaN, :data:`UNSEEN` or, where it is given, `mask_value` (to 1e-5 of it)."""
     if x.dtype.kind != "f" and mask_value is None:
         return np.zeros(x.shape, dtype=bool)
     x = x.astype(np.float64)
-    if mask_value is not None and not math.isnan(mask_value):
-        return np.abs(x - mask_value) <= 1e-5 * abs(mask_value)
-    found = np.isnan(x)
-    return found if mask_value is not None else found | (np.abs(x - UNSEEN) <= 1e-5 * abs(UNSEEN))
+    found = np.isnan(x) | (np.abs(x - UNSEEN) <= 1e-5 * abs(UNSEEN))
+    if mask_value is None or math.isnan(mask_value):
+        return found
+    return found | (np.abs(x - mask_value) <= 1e-5 * abs(mask_value))
 
 
 def with_mask(type: str, channels: int, masked: bool) -> str:

@@ -92,6 +92,13 @@ def volume_folder(
     else:
         y = _read_labels(answers, files, read, resize, side, axes)
         least = max(2, int(y.max()) + 1)
+        occur = y[y >= 0].unique().tolist()
+        if not classes and len(occur) < least and occur != [0]:
+            shown = ", ".join(map(str, occur[:10])) + (", ..." if len(occur) > 10 else "")
+            raise InputError(
+                f"volumes: the labels in '{folder / str(labels)}' hold {shown}; expected 0, 1, ... without a gap. "
+                "Number the classes so, or name all in data.options.classes."
+            )
         given = tuple(classes) or tuple(map(str, range(least)))
         data, strata = Samples(x, y, Regions(given), str(folder), ids), torch.zeros(len(x), dtype=torch.int64)
     keys = picture_keys(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -59,6 +60,11 @@ class DataConfig:
     per_class: int | None = None
     images: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # a record is JSON, which has no NaN: the readers of such options read the text as well
+        odd = {k: str(v) for k, v in self.options.items() if isinstance(v, float) and not math.isfinite(v)}
+        self.options = {**self.options, **odd}
 
 
 @dataclass

@@ -16,6 +16,7 @@ from steerable.run.cli import main
 from steerable.run.compare import summary, work
 from steerable.run.compare.cost import multiplications
 from steerable.run.compare.merit import minus_root
+from steerable.run.compare.page import called
 from steerable.run.compare.plan import Plan
 from steerable.run.compare.read import packaged_plans, read_plan
 from steerable.run.compare.summary import Row, difference, gather
@@ -289,6 +290,12 @@ def test_a_packaged_network_that_cannot_take_the_images_is_found(lenses, monkeyp
 def test_the_cost_is_counted_in_multiplications():
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 5, stride=2), torch.nn.Flatten(), torch.nn.Linear(8 * 4 * 5, 7))
     assert multiplications(net, 3, (12, 13)) == 8 * 3 * 25 * 4 * 5 + 8 * 4 * 5 * 7
+
+
+def test_a_plan_without_tasks_is_called_as_its_data():
+    values = {"networks": {"unet": {"model": {"name": "unet"}}}, "base": {"data": {"name": "masks"}}}
+    assert called(Plan(**values), "classify") == "masks"
+    assert called(Plan(**values, tasks={"cells": {}}), "cells") == "cells"
 
 
 def test_a_plan_needs_networks():

@@ -76,7 +76,8 @@ class Answerer(ABC):
         share = share.flatten()
         if not self.is_regression:
             classes = enumerate(self.record["classes"])
-            return {f"share_{c}": ((places == k).double().flatten(1) @ share).tolist() for k, c in classes}
+            counted = {c: (places == k).double().flatten(1) @ share for k, c in classes}
+            return {f"share_{c}": found.clamp(max=1).tolist() for c, found in counted.items()}  # rounding passes 1
         found: dict[str, list[Any]] = {}
         for k, name in enumerate(self.record["target"]["columns"]):
             value = places[:, k].double().flatten(1)

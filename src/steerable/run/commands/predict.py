@@ -187,7 +187,8 @@ def main(argv: list[str]) -> int:
         if tally["bad"] == done:
             raise InputError(f"none of {done} {noun} can be used; expected at least one. The first: {first}")
     if resized:
-        print(resized_text(resized, done, want, args.resize is not None, noun), file=sys.stderr)
+        size = "; answers are of that size" if files is not None else ""
+        print(resized_text(resized, done, want, args.resize is not None, noun) + size, file=sys.stderr)
     bad = tally.pop("bad", 0)
     report = ", ".join(f"{name} {count}" for name, count in sorted(tally.items()))
     print(f"written to {out}: {done} rows: {report}" + (f"; {bad} could not be used (column error)" if bad else ""))

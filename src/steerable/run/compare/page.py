@@ -24,8 +24,15 @@ def table(plan: Plan, rows: list[Row]) -> str:
             here = [r for r in rows if (r.task, r.size) == (task, size)]
             if here:
                 unit = f"\n{here[0].unit}\n" if here[0].unit else ""
-                parts.append(f"**{task}, {size or 'all'} {counted(here[0])}**\n\n{_one(plan, here)}{unit}")
+                parts.append(
+                    f"**{called(plan, task)}, {size or 'all'} {counted(here[0])}**\n\n{_one(plan, here)}{unit}"
+                )
     return "\n".join(parts)
+
+
+def called(plan: Plan, task: str) -> str:
+    """Return what a task is called: its name, or that of the data where the plan names no tasks."""
+    return task if plan.tasks != {"classify": {}} else str(plan.base.get("data", {}).get("name", task))
 
 
 def counted(row: Row) -> str:
@@ -85,7 +92,7 @@ def figure(plan: Plan, rows: list[Row], path: Path) -> None:
     for axis, task in zip(axes[0], tasks, strict=True):
         own = [r for r in rows if r.task == task]
         (_curves if len(plan.sizes) > 1 else _dots)(axis, plan, own, colours)
-        axis.set(title=task)
+        axis.set(title=called(plan, task))
         axis.grid(alpha=0.3)
     if len(plan.sizes) > 1:
         # a network may be in one task only
