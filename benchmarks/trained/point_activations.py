@@ -58,12 +58,13 @@ class Net(nn.Module):
         super().__init__()
         self.cutoff = cutoff
         wide, current = fields * SO3.spectral_regular(BAND), 1 * SO3.trivial
-        self.layers = nn.ModuleList()
+        self.convs, self.norms, self.acts = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         for _ in range(2):
             after = act(wide)
             before = after.in_type
-            conv = snn.PointConv(current, before, cutoff=cutoff, kernel_size=5, neighbours=20.0)
-            self.layers.append(nn.ModuleList([conv, snn.BatchNorm(before), after]))
+            self.convs.append(snn.PointConv(current, before, cutoff=cutoff, kernel_size=5, neighbours=20.0))
+            self.norms.append(snn.BatchNorm(before))
+            self.acts.append(after)
             current = after.out_type
         self.lengths = snn.NormPool(current)
         self.head = nn.Sequential(nn.Linear(self.lengths.out_type.size, 32), nn.SiLU(), nn.Linear(32, len(SHAPES)))
@@ -74,7 +75,7 @@ class Net(nn.Module):
         points = st.Points(positions.flatten(0, 1), torch.arange(count).repeat_interleave(n))
         g = points.neighbours(self.cutoff)
         x = positions.new_ones(count * n, 1)
-        for conv, norm, act in self.layers:
+        for conv, norm, act in zip(self.convs, self.norms, self.acts, strict=True):
             x = act(norm(conv(x, g)))
         return self.head(pooled(self.lengths(x), points, "mean"))
 
