@@ -338,6 +338,7 @@ STEPS = {
     "sqrt": ("sqrt", {}),
     "peak": ("peak", {}),
     "noise": ("noise", {}),
+    "standard": ("standard", {}),
     "standardise": ("standardise", {"mean": 0.3, "std": 2.0}),
     "grey": ("grey", {}),
     "rgb": ("rgb", {}),
