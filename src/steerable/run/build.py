@@ -18,14 +18,6 @@ from steerable.run.config import ModelConfig
 from steerable.run.domains import domain_of
 from steerable.run.sides import is_equivariant, nearest_side
 
-#: networks with one answer for a sample, and with one at every place
-ANSWER = {
-    "plane": ("steerable_cnn", "unet"),
-    "volume": ("volume_cnn", "volume_unet"),
-    "sphere": ("sphere_cnn", "sphere_unet"),
-    "points": ("point_cnn", "point_cnn"),
-}
-
 
 def read_group(text: str | None, what: str = "model.group") -> Group | None:
     """Turn ``C8``, ``C(8)``, ``D4``, ``SO2``, ``O2`` or a product such as ``C2xD3`` into a group; None stays None.
@@ -175,9 +167,9 @@ def try_model(model: nn.Module, data: Samples, exact_sizes: bool = True) -> None
             raise InputError(
                 f"{data.source}: the network returns {list(out.shape[1:])} to a sample; expected {what} at every "
                 f"place, {[data.outputs, *data.places]}. Set model.name to one that answers there, such as "
-                f"{ANSWER[data.domain][1]}."
+                f"{domain_of(data).networks[1]}."
             )
-        mend = f"Set model.name to one with one answer for a sample, such as {ANSWER[data.domain][0]}"
+        mend = f"Set model.name to one with one answer for a sample, such as {domain_of(data).networks[0]}"
         raise InputError(
             f"{data.source}: the network returns {list(out.shape[1:])} numbers a sample; expected {data.outputs}, "
             f"{what}. {'Set its num_classes' if out.ndim == 2 else mend}."

@@ -43,6 +43,7 @@ class Domain(NamedTuple):
         name: of the data: ``plane``, ``volume``, ``points`` or ``sphere``.
         noun: what samples are called in a sentence, in the plural.
         takes: what networks on it are said to take: ``images``, ``volumes``, ``points`` or ``sphere``.
+        networks: names of one with one answer for a sample, and of one with an answer at every place, for a message.
         augmentations: their names.
         augment: a batch and its answers, the name, a generator on the CPU, and the samples that they are of, to the
             batch and the answers moved by one drawn element each.
@@ -61,6 +62,7 @@ class Domain(NamedTuple):
     name: str
     noun: str
     takes: str
+    networks: tuple[str, str]
     augmentations: tuple[str, ...]
     augment: Callable[[Any, Tensor, str, torch.Generator, Samples], tuple[Any, Tensor]]
     turned: Callable[[Samples], Any]

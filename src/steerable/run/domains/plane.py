@@ -65,6 +65,7 @@ PLANE = Domain(
     name="plane",
     noun="images",
     takes="images",
+    networks=("steerable_cnn", "unet"),
     augmentations=AUGMENTATIONS,
     augment=lambda x, y, how, generator, data: with_places(x, y, how, generator, data, augment),
     turned=lambda data: turn_axes(data.x, 2),

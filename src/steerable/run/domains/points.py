@@ -87,6 +87,7 @@ POINTS = Domain(
     name="points",
     noun="point sets",
     takes="points",
+    networks=("point_cnn", "sprin"),
     augmentations=("none", "upright", "turn", "rotate"),
     augment=lambda x, y, how, generator, data: (turn_clouds(x, how, generator), y),
     turned=turned,

@@ -132,6 +132,7 @@ SPHERE = Domain(
     name="sphere",
     noun="maps",
     takes="sphere",
+    networks=("sphere_cnn", "sphere_unet"),
     augmentations=("none", "upright", "turn", "turn_fourier"),
     augment=augment,
     turned=turned,

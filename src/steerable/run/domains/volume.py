@@ -147,6 +147,7 @@ VOLUME = Domain(
     name="volume",
     noun="volumes",
     takes="volumes",
+    networks=("volume_cnn", "volume_unet"),
     augmentations=AUGMENTATIONS,
     augment=lambda x, y, how, generator, data: with_places(x, y, how, generator, data, turn_volumes),
     turned=lambda data: turn_axes(data.x, 3),
