@@ -13,12 +13,12 @@ import steerable.nn as snn
 from steerable.aggregate.modes import from_modes, to_modes
 from steerable.aggregate.ring import windows
 from steerable.domains.points import Points
-from steerable.domains.sphere import GaussSphere, Sphere, SpherePoints
+from steerable.domains.sphere import GaussSphere, HealpixSphere, Sphere, SpherePoints
 from steerable.domains.sphere.ring_neighbours import ring_logarithm
 from steerable.groups import O2, SO2, C
 from steerable.kernels import GaussianRings, Zernike
 from steerable.laws.sphere import frames_of, sphere_errors
-from steerable.nn.sphere.contraction import PairContraction, RingContraction
+from steerable.nn.sphere.contraction import PaddedContraction, PairContraction, RingContraction
 
 S = SO2()
 MIXED = ("2x0 + 1x1", "1x0 + 1x2")
@@ -268,6 +268,38 @@ def test_tools(sphere):
         with torch.autocast("cpu", torch.bfloat16):
             assert torch.allclose(conv(x.bfloat16()), y, atol=0.2)
     assert set(conv.state_dict()) == {"weight", "bias"}
+
+
+@pytest.mark.parametrize("targets", [None, HealpixSphere(2), nodes(30)], ids=["same", "coarser", "other points"])
+def test_a_fixed_filter_sums_over_padded_neighbourhoods(targets, monkeypatch):
+    conv = snn.SphereConv(*(S.type(k) for k in MIXED), HealpixSphere(4), 0.7, targets).double()
+    baked = conv.bake()
+    assert isinstance(baked.contraction, PaddedContraction)
+    x = torch.randn(2, conv.in_type.size, 192, dtype=torch.float64, requires_grad=True)
+    y, g = conv(x), torch.randn(2, conv.out_type.size, *conv.targets.shape, dtype=torch.float64)
+    (slope,) = torch.autograd.grad((y * g).sum(), x)
+    for chunk in (1 << 20, 1000):  # all samples at once, and some at a time
+        monkeypatch.setattr("steerable.nn.sphere.contraction._CHUNK", chunk)
+        assert (baked(x) - y).abs().max() < 1e-12
+        assert (torch.autograd.grad((baked(x) * g).sum(), x)[0] - slope).abs().max() < 1e-12
+    assert (conv.float().bake().double()(x) - y).abs().max() < 1e-6  # weights that were float32; tables are exact
+    program = torch.export.export(baked, (x.detach(),))
+    called = [str(n.target) for n in program.graph.nodes if n.op == "call_function"]
+    assert called.count("aten.bmm.default") == len(conv.contraction.parts)
+    assert not any("index_add" in c for c in called)
+    # a spare neighbour that weighs something is seen
+    baked.contraction._values0[0, 0, -1] += 1
+    assert (baked(x) - y).abs().max() > 1e-3
+
+
+def test_uneven_neighbourhoods_are_not_padded():
+    torch.manual_seed(0)
+    crowd = torch.nn.functional.normalize(torch.tensor([[0.0, 0.0, 1.0]]) + 0.1 * torch.randn(20, 3).double(), dim=1)
+    far = nodes(150).points()
+    conv = snn.SphereConv(*(S.type(k) for k in MIXED), SpherePoints(torch.cat([crowd, far])), 0.4).double()
+    assert type(conv.bake().contraction) is PairContraction
+    x = torch.randn(1, conv.in_type.size, 170, dtype=torch.float64)
+    assert torch.equal(conv.bake()(x), conv(x))
 
 
 def test_bad_input():

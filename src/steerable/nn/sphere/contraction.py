@@ -14,10 +14,13 @@ from steerable.aggregate.transport import Carried, Reading, read_filter
 from steerable.domains.spectral.precision import widened
 from steerable.domains.sphere import RingSphere, Sphere
 from steerable.domains.sphere.meridian import meridian_pairs
+from steerable.groups.eager import runs_eagerly
 from steerable.nn.constants import ConstantModule
 
 #: scalar functions ``[E, F]`` of offsets ``[E, 2]``, with their weights ``[E]``
 Functions = Callable[[Tensor, Tensor], Tensor]
+#: numbers that padded neighbourhoods hold at a time, where it may be chosen
+_CHUNK = 1 << 20
 
 
 class SphereContraction(ConstantModule):
@@ -64,6 +67,10 @@ class SphereContraction(ConstantModule):
         if self._missing:
             y = torch.cat([y, y.new_zeros(y.shape[0], self._missing, *y.shape[2:])], 1)
         return y if self._sorted else y.index_select(1, self._order)
+
+    def fixed(self) -> SphereContraction:
+        """The same for a filter that is not learned, in few operators: this one, where it has few."""
+        return self
 
     def extra_repr(self) -> str:
         """Both samplings."""
@@ -145,6 +152,7 @@ class PairContraction(SphereContraction):
         g = sphere.neighbours(radius, targets)
         weight = g.offset.new_ones(g.num_edges) if g.weight is None else g.weight
         values = functions(g.offset, weight)
+        self.functions = values.shape[1]
         for name, tensor in pair_rows(g.target, g.source, g.num_targets, g.num_sources)._asdict().items():
             self.register_buffer(f"_{name}", tensor, persistent=False)
         for k, part in enumerate(parts):
@@ -164,8 +172,64 @@ class PairContraction(SphereContraction):
             for j, values in enumerate(getattr(self, f"_values{k}")):
                 moved = pair_sums(values, columns, rows).view(count, batch, -1)
                 totals[self._run[k]] = totals[self._run[k]] + moved @ matrices[:, :, j].mT
+        return self._shaped(totals)
+
+    def _shaped(self, totals: list[Tensor]) -> Tensor:
+        """Sums ``[N, B, C']`` of the runs to ``[B, C_out, *targets.shape]``."""
         y = torch.cat(totals, 2).permute(1, 2, 0)
-        return self._gathered(y).reshape(batch, -1, *self.targets.shape)
+        return self._gathered(y).reshape(y.shape[0], -1, *self.targets.shape)
+
+    def fixed(self) -> SphereContraction:
+        """Over padded neighbourhoods, where padding less than doubles them: no scatter, one product for each part."""
+        most = int((self._start[1:] - self._start[:-1]).max()) if len(self._source) else 0
+        if not 0 < self.targets.num_points * most < 2 * len(self._source):
+            return self
+        return PaddedContraction(self, most).to(self._values0)
+
+
+class PaddedContraction(PairContraction):
+    """A contraction over pairs with as many neighbours for each sample; the spare ones weigh nothing.
+
+    One gather and one batched product for all functions of a part, where sparse sums take a gather and a scatter for
+    each function once a compiler or an exporter looks. Gathers some samples at a time where nobody does.
+
+    Args:
+        pairs: the same contraction over pairs.
+        most: neighbours of a sample.
+    """
+
+    def __init__(self, pairs: PairContraction, most: int) -> None:
+        SphereContraction.__init__(self, pairs.sphere, pairs.targets, pairs.parts, pairs.sizes)
+        rows, count = pairs._target, self.targets.num_points
+        place = rows * most + torch.arange(len(rows), device=rows.device) - pairs._start[rows]
+        self.most = most
+        self.register_buffer("_near", rows.new_zeros(count * most).index_copy(0, place, pairs._source), False)
+        for k, part in enumerate(self.parts):
+            values = torch.from_numpy(pairs._exact[f"_values{k}"])
+            padded = values.new_zeros(len(values), count * most).index_copy(1, place.cpu(), values)
+            self.register_constant(f"_values{k}", padded.view(-1, count, most).transpose(0, 1).contiguous())
+            self._register_reading(str(k), part, pairs.functions)
+
+    def forward(self, x: Tensor, filter: Tensor) -> Tensor:
+        """``[B, C_in, *sphere.shape]`` and ``[C_out, C_in, F]`` to ``[B, C_out, *targets.shape]``."""
+        batch, count = x.shape[0], self.targets.num_points
+        flat = x.flatten(2).permute(2, 0, 1)  # [M, B, C]
+        totals: list[Tensor | None] = [None for _ in self._runs]
+        eager = not torch.compiler.is_compiling() and runs_eagerly(x, filter)
+        step = max(1, _CHUNK // (self.most * max(1, flat[0].numel()))) if eager else count
+        for k in range(len(self.parts)):
+            channels, matrices = getattr(self, f"_channels{k}"), self._matrices(str(k), filter)  # [o, c, J]
+            columns = (flat if channels is None else flat.index_select(2, channels)).flatten(1)
+            values, matrix = getattr(self, f"_values{k}"), matrices.permute(2, 1, 0).flatten(0, 1)
+            found = []
+            for first in range(0, count, step):
+                y = values[first : first + step]
+                near = columns.index_select(0, self._near[first * self.most : (first + step) * self.most])
+                sums = torch.bmm(y, near.view(-1, self.most, columns.shape[1])).unflatten(2, (batch, -1))
+                found.append(sums.transpose(1, 2).flatten(2) @ matrix)
+            moved, before = torch.cat(found) if len(found) > 1 else found[0], totals[self._run[k]]
+            totals[self._run[k]] = moved if before is None else before + moved
+        return self._shaped([t for t in totals if t is not None])
 
 
 def _no_turn(transport: Tensor | None, weight: Tensor) -> Tensor:

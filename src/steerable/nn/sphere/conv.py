@@ -144,7 +144,7 @@ class PlainSphereConv(nn.Module):
 
     def __init__(self, contraction: SphereContraction, filter: Tensor, bias: Tensor | None) -> None:
         super().__init__()
-        self.contraction = contraction
+        self.contraction = contraction.fixed()
         self.weight = nn.Parameter(filter.detach().clone())
         self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
 
