@@ -244,8 +244,8 @@ def test_a_damaged_archive(tmp_path):
 
 def test_names(tmp_path):
     refused(tmp_path / "none.fits", "does not exist")
-    (tmp_path / "a.tif").touch()
-    refused(tmp_path / "a.tif", "'.tif'", ".fits")
+    (tmp_path / "a.gif").touch()
+    refused(tmp_path / "a.gif", "'.tif'", ".fits")
     (tmp_path / "a.nyp").touch()
     refused(tmp_path / "a.nyp", "Did you mean '.np")
     (tmp_path / "b.fits").mkdir()

@@ -70,7 +70,7 @@ def test_masks_are_resized_as_their_images_are(tmp_path, how, side):
     [
         (lambda f: (f / "masks/03.png").unlink(), "images/03.png' has no mask (1 of "),
         (lambda f: (f / "images/03.png").unlink(), "masks/03.png' has no image (1 of "),
-        (lambda f: (f / "masks/03.png").rename(f / "masks/03.jpg"), "expected a mask as .png or .npy"),
+        (lambda f: (f / "masks/03.png").rename(f / "masks/03.jpg"), "expected a mask: .png, .tif, .npy"),
         (lambda f: [p.unlink() for p in (f / "images").iterdir()], "images' has no image (0 other files); expected"),
         (lambda f: Image.new("RGB", (9, 9)).save(f / "masks/03.png"), "expected whole numbers"),
         (lambda f: Image.new("L", (8, 9)).save(f / "masks/03.png"), "expected 9 x 9"),

@@ -135,8 +135,8 @@ def alone(folder):
 BAD = [
     (lambda f: write(f / "solid" / "0.mrc", volume(1, (5, 6, 6))), {"voxels": "any"}, "expected the same in all files"),
     (nan, {}, "1 of 216 voxels that are NaN"),
-    (oblong, {}, "has voxels of 1 x 1 x 2 Angstrom; expected cubes"),
-    (finer, {}, "has voxels of 0.5 x 0.5 x 0.5 Angstrom; expected cubes of 1"),
+    (oblong, {}, "has voxels of 1 x 1 x 2; expected cubes"),
+    (finer, {}, "has voxels of 0.5 x 0.5 x 0.5; expected cubes of 1"),
     (alone, {}, r"class 'solid' of .* has 1 volume\(s\), 1 of them different; expected at least 3"),
     (lambda f: (f / "solid" / "0.mrc").write_bytes(b"no map" * 400), {}, "as of an MRC file"),
     (lambda f: (f / "solid" / "1.mrc.gz").write_bytes(b"no map" * 400), {}, "cannot be unpacked"),

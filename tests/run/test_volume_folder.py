@@ -64,7 +64,7 @@ def test_classes(tmp_path, folder, capsys):
     capsys.readouterr()
     assert main(["predict", str(out), str(folder / "ball" / "0.mrc"), f"--out={table}", "--overwrite"]) == 2
     error = capsys.readouterr().err
-    assert "voxels of 3 x 3 x 3 Angstrom; expected cubes of 1.5, as the network in" in error
+    assert "voxels of 3 x 3 x 3; expected cubes of 1.5, as the network in" in error
     assert error.strip().count("\n") <= 1
     shutil.rmtree(folder / "shell")
     assert main(["fit", "--config=volume_folder", f"--data.root={folder}", f"--out={tmp_path / 'no'}", *TINY]) == 2

@@ -1,7 +1,8 @@
-"""One file with one image or many: FITS, npy, npz, PNG, JPEG. Pixels are checked, nothing is resized."""
+"""One file with one image or many: FITS, npy, npz, PNG, JPEG, TIFF. Pixels are checked, nothing is resized."""
 
 from __future__ import annotations
 
+import math
 import warnings
 import zipfile
 import zlib
@@ -15,10 +16,12 @@ from torch import Tensor
 
 from steerable.data.errors import InputError, did_you_mean
 from steerable.data.files import as_images
+from steerable.data.tiff import EXTENSIONS as TIFF
+from steerable.data.tiff import read_header, tiff_images
 
 FITS = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz")
 PICTURES = (".png", ".jpg", ".jpeg")
-EXTENSIONS = (*FITS, ".npy", ".npz", *PICTURES)
+EXTENSIONS = (*FITS, ".npy", ".npz", *PICTURES, *TIFF)
 BROKEN = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, SyntaxError, MemoryError,
           OverflowError, NotImplementedError, zipfile.BadZipFile, zlib.error)  # fmt: skip
 
@@ -40,6 +43,7 @@ def iterate_images(
                               which viewers of the sky show at the bottom.
     npy, npz                  ``[H, W]``, ``[N, H, W]`` or ``[N, C, H, W]``; an npz file has one array, or it is `x`
     PNG, JPEG                 grey or colour; an opaque alpha channel is dropped
+    TIFF                      by the axes that the file states: channels, and one axis of images (Z, T or pages)
     ========================  ==================================================================================
 
     Whole numbers of 8 bits come into ``[0, 1]``; all others stay as they are.
@@ -96,11 +100,16 @@ def pixel_depth(path: str | Path) -> str:
                 return "16 bits" if picture.mode.startswith("I") else "" if picture.mode == "F" else "8 bits"
         if extension(path) == ".npy":
             with path.open("rb") as file:
-                dtype = _header(file)[2]
-            return f"{8 * dtype.itemsize} bits" if dtype.kind in "iu" else ""
+                return _bits(_header(file)[2])
+        if extension(path) in TIFF:
+            return _bits(read_header(path).dtype)
     except (*BROKEN, InputError):
         pass  # reading it will say why
     return ""
+
+
+def _bits(dtype: np.dtype) -> str:
+    return f"{8 * dtype.itemsize} bits" if dtype.kind in "iu" else ""
 
 
 def count_images(path: str | Path) -> int:
@@ -113,6 +122,9 @@ def count_images(path: str | Path) -> int:
         if extension(path) == ".npz":
             with zipfile.ZipFile(path) as archive, archive.open(_member(archive, path)) as file:
                 return _count(_header(file)[0])
+        if extension(path) in TIFF:
+            header = read_header(path)
+            return math.prod(n for k, n in zip(header.axes, header.shape, strict=True) if k not in "SCYX")
     except (*BROKEN, InputError):
         pass  # reading it will say why
     return 1
@@ -135,6 +147,8 @@ def find_reader(path: Path) -> Callable[[Path, int | None, int], Iterator[np.nda
         )
     if end in FITS:
         return _fits
+    if end in TIFF:
+        return _tiff
     return _npy if end == ".npy" else _npz if end == ".npz" else _picture
 
 
@@ -270,6 +284,11 @@ def _exactly(file: IO[bytes], count: int) -> bytes:
     if left:
         raise EOFError(f"the file ends {left} bytes early")
     return b"".join(parts)
+
+
+def _tiff(path: Path, hdu: int | None, chunk: int) -> Iterator[np.ndarray]:
+    whole = tiff_images(path)
+    yield from (whole[i : i + chunk] for i in range(0, len(whole), chunk))
 
 
 def _picture(path: Path, hdu: int | None, chunk: int) -> Iterator[np.ndarray]:

@@ -19,6 +19,8 @@ from steerable.data.recipe import Recipe
 from steerable.data.samples import Samples
 from steerable.data.splits import picture_keys, stratified_split
 from steerable.data.target import Regions
+from steerable.data.tiff import EXTENSIONS as TIFF
+from steerable.data.tiff import tiff_mask
 
 PARTS = ("train", "val", "test")
 IMAGES, MASKS = "images", "masks"
@@ -41,8 +43,8 @@ def mask_folder(
     """Read images and the class of each of their pixels: ``images/NAME.png`` and ``masks/NAME.png``.
 
     An image is any file that :func:`steerable.data.image_folder` reads; its mask lies at the same place below ``masks``
-    and has the same name, PNG (grey or with a palette) or npy, whole numbers ``[H, W]``. The folder has ``images`` and
-    ``masks``, which are split, or folders ``train``, ``val`` and ``test`` with these two in each.
+    and has the same name, PNG (grey or with a palette), TIFF or npy, whole numbers ``[H, W]``. The folder has
+    ``images`` and ``masks``, which are split, or folders ``train``, ``val`` and ``test`` with these two in each.
 
     Args:
         root: the folder.
@@ -104,11 +106,14 @@ def read_mask(path: Path) -> Tensor:
     Raises:
         InputError: a file that cannot be read, or has colours or values that are no whole numbers.
     """
-    if path.suffix.lower() not in (".png", ".npy"):  # JPEG smears the values along edges
-        raise InputError(f"'{path}' ends in '{path.suffix}'; expected a mask as .png or .npy, exact to the pixel.")
+    end = path.suffix.lower()
+    if end not in (".png", ".npy", *TIFF):  # JPEG smears the values along edges
+        raise InputError(f"'{path}' ends in '{path.suffix}'; expected a mask: .png, .tif, .npy, exact to the pixel.")
     try:
-        if path.suffix.lower() == ".npy":
+        if end == ".npy":
             found = np.load(path, allow_pickle=False)
+        elif end in TIFF:
+            found = tiff_mask(path)
         else:
             from PIL import Image
 
@@ -116,7 +121,9 @@ def read_mask(path: Path) -> Tensor:
                 found = np.asarray(picture)
     except BROKEN as e:
         text = (str(e).splitlines() or [type(e).__name__])[0]
-        raise InputError(f"'{path}' cannot be read ({text}); expected a mask, PNG or npy. Write it again.") from None
+        raise InputError(
+            f"'{path}' cannot be read ({text}); expected a mask: PNG, TIFF, npy. Write it again."
+        ) from None
     if found.ndim != 2 or found.dtype.kind not in "iub":
         raise InputError(
             f"'{path}' is {found.dtype} {list(found.shape)}; expected whole numbers [H, W], one for each pixel. "
@@ -159,7 +166,7 @@ def _read(folder: Path, reading: Reading) -> tuple[Tensor, Tensor, tuple[str, ..
     if bare:
         name = (folder / MASKS / bare[0].relative_to(folder / IMAGES)).with_suffix(".png")
         raise InputError(
-            f"masks: '{bare[0]}' has no mask ({len(bare)} of {len(files)} images); expected '{name}', or .npy. "
+            f"masks: '{bare[0]}' has no mask ({len(bare)} of {len(files)} images); expected '{name}', .tif or .npy. "
             "Give masks the names of their images, or move these away."
         )
     spare = [p for k, p in held.items() if k not in shown]

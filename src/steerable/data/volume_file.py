@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from steerable.data import mrc
+from steerable.data import mrc, tiff
 from steerable.data.errors import InputError, did_you_mean
 from steerable.data.files import load_npz
 from steerable.data.resize import crop_volume as crop_volume
+from steerable.data.tiff import Size
 
-EXTENSIONS = (*mrc.EXTENSIONS, ".npy", ".npz")
-Size = tuple[float, float, float]
+EXTENSIONS = (*mrc.EXTENSIONS, *tiff.EXTENSIONS, ".npy", ".npz")
 #: from arrays of another order of axes to [..., D, H, W] with x2 falling along H
 AXES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "dhw": lambda x: x,
@@ -36,7 +36,8 @@ def list_volumes(folder: Path) -> tuple[list[Path], list[Path]]:
 def read_volumes(path: str | Path, axes: str = "dhw") -> Tensor:
     """Read volumes as float32 ``[N, C, D, H, W]``; x1 along W, x2 falling along H, x3 along D.
 
-    An MRC file, packed by gzip or not, holds one volume, whatever the order of its axes. A `.npy` file holds
+    An MRC file, packed by gzip or not, holds one volume, whatever the order of its axes. So does a TIFF file: pages
+    along D, rows from the top along H, and channels as it states them. A `.npy` file holds
     ``[D, H, W]`` or ``[C, D, H, W]``, a `.npz` file under `x` ``[N, D, H, W]`` or ``[N, C, D, H, W]``; 8-bit integers
     come into [0, 1].
 
@@ -95,7 +96,7 @@ def check_voxel(voxel: Size, like: float, path: str, who: str = "") -> None:
     if max(abs(v - like) for v in voxel) > 0.01 * like:
         size = " x ".join(f"{v:.4g}" for v in voxel)
         raise InputError(
-            f"'{path}' has voxels of {size} Angstrom; expected cubes of {like:.4g}, as {who or 'in the other files'}: "
+            f"'{path}' has voxels of {size}; expected cubes of {like:.4g}, as {who or 'in the other files'}: "
             "with others a turn of space is no turn of voxels. Resample the map"
             + ("." if who else ", or set data.options.voxels to any.")
         )
@@ -111,6 +112,13 @@ def _arrays(path: Path, axes: str, key: str) -> tuple[np.ndarray, Size | None]:
     if name.endswith(mrc.EXTENSIONS):
         found = mrc.read_mrc(path)
         return found.rho[None], found.voxel if min(found.voxel) > 0 else None
+    if name.endswith(tiff.EXTENSIONS):
+        try:
+            return tiff.tiff_volume(path)
+        except (OSError, ValueError) as e:
+            raise InputError(
+                f"'{path}' cannot be read as tif ({str(e).splitlines()[0]}); expected a whole stack of pages."
+            ) from None
     if name.endswith(".npz"):
         return AXES[axes](load_npz(path, (key,))[key]), None
     try:

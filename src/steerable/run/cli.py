@@ -32,8 +32,8 @@ def usage() -> str:
 def extra_hint(missing: str | None) -> str:
     """Return how to install the package that an import asked for."""
     top = (missing or "?").split(".")[0]
-    own = {"astropy": "lensing", "h5py": "images", "lenstronomy": "lenstronomy", "huggingface_hub": "hub"}
-    own |= {"torchao": "export"}
+    own = {"astropy": "lensing", "h5py": "images", "tifffile": "images", "lenstronomy": "lenstronomy"}
+    own |= {"huggingface_hub": "hub", "torchao": "export"}
     extra = own.get(top, "export" if top.startswith("onnx") else "train")
     return f"the package '{top}' is not installed; expected the extra [{extra}]: pip install 'steerable[{extra}]'"
 
