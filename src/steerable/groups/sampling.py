@@ -7,6 +7,7 @@ sphere for SO(3)/SO(2), where v picks m = 0 of every degree.
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 
 import numpy as np
@@ -27,6 +28,8 @@ from steerable.groups.subgroup import Inclusion, as_inclusion
 
 #: the ways to place samples
 GRIDS = ("spread", "cube", "quadrature", "random")
+#: by how much the way back from samples may amplify what does not belong to the band; a quadrature has 1
+MOST_GAIN = 10.0
 
 
 def sampling_matrix(rep: Representation, elements: Tensor, subgroup: Group | Inclusion | None = None) -> Tensor:
@@ -196,6 +199,10 @@ def sampling_inverse(rep: Representation, sample: Tensor, weights: Tensor, enoug
 
     Raises:
         ValueError: if there are too few samples for the coefficients; ``enough`` of them would do.
+
+    Warns:
+        UserWarning: the samples determine the coefficients, but some so badly that what a nonlinearity adds is
+            amplified by more than :data:`MOST_GAIN`: networks do not learn with them.
     """
     if len(sample) < rep.size or torch.linalg.matrix_rank(sample) < rep.size:
         raise ValueError(
@@ -205,7 +212,17 @@ def sampling_inverse(rep: Representation, sample: Tensor, weights: Tensor, enoug
     weighted = sample.T * weights
     gram = weighted @ sample
     exact = bool((gram - torch.eye(rep.size, dtype=gram.dtype)).abs().max() < 1e-10)
-    return weighted if exact else torch.linalg.solve(gram, weighted)
+    if exact:
+        return weighted
+    found = torch.linalg.solve(gram, weighted)
+    gain = float(torch.linalg.matrix_norm(found / weights.sqrt(), 2))  # 1 for a quadrature
+    if gain > MOST_GAIN:
+        warnings.warn(
+            f"{len(sample)} samples hold the {rep.size} coefficients of {rep!r} badly: noise between samples grows "
+            f"{gain:.0f} times, and networks do not learn with it; expected more samples, such as {enough}",
+            stacklevel=2,
+        )
+    return found
 
 
 def default_samples(rep: Representation, domain: Inclusion | None = None) -> int | None:
