@@ -10,7 +10,8 @@ from steerable.data import InputError, point_folder, read_points
 from steerable.data.known import modelnet40
 from steerable.data.point_file import PointReading, on_surface
 from steerable.data.point_formats import PointSet
-from steerable.data.volume_file import crop_volume, read_volumes
+from steerable.data.resize import crop
+from steerable.data.volume_file import read_volumes
 from steerable.run.domains import DOMAINS
 
 CUBE = "8 12 0\n" + "\n".join(f"{x} {y} {z}" for x in (0, 1) for y in (0, 1) for z in (0, 1)) + "\n" + "\n".join(
@@ -248,8 +249,8 @@ def test_volume_files(tmp_path):
         with pytest.raises(InputError, match=word):
             read_volumes(tmp_path / name)
     v = torch.arange(27.0).view(1, 3, 3, 3)
-    assert torch.equal(crop_volume(crop_volume(v, (5, 7, 3)), (3, 3, 3)), v)
-    assert float(crop_volume(v, (1, 1, 1))) == 13
+    assert torch.equal(crop(crop(v, (5, 7, 3)), (3, 3, 3)), v)
+    assert float(crop(v, (1, 1, 1))) == 13
 
 
 @pytest.mark.parametrize("kind", ["volume", "points"])

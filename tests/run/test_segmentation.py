@@ -10,7 +10,7 @@ from tests.data.test_mask_folder import write
 
 from steerable.run.cli import main
 
-pytest.importorskip("PIL")
+Image = pytest.importorskip("PIL.Image")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 SMALL = ["--model.options", '{"widths": [1, 1], "kernel_size": 3}', "--train.device=cpu"]
@@ -51,6 +51,25 @@ def test_masks_of_new_images(place, tmp_path):
     for row, mask in zip(rows, found, strict=True):
         assert mask.shape == (9, 9) and mask.dtype == np.uint8
         assert row["share_disc"] == pytest.approx((mask == 1).mean())
+
+
+@pytest.mark.parametrize(("how", "side"), [("crop", 13), ("crop", 8), ("scale", 18)])
+def test_masks_have_the_size_of_their_images(place, tmp_path, capsys, how, side):
+    """A corner is marked in the image and in what the network finds: the answer lies where the image does."""
+    new = write(tmp_path / "new", 3, side=side, seed=9)
+    words = ["predict", str(place / "run"), str(new / "images"), f"--out={tmp_path / 'c.parquet'}", f"--resize={how}"]
+    assert main([*words, f"--answers={tmp_path / 'masks'}"]) == 0
+    assert "answers have the sizes of the files" in capsys.readouterr().err
+    for path in (tmp_path / "masks").iterdir():
+        mask, truth = np.load(path), np.asarray(Image.open(new / "masks" / path.stem)) == 255
+        assert mask.shape == (side, side)
+        low, edge = (side - 9) // 2, np.full((side, side), side > 9 and how == "crop")
+        if edge.any():
+            edge[low : low + 9, low : low + 9] = False
+        assert (mask[edge] == -1).all() and (mask[~edge] >= 0).all()
+        inside = mask[~edge] == 1
+        both = (inside & truth[~edge]).sum() / max(1, (inside | truth[~edge]).sum())
+        assert both > 0.5  # shifted by a pixel it is less for so small a disc
 
 
 def test_a_file_and_its_check(place, tmp_path):

@@ -16,6 +16,7 @@ from steerable.data.image_folder import list_images, read_all
 from steerable.data.parts import Splits
 from steerable.data.reading import Reading
 from steerable.data.recipe import Recipe
+from steerable.data.resize import crop
 from steerable.data.samples import Samples
 from steerable.data.splits import picture_keys, stratified_split
 from steerable.data.target import Regions
@@ -138,11 +139,7 @@ def fit_mask(mask: Tensor, reading: Reading) -> Tensor:
         return mask
     if reading.resize == "scale":
         return F.interpolate(mask[None, None].double(), reading.side, mode="nearest-exact")[0, 0].long()
-    pad: list[int] = []
-    for have, want in zip(mask.shape, reading.side, strict=True):  # as the image is cut
-        low = (want - have) // 2 if want >= have else -((have - want) // 2)
-        pad = [low, want - have - low, *pad]
-    return F.pad(mask, pad, value=NONE)
+    return crop(mask, reading.side, NONE)
 
 
 #: what stands where a mask was padded: no mask of a file holds it

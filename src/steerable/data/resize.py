@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -19,7 +23,7 @@ def centre(x: Tensor, size: int) -> Tensor:
         InputError: a size below 1.
     """
     if x.ndim == 5 and size >= 1:
-        return crop_volume(x, (size, size, size))
+        return crop(x, (size, size, size))
     return cut(x, size, size)
 
 
@@ -31,12 +35,7 @@ def cut(x: Tensor, height: int, width: int) -> Tensor:
     """
     if min(height, width) < 1:
         raise InputError(f"resize: size {min(height, width)}; expected at least 1 pixel.")
-    h, w = x.shape[-2:]
-    top, left = (
-        (height - h) // 2 if height >= h else -((h - height) // 2),
-        (width - w) // 2 if width >= w else -((w - width) // 2),
-    )
-    return F.pad(x, (left, width - w - left, top, height - h - top))
+    return crop(x, (height, width))
 
 
 def resample(x: Tensor, height: int, width: int) -> Tensor:
@@ -60,10 +59,30 @@ def bin_pixels(x: Tensor, factor: int) -> Tensor:
     return x if factor == 1 else F.avg_pool2d(x, factor)
 
 
-def crop_volume(x: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Pad with zeros or crop ``[..., D, H, W]`` about the centre."""
+def crop(x: Tensor, size: Sequence[int], value: float = 0) -> Tensor:
+    """Pad with a value or cut the last axes to `size` about the centre; to another size and back is where it was."""
     pad: list[int] = []
-    for have, want in zip(x.shape[-3:], size, strict=True):
+    for have, want in zip(x.shape[x.dim() - len(size) :], size, strict=True):
         low = (want - have) // 2 if want >= have else -((have - want) // 2)
         pad = [low, want - have - low, *pad]
-    return F.pad(x, pad)
+    return F.pad(x, pad, value=value)
+
+
+def in_size(answer: Tensor, size: Sequence[int], how: str) -> Tensor:
+    """Bring answers at places of a resized sample to the places of the sample itself.
+
+    Args:
+        answer: classes ``[*places]``, whole numbers, or values ``[K, *places]``.
+        size: of the sample before it was resized.
+        how: ``crop``: what had been cut off has no answer, -1 (int16) or NaN; ``scale``: the nearest class, values are
+            interpolated linearly.
+    """
+    whole = not answer.is_floating_point()
+    if how == "crop":
+        lost = any(n > m for n, m in zip(size, answer.shape[answer.dim() - len(size) :], strict=True))
+        return crop(answer.to(torch.int16) if whole and lost else answer, size, -1 if whole else math.nan)
+    lead = answer[None, None].double() if whole else answer[None]
+    if whole:
+        return F.interpolate(lead, tuple(size), mode="nearest-exact")[0, 0].to(answer.dtype)
+    mode = "bilinear" if len(size) == 2 else "trilinear"
+    return F.interpolate(lead, tuple(size), mode=mode, align_corners=False)[0]

@@ -13,7 +13,6 @@ from torch import Tensor
 from steerable.data import mrc, tiff
 from steerable.data.errors import InputError, did_you_mean
 from steerable.data.files import load_npz
-from steerable.data.resize import crop_volume as crop_volume
 from steerable.data.tiff import Size
 
 EXTENSIONS = (*mrc.EXTENSIONS, *tiff.EXTENSIONS, ".npy", ".npz")

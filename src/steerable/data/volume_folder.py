@@ -14,13 +14,13 @@ from steerable.data.errors import InputError, did_you_mean
 from steerable.data.folder import PARTS
 from steerable.data.parts import Splits
 from steerable.data.recipe import Recipe
+from steerable.data.resize import crop
 from steerable.data.samples import Samples
 from steerable.data.splits import picture_keys, stratified_split
 from steerable.data.target import Regions
 from steerable.data.volume_file import (
     EXTENSIONS,
     check_voxel,
-    crop_volume,
     list_volumes,
     read_label_volumes,
     read_with_voxel,
@@ -219,7 +219,7 @@ def _read_all(files: list[Path], folder: Path, resize: str | None, side: int | N
             like = like or sum(voxel) / 3
             check_voxel(voxel, like, str(path))
         if side is not None:
-            x = crop_volume(x, (side,) * 3) if resize == "crop" else scale_volume(x, (side,) * 3)
+            x = crop(x, (side,) * 3) if resize == "crop" else scale_volume(x, (side,) * 3)
         if found and x.shape[1:] != found[0].shape[1:]:
             raise InputError(
                 f"'{path}' has {_shape(x.shape[1:])} (channels and voxels), '{files[0]}' {_shape(found[0].shape[1:])}; "
@@ -245,7 +245,7 @@ def _read_labels(
                 "expected one for each voxel."
             )
         if side is not None and resize == "crop":
-            y = crop_volume(y + 1, (side,) * 3) - 1
+            y = crop(y, (side,) * 3, -1)
         elif side is not None:
             y = F.interpolate(y[:, None].double(), (side,) * 3, mode="nearest-exact")[:, 0].long()
         parts.append(y)

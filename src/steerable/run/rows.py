@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -15,12 +15,12 @@ from steerable.run.inputs import Source
 
 
 class Row(NamedTuple):
-    """One image: its id, and ``[C, H, W]`` (a volume, a point set) or what is wrong; whether it was of another size."""
+    """One image: its id, ``[C, H, W]`` (a volume, a point set) or what is wrong, its own size if that was another."""
 
     id: str
     image: Tensor | Clouds | None
     error: str | None = None
-    resized: bool = False
+    size: tuple[int, ...] | None = None
 
 
 class Want(NamedTuple):
@@ -62,6 +62,10 @@ class Want(NamedTuple):
             record["config"]["data"]["name"] == "lensing", how.get("colour"), how.get("depth") == "full",
         )  # fmt: skip
 
+    def other(self, size: Sequence[int]) -> tuple[int, ...] | None:
+        """The size of a file, where it is not the one that is wanted."""
+        return None if tuple(size) == tuple(self.size) else tuple(size)
+
 
 def read_rows(sources: Iterable[Source], want: Want, chunk: int = 64) -> Iterator[Row]:
     """Yield the images of files in order.
@@ -77,7 +81,7 @@ def read_rows(sources: Iterable[Source], want: Want, chunk: int = 64) -> Iterato
                     name = f"{source.id}#{done}" if many else source.id
                     try:
                         found = usable(image, f"{source.path}#{done}" if many else str(source.path), want)
-                        yield Row(name, found, resized=tuple(image.shape[-2:]) != want.size)
+                        yield Row(name, found, size=want.other(image.shape[-2:]))
                     except InputError as e:
                         yield Row(name, None, str(e))
                     done += 1

@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from steerable.data.errors import InputError
+from steerable.data.resize import in_size
 from steerable.run.answer import Answerer, open_answerer
 from steerable.run.answer_files import FORMS, ORDERS, AnswerFiles
 from steerable.run.catalogue import Catalogue, answer_types
@@ -67,6 +68,7 @@ def answer(
     prepare: Function,
     options: dict[str, Any],
     files: AnswerFiles | None = None,
+    resize: str | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, list[Any]] | None]:
     """Return the rows of the catalogue for a batch, and the columns that the preparation added.
 
@@ -76,6 +78,7 @@ def answer(
         prepare: from images to what the recipe of the run is applied to.
         options: of the preparation.
         files: for the answers at every place; None: they are summed up only.
+        resize: how samples of another size were resized.
     """
     good = [row for row in rows if row.image is not None]
     found: dict[str, dict[str, Any]] = {}
@@ -90,7 +93,7 @@ def answer(
             columns = {**answerer.summary(places), **extra}
             for row, place in zip(good, places, strict=True):
                 if files is not None:
-                    files.write(row.id, place)
+                    files.write(row.id, place if row.size is None else in_size(place, row.size, str(resize)))
         else:
             columns = {**answerer.columns(seen), **extra}
         for name, values in columns.items():
@@ -174,7 +177,7 @@ def main(argv: list[str]) -> int:
             for rows in batches(kind.rows(sources, want, record, args.batch_size), args.batch_size):
                 if not args.skip_bad:
                     refuse(row.error for row in rows)
-                answers, extra = answer(rows, answerer, prepare, options, files)
+                answers, extra = answer(rows, answerer, prepare, options, files, want.resize)
                 errors = [row["error"] for row in answers]
                 first = first or next(filter(None, errors), "")
                 if not args.skip_bad:
@@ -182,12 +185,12 @@ def main(argv: list[str]) -> int:
                 tally.update("bad" if row["error"] else str(row.get("prediction", "answers")) for row in answers)
                 catalogue.add(answers, extra)
                 done += len(rows)
-                resized += sum(row.resized for row in rows)
+                resized += sum(row.size is not None for row in rows)
                 stages("predict", done, max(total, done))
         if tally["bad"] == done:
             raise InputError(f"none of {done} {noun} can be used; expected at least one. The first: {first}")
     if resized:
-        size = "; answers are of that size" if files is not None else ""
+        size = "; answers have the sizes of the files" if files is not None else ""
         print(resized_text(resized, done, want, args.resize is not None, noun) + size, file=sys.stderr)
     bad = tally.pop("bad", 0)
     report = ", ".join(f"{name} {count}" for name, count in sorted(tally.items()))

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.data.rotations import random_rotations
+from steerable.data.resize import crop
 from steerable.data.volume_file import (
     EXTENSIONS,
     check_voxel,
-    crop_volume,
     list_volumes,
     read_with_voxel,
     scale_volume,
@@ -112,7 +112,7 @@ def volume_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any]
         return x
 
     def make(volume: Tensor, name: str) -> Row:
-        return Row(name, usable_volume(volume, name, want), resized=tuple(volume.shape[1:]) != tuple(want.size))
+        return Row(name, usable_volume(volume, name, want), size=want.other(volume.shape[1:]))
 
     return rows_of(sources, read, make)
 
@@ -140,7 +140,7 @@ def usable_volume(x: Tensor, name: str, want: Want) -> Tensor:
         raise InputError(f"'{name}' has {bad} of {x.numel()} voxels that are NaN or infinite; expected finite values.")
     if tuple(x.shape[1:]) == size:
         return x
-    return crop_volume(x, size) if want.resize == "crop" else scale_volume(x[None], size)[0]
+    return crop(x, size) if want.resize == "crop" else scale_volume(x[None], size)[0]
 
 
 VOLUME = Domain(

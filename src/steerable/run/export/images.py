@@ -110,7 +110,7 @@ def of_words(words: list[str], record: dict[str, Any], run: str) -> Images:
         if not isinstance(row.image, Tensor):
             raise InputError(f"{row.error}")
         found.append(row.image)
-        resized += row.resized
+        resized += row.size is not None
         if len(found) == most_of(record):
             break
     x, _ = prepare(torch.stack(found), options)
