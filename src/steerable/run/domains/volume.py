@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from steerable.data.errors import InputError
-from steerable.data.rotations import random_rotations
 from steerable.data.resize import crop
+from steerable.data.rotations import random_rotations
 from steerable.data.volume_file import (
     EXTENSIONS,
     check_voxel,
