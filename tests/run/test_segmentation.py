@@ -6,9 +6,12 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from tests.data.test_mask_folder import write
 
 from steerable.run.cli import main
+from steerable.run.page.grid_pictures import busiest, grid_pictures, slices
+from steerable.run.page.map_pictures import Panel
 
 Image = pytest.importorskip("PIL.Image")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -28,8 +31,26 @@ def place(tmp_path_factory):
         "--data.options.classes",
         '["ground", "disc"]',
     ]
-    assert main([*words, f"--out={folder / 'run'}"]) == 0
+    assert main([*words, f"--out={folder / 'run'}", "--page=true"]) == 0
     return folder
+
+
+def test_the_page_shows_images_truth_answer_and_what_is_wrong(place):
+    page = (place / "run/report.html").read_text()
+    assert page.count("data:image/png") == 4 and "://" not in page  # three images, and how it learned
+    assert "Classes: ground, disc. Mean IoU of this sample" in page and "row 0 at the top" in page
+
+
+def test_volumes_are_cut_where_there_is_something():
+    labels = torch.zeros(9, 7, 5)
+    labels[6, 2:4, 1:4], labels[0, 0, 0] = 1, torch.nan
+    assert busiest(labels) == (6, 2, 1)
+    parts = slices(labels, busiest(labels))
+    assert [tuple(v.shape) for _, v in parts] == [(7, 5), (9, 5), (9, 7)]
+    assert parts[1][1][9 - 1 - 6, 1] == 1  # x3 upwards
+    seen = Panel("seen", torch.randn(9, 7, 5))
+    assert grid_pictures([[seen], [Panel("truth", labels, names=("a", "b"))]])[:4] == b"\x89PNG"
+    assert busiest(torch.full((4, 6), torch.nan)) == (2, 3)
 
 
 def test_discs_are_found_whichever_way_they_are_turned(place, capsys):

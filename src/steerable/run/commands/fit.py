@@ -20,7 +20,7 @@ from steerable.run.floors import Floors
 from steerable.run.learner import KEY
 from steerable.run.objectives import objective_of
 from steerable.run.outputs import check_free, partial_name, whole_folder, write_json
-from steerable.run.page import write_maps, write_page
+from steerable.run.page import write_page, write_places
 from steerable.run.parse import packaged_configs, parse_fit
 from steerable.run.readers import load_data
 from steerable.run.scores import predict
@@ -71,8 +71,8 @@ def fit_seed(config: FitConfig, data: Splits, seed: int, floors: Floors, resume:
         record["validation"]["floors"] = floors.scores(data.val)
         record["images"] = {p: getattr(data, p).counts() for p in ("train", "val", "test")}
         floors.save(folder)
-        if config.page and data.train.domain == "sphere":
-            write_maps(folder, calibrated(model, record), data, record)
+        if config.page and (data.train.dense or data.train.domain == "sphere"):
+            write_places(folder, calibrated(model, record), data, record)
         elif config.page and data.target is None:
             write_page(folder, calibrated(model, record), data, record)
         save(folder, model, record)
@@ -86,12 +86,11 @@ def check_page(config: FitConfig, data: Splits) -> None:
         InputError: naming the data.
     """
     train = data.train
-    if not config.page or train.domain == "sphere" or (train.domain == "plane" and not train.dense):
+    if not config.page or train.dense or train.domain in ("sphere", "plane"):
         return
     raise InputError(
-        f"page is {config.page}, but {train.source} has {train.domain} data"
-        f"{' with regions' if train.regions else ''}; expected images with classes, or fields on the sphere. Set page "
-        "to false."
+        f"page is {config.page}, but {train.source} has {train.domain} data; expected images with classes, fields on "
+        "the sphere, or answers at every place. Set page to false."
     )
 
 

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-from steerable.run.page.maps import write_maps as write_maps
+from steerable.run.page.places import write_places as write_places
 from steerable.run.page.write import write_page as write_page

@@ -1,4 +1,4 @@
-"""The report of a run on the sphere: what it saw, the truth, its answer and what is wrong, as maps of equal area."""
+"""The report on the sphere, and of answers at every place: what was seen, the truth, the answer and what is wrong."""
 
 from __future__ import annotations
 
@@ -12,19 +12,31 @@ from torch import Tensor, nn
 
 from steerable.data import Samples, Splits
 from steerable.data.checks import field_type
+from steerable.run.dense import mean_iou, place_counts
 from steerable.run.domains.sphere import answer_type, sphere_of
 from steerable.run.outputs import write_text
-from steerable.run.page.map_pictures import Panel, map_pictures
+from steerable.run.page.grid_pictures import grid_pictures
+from steerable.run.page.map_pictures import Panel, limits, map_pictures
 from steerable.run.page.parts import document, picture
 from steerable.run.page.pictures import learning_picture
 from steerable.run.scores import predict
 from steerable.run.tables import columns_of, number
 
 FILE, SHOWN = "report.html", 3
+#: domain: the heading of its pictures, and how they are to be read
+READ = {
+    "sphere": (
+        "Maps",
+        "Mollweide's projection: equal areas. North is up, longitude 0 in the middle, east to the right. Grey: no "
+        "value is known.",
+    ),
+    "plane": ("Images", "As the pixels lie, row 0 at the top. Grey: no class is known."),
+    "volume": ("Volumes", "Slices through most of what is not background, x3 or x2 upwards. Grey: no class is known."),
+}
 
 
-def write_maps(folder: Path, model: nn.Module, data: Splits, record: dict[str, Any]) -> None:
-    """Write ``report.html`` into the folder of a run on the sphere, on its validation part, not on test.
+def write_places(folder: Path, model: nn.Module, data: Splits, record: dict[str, Any]) -> None:
+    """Write ``report.html`` into the folder of such a run, on its validation part, not on test.
 
     Args:
         folder: of the run.
@@ -34,10 +46,10 @@ def write_maps(folder: Path, model: nn.Module, data: Splits, record: dict[str, A
     """
     few = data.val.subset(range(min(SHOWN, len(data.val))))
     answers = predict(model, few.x)
-    write_text(folder / FILE, maps_text(folder, answers, few, record))
+    write_text(folder / FILE, places_text(folder, answers, few, record))
 
 
-def maps_text(folder: Path, answers: Tensor, few: Samples, record: dict[str, Any]) -> str:
+def places_text(folder: Path, answers: Tensor, few: Samples, record: dict[str, Any]) -> str:
     """Return the page.
 
     Args:
@@ -48,21 +60,23 @@ def maps_text(folder: Path, answers: Tensor, few: Samples, record: dict[str, Any
     """
     model, validation = record["config"]["model"], record["validation"]
     name = f"{model['name']} {model['group'] or ''}".strip()
+    heading, story = READ[few.domain]
+    sampled = f", sampled on {html.escape(few.sampling)}" if few.sampling else ""
     parts = [
         f"<h1>{html.escape(name)} on {html.escape(few.source)}</h1>",
-        f"<p>{record['parameters']:,} parameters, seed {record['seed']}, sampled on {html.escape(few.sampling)}; "
+        f"<p>{record['parameters']:,} parameters, seed {record['seed']}{sampled}; "
         f"best epoch {validation['best_epoch']} of {validation['epochs']}.</p>",
         "<h2>Figures on the validation part</h2>",
         figures(record),
-        "<h2>Maps</h2>",
-        "<p>Mollweide's projection: equal areas. North is up, longitude 0 in the middle, east to the right. Grey: no "
-        "value is known.</p>",
+        f"<h2>{heading}</h2>",
+        f"<p>{story}</p>",
     ]
     for k in range(len(few)):
         title = few.ids[k] if few.ids else f"validation sample {k}"
         parts.append(f"<h3>{html.escape(title)}</h3>")
-        png = map_pictures(rows(few, answers, k), sphere_of(few))
-        parts.append(picture(png, f"Maps of {title}", caption(few, answers, k)))
+        shown = rows(few, answers, k)
+        png = map_pictures(shown, sphere_of(few)) if few.sampling else grid_pictures(shown)
+        parts.append(picture(png, f"{heading} of {title}", caption(few, answers, k)))
     learning = learning_picture(folder, int(validation["best_epoch"]))
     if learning is not None:
         parts += [
@@ -88,10 +102,15 @@ def figures(record: dict[str, Any]) -> str:
 
 def rows(few: Samples, answers: Tensor, k: int) -> list[list[Panel]]:
     """Return the panels of one sample: what it saw, then truth, answer and difference where it answers everywhere."""
-    seen = [
-        replace(panel, title=f"seen: {panel.title}", scale=f"seen{i}")
-        for i, panel in enumerate(panels(few.x[k], few.type, (), few))  # type: ignore[index]
-    ]
+    x: Tensor = few.x[k]  # type: ignore[index]
+    if few.domain == "plane" and len(x) == 3:
+        low, high = limits([x])
+        seen = [Panel("seen", (x.movedim(0, -1) - low) / (high - low))]
+    else:
+        seen = [
+            replace(panel, title=f"seen: {panel.title}", scale=f"seen{i}")
+            for i, panel in enumerate(panels(x, few.type, (), few))
+        ]
     found = [seen[i : i + 3] for i in range(0, min(len(seen), 6), 3)]
     if few.regions:
         labels = few.y[k].double()
@@ -132,7 +151,8 @@ def panels(x: Tensor, text: str, names: tuple[str, ...], few: Samples) -> list[P
 def caption(few: Samples, answers: Tensor, k: int) -> str:
     """Return what stands below the maps of one sample."""
     if few.regions:
-        return f"Classes: {', '.join(few.classes)}."
+        iou = mean_iou(place_counts(answers[k : k + 1], few.y[k : k + 1]))
+        return f"Classes: {', '.join(few.classes)}. Mean IoU of this sample, by places: {iou:.3f}."
     if few.dense:
         spins = any(not r.is_trivial for r in answer_type(few).fields)
         return f"{few.target}." + (" Of vectors the length, with arrows of a spin 1." if spins else "")
