@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from steerable.run.page.map_pictures import Panel, limits
+from steerable.run.page.map_pictures import Panel, class_bar, limits
 from steerable.run.page.pictures import new_figure, png_bytes
 
 GROUND = "#d9dee5"
@@ -52,9 +52,7 @@ def grid_pictures(rows: list[list[Panel]]) -> bytes:
                 axes.imshow(value.clamp(0, 1).numpy())
             elif panel.names:
                 image = axes.imshow(value.numpy(), cmap="tab20", vmin=-0.5, vmax=19.5, interpolation="nearest")
-                bar = figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.8, pad=0.04)
-                bar.ax.set_xlim(-0.5, len(panel.names) - 0.5)
-                bar.set_ticks(range(len(panel.names)), labels=[n[:12] for n in panel.names], rotation=30, fontsize=6)
+                class_bar(figure, axes, image, panel.names)
             else:
                 low, high = limits([panel.value])
                 axes.imshow(value.numpy(), cmap="gray", vmin=low, vmax=high)

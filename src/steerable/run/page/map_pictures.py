@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -10,6 +11,10 @@ from torch import Tensor
 from steerable.domains.sphere import Sphere
 from steerable.run.page.pictures import new_figure, png_bytes
 from steerable.tasks.sky import draw_field, draw_map
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,7 @@ def map_pictures(rows: list[list[Panel]], sphere: Sphere) -> bytes:
             axes.set_title(panel.title, fontsize=9)
             if panel.names:
                 image = draw_map(axes, panel.value, sphere, cmap="tab20", vmin=-0.5, vmax=19.5)
-                bar = figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.8, pad=0.04)
-                bar.ax.set_xlim(-0.5, len(panel.names) - 0.5)
-                bar.set_ticks(range(len(panel.names)), labels=[n[:9] for n in panel.names], rotation=30, fontsize=6)
+                class_bar(figure, axes, image, panel.names)
                 continue
             low, high = limits([p.value for p in every if panel.scale and p.scale == panel.scale] or [panel.value])
             colours = "viridis"
@@ -66,6 +69,13 @@ def map_pictures(rows: list[list[Panel]], sphere: Sphere) -> bytes:
             if panel.arrows is not None:
                 draw_field(axes, torch.nan_to_num(panel.arrows), sphere, color="#1c2430")
     return png_bytes(figure)
+
+
+def class_bar(figure: Figure, axes: Axes, image: Any, names: tuple[str, ...]) -> None:
+    """Put the colours of classes and their names below a panel that was drawn from -0.5 to 19.5."""
+    bar = figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.8, pad=0.04)
+    bar.ax.set_xlim(-0.5, len(names) - 0.5)
+    bar.set_ticks(range(len(names)), labels=[n[:11] for n in names], rotation=30, fontsize=6)
 
 
 def limits(values: list[Tensor]) -> tuple[float, float]:
