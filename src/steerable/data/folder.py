@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from steerable.data.divide import divide
 from steerable.data.errors import InputError
 from steerable.data.files import as_images, as_labels, as_values, load_npz
 from steerable.data.parts import Splits
 from steerable.data.recipe import geometry
 from steerable.data.samples import Samples
-from steerable.data.splits import picture_keys, stratified_split, value_bins
 from steerable.data.target import Regions, Target
 
 PARTS = ("train", "val", "test")
@@ -95,8 +95,4 @@ def npz_folder(
     names = max((p.classes for p in parts), key=len)
     meaning = what or (Regions(names) if first.regions else names)
     whole = Samples(torch.cat([p.x for p in parts]), torch.cat([p.y for p in parts]), meaning, str(folder))
-    strata = whole.y if what is None else value_bins(whole.y)
-    if whole.regions:
-        strata = torch.zeros(len(whole), dtype=torch.int64)
-    index = stratified_split(strata, fractions, split_seed, picture_keys(whole.x))
-    return Splits(*(whole.subset(i) for i in index)).prepare(geometry(size), scale)
+    return Splits(*divide(whole, fractions, split_seed)).prepare(geometry(size), scale)

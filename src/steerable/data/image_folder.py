@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from steerable.data.divide import divide
 from steerable.data.errors import InputError
 from steerable.data.files import as_values
 from steerable.data.image_file import EXTENSIONS, extension, pixel_depth, read_image_file
@@ -16,7 +17,6 @@ from steerable.data.parts import Splits
 from steerable.data.reading import Reading
 from steerable.data.recipe import Recipe, geometry
 from steerable.data.samples import Samples
-from steerable.data.splits import picture_keys, stratified_split, value_bins
 from steerable.data.table import read_columns
 from steerable.data.target import Target
 
@@ -109,25 +109,14 @@ def image_folder(
         )
     x = read_all(files, hdu, reading)
     ids = tuple(f.relative_to(folder).as_posix() if f.is_relative_to(folder) else str(f) for f in files)
-    keys = picture_keys(x)
     if target is None:
         classes = tuple(sorted({str(n) for n in names}))
         y = torch.tensor([classes.index(str(n)) for n in names], dtype=torch.int64)
-        for k, name in enumerate(classes):
-            different = len({keys[i] for i in (y == k).nonzero()[:, 0].tolist()})
-            if different < len(fractions):
-                raise InputError(
-                    f"images: the class '{name}' of '{folder}' has {int((y == k).sum())} image(s), {different} of them "
-                    f"different; expected at least {len(fractions)}, one for each of training, validation and test. "
-                    "Add images or remove the class."
-                )
-        data, strata = Samples(x, y, classes, str(folder), ids), y
+        data = Samples(x, y, classes, str(folder), ids)
     else:
         y = as_values(np.asarray(names), str(table))
         data = Samples(x, y, Target(target, unit), str(folder), ids)
-        strata = value_bins(y)
-    index = stratified_split(strata, fractions, split_seed, keys)
-    parts = Splits(*(data.subset(i) for i in index), reading=reading.to_json())
+    parts = Splits(*divide(data, fractions, split_seed), reading=reading.to_json())
     return parts.prepare(geometry(size, bins) if recipe is None else Recipe.from_json(recipe), scale)
 
 

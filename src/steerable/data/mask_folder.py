@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from steerable.data.divide import divide
 from steerable.data.errors import InputError
 from steerable.data.image_file import BROKEN, EXTENSIONS
 from steerable.data.image_folder import list_images, read_all
@@ -18,7 +19,6 @@ from steerable.data.reading import Reading
 from steerable.data.recipe import Recipe
 from steerable.data.resize import crop
 from steerable.data.samples import Samples
-from steerable.data.splits import picture_keys, stratified_split
 from steerable.data.target import Regions
 from steerable.data.tiff import EXTENSIONS as TIFF
 from steerable.data.tiff import tiff_mask
@@ -88,16 +88,7 @@ def mask_folder(
             y[masks == value] = k
         found.append(Samples(x, y, Regions(names), str(folder / part), ids))
     if len(found) == 1:
-        whole = found[0]
-        one = torch.zeros(len(whole), dtype=torch.int64)
-        keys = picture_keys(whole.x)  # type: ignore[arg-type]
-        if len(set(keys)) < len(fractions):
-            raise InputError(
-                f"masks: '{folder}' has {len(whole)} image(s), {len(set(keys))} of them different; expected at least "
-                f"{len(fractions)}, one for each of training, validation and test. Add images."
-            )
-        index = stratified_split(one, fractions, split_seed, keys)
-        found = [whole.subset(i) for i in index]
+        found = divide(found[0], fractions, split_seed)
     return Splits(*found, reading=reading.to_json()).prepare(Recipe(), scale)
 
 

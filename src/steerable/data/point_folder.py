@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 
 from steerable.data.clouds import Clouds
+from steerable.data.divide import divide
 from steerable.data.errors import InputError
 from steerable.data.files import as_values
 from steerable.data.parts import Splits
 from steerable.data.point_file import FORMATS, PointReading, elements_of, read_points
 from steerable.data.point_formats import PointSet
 from steerable.data.samples import Samples
-from steerable.data.splits import stratified_split, value_bins
 from steerable.data.table import read_columns
 from steerable.data.target import Target
 
@@ -90,13 +90,12 @@ def point_folder(
         import numpy as np
 
         y = as_values(np.asarray(columns[target])[rows], str(folder))
-        data, strata = Samples(x, y, Target(target, unit), str(folder), tuple(names)), value_bins(y)
+        data = Samples(x, y, Target(target, unit), str(folder), tuple(names))
     else:
         classes = tuple(sorted(set(columns[id])))
         y = torch.tensor([classes.index(columns[id][r]) for r in rows])
-        data, strata = Samples(x, y, classes, str(folder), tuple(names)), y
-    index = stratified_split(strata, fractions, split_seed, keys)
-    parts = (data.subset(i) for i in index)
+        data = Samples(x, y, classes, str(folder), tuple(names))
+    parts = divide(data, fractions, split_seed, "point set", keys)
     return Splits(*parts, input="points", settings=reading.to_json())
 
 

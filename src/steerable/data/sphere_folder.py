@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from steerable.data.divide import divide
 from steerable.data.errors import InputError
 from steerable.data.files import as_labels, load_npz
 from steerable.data.folder import PARTS
@@ -17,7 +18,6 @@ from steerable.data.recipe import Recipe
 from steerable.data.samples import Samples
 from steerable.data.sphere_file import list_maps
 from steerable.data.sphere_map import as_maps, read_mask_value, sampling_of, with_mask
-from steerable.data.splits import picture_keys, stratified_split, value_bins
 from steerable.data.target import Regions, Target
 
 
@@ -95,10 +95,7 @@ def sphere_folder(
             )
     x, y = (torch.cat([getattr(p, k) for p in parts]) for k in "xy")
     whole = Samples(x, y, first.meaning, str(folder), sampling=sampling, type=first.type)
-    strata = whole.y if whole.y.ndim == 1 else torch.zeros(len(whole), dtype=torch.int64)
-    strata = value_bins(strata) if whole.target is not None and whole.y.ndim == 1 else strata
-    index = stratified_split(strata, fractions, split_seed, picture_keys(whole.x))
-    return Splits(*(whole.subset(i) for i in index)).prepare(Recipe(), scale)
+    return Splits(*divide(whole, fractions, split_seed, "map")).prepare(Recipe(), scale)
 
 
 def read_sphere(

@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from steerable.data.divide import divide
 from steerable.data.errors import InputError, did_you_mean
 from steerable.data.folder import PARTS
 from steerable.data.parts import Splits
 from steerable.data.recipe import Recipe
 from steerable.data.resize import crop
 from steerable.data.samples import Samples
-from steerable.data.splits import picture_keys, stratified_split
 from steerable.data.target import Regions
 from steerable.data.volume_file import (
     EXTENSIONS,
@@ -88,7 +88,7 @@ def volume_folder(
     if labels is None:
         known = tuple(sorted(set(names)))
         y = torch.tensor([known.index(names[r]) for r in read.rows])
-        data, strata = Samples(x, y, known, str(folder), ids), y
+        data = Samples(x, y, known, str(folder), ids)
     else:
         y = _read_labels(answers, files, read, resize, side, axes)
         least = max(2, int(y.max()) + 1)
@@ -100,24 +100,13 @@ def volume_folder(
                 "Number the classes so, or name all in data.options.classes."
             )
         given = tuple(classes) or tuple(map(str, range(least)))
-        data, strata = Samples(x, y, Regions(given), str(folder), ids), torch.zeros(len(x), dtype=torch.int64)
-    keys = picture_keys(x)
-    for k in strata.unique().tolist():
-        different = len({keys[i] for i in (strata == k).nonzero()[:, 0].tolist()})
-        if different < len(fractions):
-            what = "" if labels is not None else f"the class '{data.classes[k]}' of "
-            raise InputError(
-                f"volumes: {what}'{folder}' has {int((strata == k).sum())} volume(s), {different} of them different; "
-                f"expected at least {len(fractions)}, one for each of training, validation and test. Add volumes"
-                + (" or remove the class." if what else ".")
-            )
-    index = stratified_split(strata, fractions, split_seed, keys)
+        data = Samples(x, y, Regions(given), str(folder), ids)
     how = (
         {"axes": axes}
         | ({} if resize is None else {"resize": resize})
         | ({} if read.voxel is None else {"voxel": read.voxel})
     )
-    return Splits(*(data.subset(i) for i in index), reading=how).prepare(Recipe(), scale)
+    return Splits(*divide(data, fractions, split_seed, "volume"), reading=how).prepare(Recipe(), scale)
 
 
 def _by_class(folder: Path) -> tuple[list[Path], list[str]]:
