@@ -11,6 +11,7 @@ import torch
 from steerable.data import InputError, mask_folder
 from steerable.data.image_file import count_images, pixel_depth, read_image_file
 from steerable.data.mask_folder import read_mask
+from steerable.data.tiff import read_header, tiff_mask, write_tiff
 from steerable.data.volume_file import read_label_volumes, read_with_voxel
 from steerable.data.volume_folder import volume_folder
 
@@ -126,6 +127,18 @@ def test_folders_of_images_with_masks_and_of_volumes(tmp_path):
     with pytest.raises(InputError, match=r"voxels of 1 x 1 x 3; expected cubes of 1"):
         volume_folder(tmp_path / "deep")
     assert volume_folder(tmp_path / "deep", voxels="any").train.x.shape[1:] == (1, 9, 9, 9)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"), [((9, 8), "YX"), ((2, 9, 8), "CYX"), ((5, 9, 8), "ZYX"), ((2, 5, 9, 8), "CZYX")]
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+def test_what_is_written_is_read(tmp_path, shape, axes, dtype):
+    x = numbers(*shape, dtype=dtype)
+    write_tiff(tmp_path / "a.tif", x, axes)
+    header = read_header(tmp_path / "a.tif")
+    assert (header.axes, header.shape, header.dtype) == (axes, shape, dtype)
+    assert np.array_equal(tiff_mask(tmp_path / "a.tif"), x)
 
 
 def test_what_is_refused(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from tests.data.test_mask_folder import write
 
+from steerable.data.mask_folder import read_mask
 from steerable.run.cli import main
 from steerable.run.page.grid_pictures import busiest, grid_pictures, slices
 from steerable.run.page.map_pictures import Panel
@@ -72,6 +73,22 @@ def test_masks_of_new_images(place, tmp_path):
     for row, mask in zip(rows, found, strict=True):
         assert mask.shape == (9, 9) and mask.dtype == np.uint8
         assert row["share_disc"] == pytest.approx((mask == 1).mean())
+
+
+@pytest.mark.parametrize("form", ["tif", "png"])
+def test_masks_as_pictures(place, tmp_path, capsys, form):
+    pytest.importorskip("tifffile")
+    new = write(tmp_path / "new", 3, side=13, seed=9)
+    words = ["predict", str(place / "run"), str(new / "images"), f"--out={tmp_path / 'c.parquet'}", "--resize=crop"]
+    for folder, how in (("a", "npy"), ("b", form)):
+        said = ["--overwrite"] * (folder == "b") + [f"--answers={tmp_path / folder}", f"--answer-format={how}"]
+        assert main([*words, *said]) == 0
+    for path in (tmp_path / "a").iterdir():
+        expected, name = np.load(path), path.stem if form == "png" else f"{path.stem}.{form}"
+        found = read_mask(tmp_path / "b" / name).numpy()
+        assert np.array_equal(found, np.where(expected < 0, 255, expected) if form == "png" else expected)
+    assert main([*words, "--overwrite", f"--answers={tmp_path / 'c'}", "--answer-format=fits"]) == 2
+    assert "expected maps on HEALPix" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("how", "side"), [("crop", 13), ("crop", 8), ("scale", 18)])

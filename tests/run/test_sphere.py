@@ -443,7 +443,7 @@ def test_the_config_of_your_own_maps(tmp_path):
 def test_an_answer_does_not_take_the_place_of_another(tmp_path):
     """Names with folders become names of files: two that would be one are told, in either format."""
     sphere = parse_sphere("healpix(2)")
-    for files in (AnswerFiles(tmp_path, {"target": None}), AnswerFiles(tmp_path, {"target": None}, sphere)):
+    for files in (AnswerFiles(tmp_path, {"target": None}), AnswerFiles(tmp_path, {"target": None}, "fits", sphere)):
         files.write("a/b", torch.zeros(48, dtype=torch.int64))
         with pytest.raises(InputError, match=r"'.*a_b.*': "):
             files.write("a_b", torch.ones(48, dtype=torch.int64))

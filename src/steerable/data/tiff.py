@@ -99,15 +99,36 @@ def tiff_mask(path: Path) -> np.ndarray:
         return _pixels(path, file)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def write_tiff(path: Path, array: np.ndarray, axes: str) -> None:
+    """Write an array whose axes have these letters, so that :func:`read_header` and ImageJ find them again.
+
+    Raises:
+        InputError: tifffile is not installed.
+    """
+    require_tifffile(f"'{path}'").imwrite(
+        path, array, photometric="minisblack", metadata={"axes": axes}, compression="zlib"
+    )
+
+
+def require_tifffile(who: str) -> Any:
+    """Return the package that reads and writes TIFF files.
+
+    Raises:
+        InputError: it is not installed.
+    """
     try:
         import tifffile
     except ModuleNotFoundError:
         raise InputError(
-            f"'{path}' is a TIFF file, and the package tifffile is not installed; expected the extra [images]: "
+            f"{who}: TIFF files need the package tifffile, which is not installed; expected the extra [images]: "
             "pip install 'steerable[images]'"
         ) from None
+    return tifffile
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    tifffile = require_tifffile(f"'{path}'")
     try:
         with tifffile.TiffFile(path) as file:
             yield file

@@ -1,4 +1,4 @@
-"""Answers at every place into files, one for each sample: npy, or FITS on HEALPix."""
+"""Answers at every place into files, one for each sample: npy, TIFF, PNG, or FITS on HEALPix."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from torch import Tensor
 from steerable.data.errors import InputError
 from steerable.data.sphere_file import FITS
 from steerable.data.sphere_write import require_healpix, write_healpix
+from steerable.data.tiff import require_tifffile, write_tiff
 from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.run.store import is_dense
 
-FORMS = ("npy", "fits")
+FORMS = ("npy", "tif", "png", "fits")
+ENDS = {"npy": (".npy",), "tif": (".tif", ".tiff"), "png": (".png",), "fits": FITS}
 ORDERS = ("ring", "nested")
 
 
@@ -28,12 +30,14 @@ class AnswerFiles:
     Attributes:
         folder: where they go.
         record: of the run.
-        sphere: of FITS files; None: npy files.
+        form: one of :data:`FORMS`.
+        sphere: of FITS files.
         nested: their order; None: that of the sampling.
     """
 
     folder: Path
     record: Mapping[str, Any]
+    form: str = "npy"
     sphere: Sphere | None = None
     nested: bool | None = None
 
@@ -50,8 +54,8 @@ class AnswerFiles:
             order: of FITS files, one of :data:`ORDERS`; None: that of the sampling.
 
         Raises:
-            InputError: a network that answers once for a sample, a folder that holds something, or FITS files of what
-                are no maps on HEALPix.
+            InputError: a network that answers once for a sample, a folder that holds something, or a form that does
+                not hold its answers: FITS maps on HEALPix, TIFF images and volumes, PNG classes of images.
         """
         if name is None:
             if form != "npy" or order is not None:
@@ -71,33 +75,61 @@ class AnswerFiles:
             sphere = require_healpix(parse_sphere(record["sampling"]), f"--answer-format {form}")
         elif order is not None:
             raise InputError(
-                f"--order {order} and npy files, in the order of the sampling; expected --answer-format fits."
+                f"--order {order} and {form} files, in the order of the sampling; expected --answer-format fits."
             )
+        elif form != "npy":
+            _check_form(form, record)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(f"--answers '{name}' exists and is not empty; expected a new folder. Say another one.")
         folder.mkdir(parents=True, exist_ok=True)
-        return AnswerFiles(folder, record, sphere, None if order is None else order == "nested")
+        return AnswerFiles(folder, record, form, sphere, None if order is None else order == "nested")
 
     def write(self, name: str, answer: Tensor) -> None:
         """Write the answer to one sample.
 
         Args:
             name: its id.
-            answer: classes ``[*places]`` or values ``[K, *places]``.
+            answer: classes ``[*places]``, -1 where there is none (255 in PNG files), or values ``[K, *places]``.
+
+        Raises:
+            InputError: a file of that name is there.
         """
         name = name.replace("/", "_")
-        if self.sphere is None:
-            if (self.folder / f"{name}.npy").exists():
-                raise InputError(
-                    f"'{self.folder / name}.npy': another sample has this name; expected names that differ when / is _."
-                    " Rename the sample."
-                )
-            np.save(self.folder / f"{name}.npy", answer.numpy())
-            return
+        known = self.form != "npy" and name.lower().endswith(ENDS[self.form])
+        path = self.folder / (name if known else f"{name}.{self.form}")
+        if path.exists():
+            raise InputError(
+                f"'{path}': another sample has this name; expected names that differ when / is _. Rename the sample."
+            )
         target = self.record["target"]
-        path = self.folder / (name if name.lower().endswith(FITS) else f"{name}.fits")
+        if self.sphere is None:
+            _write(path, self.form, answer.numpy(), target is None)
+            return
         if target is None:
             write_healpix(path, answer[None], self.sphere, ["class"], "", self.nested)
             return
         polarised = re.search(r"x2\b", str(target.get("type", ""))) is not None
         write_healpix(path, answer, self.sphere, target["columns"], target["unit"], self.nested, polarised)
+
+
+def _check_form(form: str, record: Mapping[str, Any]) -> None:
+    """Refuse TIFF files of what are no images or volumes, PNG files of what are no classes of images."""
+    axes = 0 if record.get("sampling") else len(record["raw_size"])
+    if form == "tif" and axes in (2, 3):
+        require_tifffile("--answer-format tif")
+    elif form == "tif" or axes != 2 or record["target"] is not None:
+        what = "images or volumes" if form == "tif" else "classes of images"
+        raise InputError(f"--answer-format {form}: the run answers with something else; expected {what}. Say npy.")
+
+
+def _write(path: Path, form: str, answer: np.ndarray, classes: bool) -> None:
+    """Write classes or values of an image or a volume, or an array of any kind."""
+    if form == "npy":
+        np.save(path, answer)
+    elif form == "png":
+        from PIL import Image
+
+        Image.fromarray(np.where(answer < 0, 255, answer).astype(np.uint8)).save(path)
+    else:
+        space = "ZYX"[3 - answer.ndim + (not classes) :]
+        write_tiff(path, answer, space if classes else f"C{space}")

@@ -52,8 +52,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--hdu", type=int, help="the HDU of FITS files; default: the first one with an image")
     parser.add_argument("--batch-size", type=int, default=64, help="samples at a time")
     parser.add_argument("--answers", metavar="FOLDER", help="a folder for answers at every place, a file for each row")
-    parser.add_argument("--answer-format", choices=FORMS, default="npy", help="of these files: npy, or FITS of maps on "
-                        "HEALPix")  # fmt: skip
+    parser.add_argument("--answer-format", choices=FORMS, default="npy", help="of these files: npy; TIFF of images "
+                        "and volumes, PNG of classes, FITS of maps on HEALPix")  # fmt: skip
     parser.add_argument("--order", choices=ORDERS, help="of the FITS files; default: that of the sampling")
     parser.add_argument("--device", choices=("cpu", "gpu", "auto"), default="auto", help="where the network runs")
     for name, what in OPTIONS.items():
