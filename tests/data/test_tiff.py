@@ -141,6 +141,80 @@ def test_what_is_written_is_read(tmp_path, shape, axes, dtype):
     assert np.array_equal(tiff_mask(tmp_path / "a.tif"), x)
 
 
+def test_packed_files_are_as_unpacked_ones(tmp_path):
+    """White as zero, planes of colours, an orientation: what other readers turn over on their own."""
+    pytest.importorskip("imagecodecs")
+    x = numbers(20, 32)
+    for name, packing in (("a", None), ("b", "lzw"), ("c", "zlib")):
+        tifffile.imwrite(tmp_path / f"{name}.tif", x, photometric="miniswhite", compression=packing)
+        assert torch.allclose(read_image_file(tmp_path / f"{name}.tif")[0, 0] * 255, 255 - torch.from_numpy(x).float())
+        assert torch.equal(read_mask(tmp_path / f"{name}.tif"), torch.from_numpy(x).long())
+        colours = numbers(3, 20, 32)
+        tifffile.imwrite(tmp_path / "p.tif", colours, photometric="rgb", planarconfig="separate", compression=packing)
+        assert torch.allclose(read_image_file(tmp_path / "p.tif")[0] * 255, torch.from_numpy(colours).float())
+        tifffile.imwrite(
+            tmp_path / "s.tif", numbers(4, 20, 32, dtype=np.int16), photometric="minisblack", compression=packing
+        )
+        assert read_image_file(tmp_path / "s.tif").shape == (4, 1, 20, 32)
+    stack = numbers(3, 20, 32)
+    tifffile.imwrite(tmp_path / "v.tif", stack, photometric="miniswhite")
+    assert torch.allclose(read_with_voxel(tmp_path / "v.tif")[0][0, 0] * 255, 255 - torch.from_numpy(stack).float())
+    tifffile.imwrite(tmp_path / "n.tif", numbers(20, 32, dtype=np.int16) - 5, photometric="miniswhite")
+    assert read_image_file(tmp_path / "n.tif").min() >= -(2**15)
+    tifffile.imwrite(tmp_path / "f.tif", numbers(20, 32, dtype=np.float32), photometric="miniswhite")
+    with pytest.raises(InputError, match="of which white is zero"):
+        read_image_file(tmp_path / "f.tif")
+
+
+def test_a_fourth_colour_is_not_alpha(tmp_path):
+    x = numbers(20, 30, 4)
+    tifffile.imwrite(tmp_path / "near.tif", x, photometric="rgb", extrasamples=["unspecified"])
+    assert read_image_file(tmp_path / "near.tif").shape == (1, 4, 20, 30)
+    x[..., 3] = 255
+    tifffile.imwrite(
+        tmp_path / "a.tif", x.transpose(2, 0, 1).copy(), photometric="rgb", planarconfig="separate",
+        extrasamples=["unassalpha"],
+    )  # fmt: skip
+    assert read_image_file(tmp_path / "a.tif").shape == (1, 3, 20, 30)
+
+
+@pytest.mark.parametrize(
+    ("units", "sizes", "expected"),
+    [
+        (("nm", "nm", "nm"), (500, 500, 500), (0.5, 0.5, 0.5)),
+        (("µm", "µm", "mm"), (0.5, 0.5, 0.5), (0.5, 0.5, 500)),
+        (("pixel", "pixel", "pixel"), (1, 1, 1), (1, 1, 1)),
+        (("µm", "µm", "µm"), (1, 1, float("nan")), None),
+    ],
+)
+def test_units_of_voxels(tmp_path, units, sizes, expected):
+    said = {
+        f"PhysicalSize{k}{e}": v for e, vs in (("", sizes), ("Unit", units)) for k, v in zip("XYZ", vs, strict=True)
+    }
+    tifffile.imwrite(tmp_path / "v.ome.tif", numbers(5, 9, 9), metadata={"axes": "ZYX", **said})
+    assert read_with_voxel(tmp_path / "v.ome.tif")[1] == (expected and pytest.approx(expected))
+
+
+def test_pages_that_are_not_there(tmp_path):
+    whole = tmp_path / "v.ome.tif"
+    tifffile.imwrite(whole, numbers(5, 20, 30), metadata={"axes": "ZYX"}, ome=True)
+    (tmp_path / "more.ome.tif").write_bytes(whole.read_bytes().replace(b'SizeZ="5"', b'SizeZ="7"'))
+    with pytest.raises(InputError, match="lacks 2 of its 7 pages"):
+        read_with_voxel(tmp_path / "more.ome.tif")
+    for name, how in (
+        ("ij", {"imagej": True}),
+        ("ijz", {"imagej": True, "compression": "zlib"}),
+        ("z", {"compression": "zlib"}),
+    ):
+        tifffile.imwrite(tmp_path / f"{name}.tif", numbers(5, 20, 30), metadata={"axes": "ZYX"}, **how)
+        data = (tmp_path / f"{name}.tif").read_bytes()
+        for end in range(40, len(data) - 1, 97):
+            (tmp_path / "cut.tif").write_bytes(data[:end])
+            for read in (read_image_file, read_with_voxel, read_mask):
+                with pytest.raises(InputError):
+                    read(tmp_path / "cut.tif")
+
+
 def test_what_is_refused(tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "tz.tif", numbers(2, 3, 9, 9), imagej=True, metadata={"axes": "TZYX"})
     with pytest.raises(InputError, match=r"has the axes TZYX, \[2, 3, 9, 9\]; expected images"):

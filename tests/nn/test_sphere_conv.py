@@ -287,6 +287,9 @@ def test_a_fixed_filter_sums_over_padded_neighbourhoods(targets, monkeypatch):
     called = [str(n.target) for n in program.graph.nodes if n.op == "call_function"]
     assert called.count("aten.bmm.default") == len(conv.contraction.parts)
     assert not any("index_add" in c for c in called)
+    wrong = x.detach().clone()
+    wrong[:, :, 0] = torch.nan  # a missing sample spoils what lies around it, and nothing else
+    assert torch.equal(baked(wrong).isnan(), conv.double()(wrong).isnan())
     # a spare neighbour that weighs something is seen
     baked.contraction._values0[0, 0, -1] += 1
     assert (baked(x) - y).abs().max() > 1e-3

@@ -98,7 +98,10 @@ def test_masks_have_the_size_of_their_images(place, tmp_path, capsys, how, side)
     words = ["predict", str(place / "run"), str(new / "images"), f"--out={tmp_path / 'c.parquet'}", f"--resize={how}"]
     assert main([*words, f"--answers={tmp_path / 'masks'}"]) == 0
     assert "answers have the sizes of the files" in capsys.readouterr().err
+    rows = {r["id"]: r for r in parquet.read_table(tmp_path / "c.parquet").to_pylist()}
     for path in (tmp_path / "masks").iterdir():
+        answered = np.load(path)[np.load(path) >= 0]
+        assert rows[path.stem]["share_disc"] == pytest.approx((answered == 1).mean())
         mask, truth = np.load(path), np.asarray(Image.open(new / "masks" / path.stem)) == 255
         assert mask.shape == (side, side)
         low, edge = (side - 9) // 2, np.full((side, side), side > 9 and how == "crop")

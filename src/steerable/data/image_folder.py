@@ -50,7 +50,7 @@ def image_folder(
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     split_seed: int = 0,
 ) -> Splits:
-    """Read FITS, npy, npz, PNG and JPEG files.
+    """Read FITS, TIFF, npy, npz, PNG and JPEG files.
 
     Folders inside the folder of a class belong to that class.
 

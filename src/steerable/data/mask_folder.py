@@ -111,6 +111,8 @@ def read_mask(path: Path) -> Tensor:
 
             with Image.open(path) as picture:
                 found = np.asarray(picture)
+    except InputError:
+        raise
     except BROKEN as e:
         text = (str(e).splitlines() or [type(e).__name__])[0]
         raise InputError(

@@ -114,7 +114,7 @@ def _arrays(path: Path, axes: str, key: str) -> tuple[np.ndarray, Size | None]:
     if name.endswith(tiff.EXTENSIONS):
         try:
             return tiff.tiff_volume(path)
-        except (OSError, ValueError) as e:
+        except OSError as e:
             raise InputError(
                 f"'{path}' cannot be read as tif ({str(e).splitlines()[0]}); expected a whole stack of pages."
             ) from None

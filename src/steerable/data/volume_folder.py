@@ -43,7 +43,7 @@ def volume_folder(
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     split_seed: int = 0,
 ) -> Splits:
-    """Read MRC (also packed by gzip), npy and npz files of volumes.
+    """Read MRC (also packed by gzip), TIFF, npy and npz files of volumes.
 
     A file is one volume, but for npz files, which may hold several of one class.
 
@@ -59,8 +59,8 @@ def volume_folder(
         side: of the cube after that.
         axes: of npy and npz files: ``dhw`` (x1 along W, x2 falling along H, x3 along D), ``zyx`` (y growing along the
             rows) or ``xyz`` (x first, y growing). MRC files say it themselves.
-        voxels: ``equal``: those of MRC files must be cubes of one size, to one per cent, where the files say it;
-            ``any``: volumes are taken as they are.
+        voxels: ``equal``: those of MRC and TIFF files must be cubes of one size, to one per cent, where the files say
+            it; ``any``: volumes are taken as they are.
         fractions: shares of training, validation and test; stratified by class, equal volumes together.
         split_seed: which split.
 

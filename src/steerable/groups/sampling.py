@@ -29,7 +29,7 @@ from steerable.groups.subgroup import Inclusion, as_inclusion
 #: the ways to place samples
 GRIDS = ("spread", "cube", "quadrature", "random")
 #: by how much the way back from samples may amplify what does not belong to the band; a quadrature has 1
-MOST_GAIN = 10.0
+MOST_GAIN = 20.0
 
 
 def sampling_matrix(rep: Representation, elements: Tensor, subgroup: Group | Inclusion | None = None) -> Tensor:
@@ -202,7 +202,7 @@ def sampling_inverse(rep: Representation, sample: Tensor, weights: Tensor, enoug
 
     Warns:
         UserWarning: the samples determine the coefficients, but some so badly that what a nonlinearity adds is
-            amplified by more than :data:`MOST_GAIN`: networks do not learn with them.
+            amplified by more than :data:`MOST_GAIN`.
     """
     if len(sample) < rep.size or torch.linalg.matrix_rank(sample) < rep.size:
         raise ValueError(
@@ -215,11 +215,13 @@ def sampling_inverse(rep: Representation, sample: Tensor, weights: Tensor, enoug
     if exact:
         return weighted
     found = torch.linalg.solve(gram, weighted)
-    gain = float(torch.linalg.matrix_norm(found / weights.sqrt(), 2))  # 1 for a quadrature
+    size = torch.linalg.eigvalsh(gram)
+    gain = float((size[-1] / size[0].clamp_min(1e-300)).sqrt())  # the condition; 1 for a quadrature
     if gain > MOST_GAIN:
+        more = f", such as {enough}" if enough and enough > len(sample) else ""
         warnings.warn(
-            f"{len(sample)} samples hold the {rep.size} coefficients of {rep!r} badly: noise between samples grows "
-            f"{gain:.0f} times, and networks do not learn with it; expected more samples, such as {enough}",
+            f"{len(sample)} samples hold the {rep.size} coefficients of {rep!r} badly: what a nonlinearity adds grows "
+            f"up to {gain:.0f} times on the way back, and networks learn badly; expected more samples{more}",
             stacklevel=2,
         )
     return found

@@ -142,7 +142,7 @@ class FitConfig:
         train: how to train.
         seeds: one run for each seed; the split of the data does not depend on them.
         start: a run whose network, preparation and weights are taken over (`--from`); null: new weights.
-        page: write report.html into the folder of the run, for images with classes and fields on the sphere.
+        page: write report.html into the folder of the run, but for values and point sets.
     """
 
     out: str = "runs/fit"

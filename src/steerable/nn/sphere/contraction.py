@@ -188,7 +188,7 @@ class PairContraction(SphereContraction):
 
 
 class PaddedContraction(PairContraction):
-    """A contraction over pairs with as many neighbours for each sample; the spare ones weigh nothing.
+    """A contraction over pairs with as many neighbours for each sample: the first one again, which weighs nothing.
 
     One gather and one batched product for all functions of a part, where sparse sums take a gather and a scatter for
     each function once a compiler or an exporter looks. Gathers some samples at a time where nobody does.
@@ -203,12 +203,18 @@ class PaddedContraction(PairContraction):
         rows, count = pairs._target, self.targets.num_points
         place = rows * most + torch.arange(len(rows), device=rows.device) - pairs._start[rows]
         self.most = most
-        self.register_buffer("_near", rows.new_zeros(count * most).index_copy(0, place, pairs._source), False)
+        first = pairs._source[pairs._start[:-1].clamp_max(len(rows) - 1)]
+        near = first.repeat_interleave(most).index_copy(0, place, pairs._source)
+        self.register_buffer("_near", near, persistent=False)
         for k, part in enumerate(self.parts):
             values = torch.from_numpy(pairs._exact[f"_values{k}"])
             padded = values.new_zeros(len(values), count * most).index_copy(1, place.cpu(), values)
             self.register_constant(f"_values{k}", padded.view(-1, count, most).transpose(0, 1).contiguous())
             self._register_reading(str(k), part, pairs.functions)
+
+    def fixed(self) -> SphereContraction:
+        """This one."""
+        return self
 
     def forward(self, x: Tensor, filter: Tensor) -> Tensor:
         """``[B, C_in, *sphere.shape]`` and ``[C_out, C_in, F]`` to ``[B, C_out, *targets.shape]``."""

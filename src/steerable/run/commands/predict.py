@@ -40,8 +40,8 @@ def make_parser() -> argparse.ArgumentParser:
         "the order of the input. Several seeds answer with their mean.",
     )
     parser.add_argument("run", help="a folder of `steerable fit`, a file of `steerable export`, or hf://USER/NAME")
-    parser.add_argument("images", nargs="*", help="folders, files, or @list.txt: images (FITS, npy, npz, PNG, JPEG), "
-                        "volumes (MRC, npy, npz), point sets (XYZ, PLY, OFF, CSV, npz) or maps of the "
+    parser.add_argument("images", nargs="*", help="folders, files, or @list.txt: images (FITS, TIFF, npy, npz, PNG, "
+                        "JPEG), volumes (MRC, TIFF, npy, npz), point sets (XYZ, PLY, OFF, CSV, npz) or maps of the "
                         "sphere (FITS, npy, npz)")  # fmt: skip
     parser.add_argument("--list", action="append", default=[], help="a text file with one path a line, as @list.txt")
     parser.add_argument("--out", required=True, help="the catalogue, FILE.parquet")
@@ -89,11 +89,15 @@ def answer(
         extra = {k: v.tolist() if isinstance(v, Tensor) else list(v) for k, v in more.items()}
         seen = answerer.recipe(inputs)
         if is_dense(answerer.record):
-            places = answerer.places(seen)
-            columns = {**answerer.summary(places), **extra}
+            places = [
+                place if row.size is None else in_size(place, row.size, str(resize))
+                for row, place in zip(good, answerer.places(seen), strict=True)
+            ]
+            sums = [answerer.summary(place[None]) for place in places]
+            columns = {**{k: [v for s in sums for v in s[k]] for k in sums[0]}, **extra}
             for row, place in zip(good, places, strict=True):
                 if files is not None:
-                    files.write(row.id, place if row.size is None else in_size(place, row.size, str(resize)))
+                    files.write(row.id, place)
         else:
             columns = {**answerer.columns(seen), **extra}
         for name, values in columns.items():

@@ -54,6 +54,6 @@ def grid_pictures(rows: list[list[Panel]]) -> bytes:
                 image = axes.imshow(value.numpy(), cmap="tab20", vmin=-0.5, vmax=19.5, interpolation="nearest")
                 class_bar(figure, axes, image, panel.names)
             else:
-                low, high = limits([panel.value])
+                low, high = limits([p.value for p in every if panel.scale and p.scale == panel.scale] or [panel.value])
                 axes.imshow(value.numpy(), cmap="gray", vmin=low, vmax=high)
     return png_bytes(figure)

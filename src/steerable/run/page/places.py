@@ -151,8 +151,9 @@ def panels(x: Tensor, text: str, names: tuple[str, ...], few: Samples) -> list[P
 def caption(few: Samples, answers: Tensor, k: int) -> str:
     """Return what stands below the maps of one sample."""
     if few.regions:
-        iou = mean_iou(place_counts(answers[k : k + 1], few.y[k : k + 1]))
-        return f"Classes: {', '.join(few.classes)}. Mean IoU of this sample, by places: {iou:.3f}."
+        counts = place_counts(answers[k : k + 1], few.y[k : k + 1])
+        scored = f" Mean IoU of this sample, by places: {mean_iou(counts):.3f}." if counts.any() else ""
+        return f"Classes: {', '.join(few.classes)}.{scored}"
     if few.dense:
         spins = any(not r.is_trivial for r in answer_type(few).fields)
         return f"{few.target}." + (" Of vectors the length, with arrows of a spin 1." if spins else "")
