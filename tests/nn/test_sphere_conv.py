@@ -271,28 +271,31 @@ def test_tools(sphere):
 
 
 @pytest.mark.parametrize("targets", [None, HealpixSphere(2), nodes(30)], ids=["same", "coarser", "other points"])
-def test_a_fixed_filter_sums_over_padded_neighbourhoods(targets, monkeypatch):
+def test_compilers_see_padded_neighbourhoods_of_a_fixed_filter(targets):
     conv = snn.SphereConv(*(S.type(k) for k in MIXED), HealpixSphere(4), 0.7, targets).double()
     baked = conv.bake()
     assert isinstance(baked.contraction, PaddedContraction)
     x = torch.randn(2, conv.in_type.size, 192, dtype=torch.float64, requires_grad=True)
     y, g = conv(x), torch.randn(2, conv.out_type.size, *conv.targets.shape, dtype=torch.float64)
-    (slope,) = torch.autograd.grad((y * g).sum(), x)
-    for chunk in (1 << 20, 1000):  # all samples at once, and some at a time
-        monkeypatch.setattr("steerable.nn.sphere.contraction._CHUNK", chunk)
-        assert (baked(x) - y).abs().max() < 1e-12
-        assert (torch.autograd.grad((baked(x) * g).sum(), x)[0] - slope).abs().max() < 1e-12
-    assert (conv.float().bake().double()(x) - y).abs().max() < 1e-6  # weights that were float32; tables are exact
-    program = torch.export.export(baked, (x.detach(),))
+    seen = torch.compile(baked, backend="aot_eager", fullgraph=True)
+    assert torch.equal(baked(x), y) and (seen(x) - y).abs().max() < 1e-12
+    slopes = [torch.autograd.grad((f(x) * g).sum(), x)[0] for f in (conv, seen)]
+    assert (slopes[0] - slopes[1]).abs().max() < 1e-12
+    shapes = ({0: torch.export.Dim("batch", min=1)},)
+    program = torch.export.export(baked, (x.detach(),), dynamic_shapes=shapes)
     called = [str(n.target) for n in program.graph.nodes if n.op == "call_function"]
     assert called.count("aten.bmm.default") == len(conv.contraction.parts)
     assert not any("index_add" in c for c in called)
+    moved = program.module()
+    assert (moved(x[:1]) - y[:1]).abs().max() < 1e-12
     wrong = x.detach().clone()
     wrong[:, :, 0] = torch.nan  # a missing sample spoils what lies around it, and nothing else
-    assert torch.equal(baked(wrong).isnan(), conv.double()(wrong).isnan())
+    assert torch.equal(moved(wrong).isnan(), conv(wrong).isnan())
     # a spare neighbour that weighs something is seen
     baked.contraction._values0[0, 0, -1] += 1
-    assert (baked(x) - y).abs().max() > 1e-3
+    assert (torch.export.export(baked, (x.detach(),)).module()(x) - y).abs().max() > 1e-3
+    single = conv.float().bake().double()  # weights that were float32; tables are exact
+    assert (torch.export.export(single, (x.detach(),)).module()(x) - y).abs().max() < 1e-6
 
 
 def test_uneven_neighbourhoods_are_not_padded():
