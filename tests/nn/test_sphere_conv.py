@@ -308,6 +308,15 @@ def test_uneven_neighbourhoods_are_not_padded():
     assert torch.equal(conv.bake()(x), conv(x))
 
 
+@pytest.mark.parametrize("sphere", [GaussSphere(8, 16), HealpixSphere(2)], ids=["rings", "pairs"])
+def test_types_without_a_kernel_give_the_bias(sphere):
+    conv = snn.SphereConv(S.type("1x0"), S.type("1x9"), sphere, 0.9, kernel_size=3)
+    x = torch.randn(2, 1, *sphere.shape)
+    assert conv(x).shape == (2, 2, *sphere.shape) and not conv(x).any() and not conv.bake()(x).any()
+    conv = snn.SphereConv(S.type("1x0"), S.type("1x9 + 1x0"), sphere, 0.9, kernel_size=3)
+    assert not conv(x)[:, :2].any() and conv(x)[:, 2].any()
+
+
 def test_bad_input():
     sphere = GaussSphere(8, 16)
     t = S.type("1x0")

@@ -179,7 +179,7 @@ class PairContraction(SphereContraction):
     def fixed(self) -> SphereContraction:
         """Over padded neighbourhoods, where padding less than doubles them: no scatter, one product for each part."""
         most = int((self._start[1:] - self._start[:-1]).max()) if len(self._source) else 0
-        if not 0 < self.targets.num_points * most < 2 * len(self._source):
+        if not self.parts or not 0 < self.targets.num_points * most < 2 * len(self._source):
             return self
         return PaddedContraction(self, most).to(self._values0)
 
