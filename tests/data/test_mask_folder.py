@@ -54,6 +54,30 @@ def test_parts_palettes_and_pixels_without_a_class(tmp_path):
         mask_folder(tmp_path, values=[0, 1])
 
 
+def test_masks_that_number_things(tmp_path):
+    folder = write(tmp_path)
+    for k, path in enumerate(sorted((folder / "masks").iterdir())):
+        mask = np.asarray(Image.open(path)) > 0
+        Image.fromarray((mask * (k + 3)).astype(np.uint8)).save(path)
+    data = mask_folder(folder, instances=True, classes=["ground", "cell"])
+    assert data.classes == ("ground", "cell")
+    assert torch.equal(data.train.x[:, 0] > 0.45, data.train.y == 1)
+    mask = np.array(Image.open(folder / "masks/00.png"))
+    mask[0] = 255
+    Image.fromarray(mask).save(folder / "masks/00.png")
+    parts = mask_folder(folder, instances=True, ignore=255)
+    assert sum(int((p.y == -1).sum()) for p in (parts.train, parts.val, parts.test)) == 9
+
+
+@pytest.mark.parametrize("how", ["crop", "scale"])
+def test_a_mask_of_another_size_is_told_before_it_is_resized(tmp_path, how):
+    folder = write(tmp_path)
+    path = folder / "masks/03.png"
+    Image.open(path).resize((4, 5)).save(path)
+    with pytest.raises(InputError, match=r"03.png' has 5 x 4 pixels; expected 9 x 9"):
+        mask_folder(folder, resize=how, side=8)
+
+
 @pytest.mark.parametrize(("how", "side"), [("crop", 11), ("crop", 7), ("scale", 18)])
 def test_masks_are_resized_as_their_images_are(tmp_path, how, side):
     data = mask_folder(write(tmp_path), resize=how, side=side).train

@@ -132,6 +132,12 @@ def alone(folder):
         (folder / "solid" / i).unlink()
 
 
+@pytest.mark.parametrize("how", ["crop", "scale"])
+def test_volumes_of_three_sides(tmp_path, how):
+    data = volume_folder(classes(tmp_path), resize=how, side=[3, 5, 8])
+    assert data.train.x.shape[1:] == (1, 3, 5, 8)
+
+
 BAD = [
     (lambda f: write(f / "solid" / "0.mrc", volume(1, (5, 6, 6))), {"voxels": "any"}, "expected the same in all files"),
     (nan, {}, "1 of 216 voxels that are NaN"),
@@ -148,6 +154,7 @@ BAD = [
     (lambda f: None, {"root": "nowhere"}, "'nowhere' is not a folder"),
     (lambda f: None, {"resize": "cop", "side": 5}, "Did you mean 'crop'"),
     (lambda f: None, {"side": 5}, "expected both or neither"),
+    (lambda f: None, {"resize": "crop", "side": [5, 6]}, "or depth, height and width"),
     (lambda f: None, {"voxels": "some"}, "expected one of equal, any"),
     (lambda f: None, {"scale": "noise"}, "Choose another scale"),
     (lambda f: None, {"labels": "lables"}, "expected a sub-folder of"),

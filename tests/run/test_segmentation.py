@@ -9,7 +9,9 @@ import pytest
 import torch
 from tests.data.test_mask_folder import write
 
+from steerable.data.image_file import read_image_file
 from steerable.data.mask_folder import read_mask
+from steerable.run.answer import Folder
 from steerable.run.cli import main
 from steerable.run.page.grid_pictures import busiest, grid_pictures, slices
 from steerable.run.page.map_pictures import Panel
@@ -113,12 +115,33 @@ def test_masks_have_the_size_of_their_images(place, tmp_path, capsys, how, side)
         assert both > 0.5  # shifted by a pixel it is less for so small a disc
 
 
-def test_a_file_and_its_check(place, tmp_path):
+def test_images_of_any_size_as_they_are(place, tmp_path):
+    """No padding, nothing cut: the answer of the network at this size, in batches of one size each."""
+    new = write(tmp_path / "new", 3, side=13, seed=9)
+    write(tmp_path / "other", 2, side=21, seed=4)
+    for k in range(2):
+        (tmp_path / f"other/images/0{k}.png").rename(new / f"images/0{k}b.png")
+    words = ["predict", str(place / "run"), str(new / "images"), f"--out={tmp_path / 'c.parquet'}", "--resize=whole"]
+    assert main([*words, f"--answers={tmp_path / 'masks'}"]) == 0
+    rows = parquet.read_table(tmp_path / "c.parquet").to_pylist()
+    assert [r["id"] for r in rows] == ["00.png", "00b.png", "01.png", "01b.png", "02.png"]
+    run = Folder.load(place / "run")
+    for row in rows:
+        mask = np.load(tmp_path / "masks" / f"{row['id']}.npy")
+        image = read_image_file(new / "images" / row["id"])
+        assert mask.shape == ((21, 21) if "b" in row["id"] else (13, 13)) == tuple(image.shape[-2:])
+        assert np.array_equal(mask, run.places(run.recipe(image))[0].numpy())
+        assert row["share_disc"] == pytest.approx((mask == 1).mean())
+
+
+def test_a_file_and_its_check(place, tmp_path, capsys):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     out = tmp_path / "m.onnx"
     assert main(["export", str(place / "run"), f"--out={out}"]) == 0
     assert main(["evaluate", str(out), f"--root={place / 'discs'}"]) == 0
+    words = ["predict", str(out), str(place / "discs/images"), f"--out={tmp_path / 'c.parquet'}", "--resize=whole"]
+    assert main(words) == 2 and "is a file of fixed size" in capsys.readouterr().err
     assert main(["check", str(out), f"--out={tmp_path / 'check.png'}"]) == 0
 
 

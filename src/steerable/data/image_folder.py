@@ -162,7 +162,14 @@ def _check_files(files: list[Path], table: Path) -> None:
 
 
 def read_all(files: list[Path], hdu: int | None = None, reading: Reading | None = None) -> Tensor:
-    """Read one image from each file, float32 ``[N, C, H, W]``.
+    """Read one image from each file, float32 ``[N, C, H, W]``; see :func:`read_with_sizes`."""
+    return read_with_sizes(files, hdu, reading)[0]
+
+
+def read_with_sizes(
+    files: list[Path], hdu: int | None = None, reading: Reading | None = None
+) -> tuple[Tensor, list[tuple[int, ...]]]:
+    """Read one image from each file, float32 ``[N, C, H, W]``, and return the size that each had there.
 
     Args:
         files: their paths.
@@ -174,6 +181,7 @@ def read_all(files: list[Path], hdu: int | None = None, reading: Reading | None 
     """
     reading = reading or Reading()
     images: list[Tensor] = []
+    sizes: list[tuple[int, ...]] = []
     depths: dict[str, Path] = {}
     for file in files:
         if not reading.full and (depth := pixel_depth(file)):
@@ -184,16 +192,21 @@ def read_all(files: list[Path], hdu: int | None = None, reading: Reading | None 
                     "Set data.options.depth to full, which divides whole numbers by their range."
                 )
             depths[depth] = file
-        image = reading(read_image_file(file, hdu, reading.full), str(file))
-        if len(image) != 1:
-            raise InputError(f"'{file}' holds {len(image)} images; expected one image a file. Use data.name folder.")
+        raw = read_image_file(file, hdu, reading.full)
+        if len(raw) != 1:
+            raise InputError(
+                f"'{file}' holds {len(raw)} images; expected one image a file. Save each in a file of its own; stacks "
+                "along Z are volumes, for --config volume_folder."
+            )
+        sizes.append(tuple(raw.shape[-2:]))
+        image = reading(raw, str(file))
         if images and image.shape != images[0].shape:
             raise InputError(
                 f"'{file}' has {describe(image)}, '{files[0]}' has {describe(images[0])}; expected the same channels "
                 "and size in all files. Set data.options.colour to grey or rgb, and resize and side, or convert them."
             )
         images.append(image)
-    return torch.cat(images)
+    return torch.cat(images), sizes
 
 
 def describe(image: Tensor) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 from steerable.data.divide import divide
 from steerable.data.errors import InputError
 from steerable.data.image_file import BROKEN, EXTENSIONS
-from steerable.data.image_folder import list_images, read_all
+from steerable.data.image_folder import list_images, read_with_sizes
 from steerable.data.parts import Splits
 from steerable.data.reading import Reading
 from steerable.data.recipe import Recipe
@@ -34,6 +34,7 @@ def mask_folder(
     values: Sequence[int] | None = None,
     classes: Sequence[str] = (),
     ignore: int | None = None,
+    instances: bool = False,
     colour: str | None = None,
     depth: str = "full",
     resize: str | None = None,
@@ -54,6 +55,8 @@ def mask_folder(
             occur, in ascending order.
         classes: their names; empty: the values.
         ignore: what stands where a pixel has no class: it is neither learned nor scored.
+        instances: masks number single things, as tools that count cells write them: 0 is the first class, every other
+            number the second.
         colour: ``grey`` or ``rgb``: make all images so; None: all must have the same channels.
         depth: ``full`` or ``file``, see :func:`steerable.data.image_folder`.
         resize: ``crop`` (cut or pad about the centre; what is padded has no class) or ``scale`` (interpolate; masks
@@ -74,6 +77,8 @@ def mask_folder(
     if 0 < len(present) < len(PARTS):
         raise InputError(f"masks: '{folder}' has the parts {present}; expected all of {list(PARTS)}, or none of them.")
     parts = [_read(folder / p, reading) for p in present] or [_read(folder, reading)]
+    if instances:
+        parts = [(x, _joined(m, ignore), ids) for x, m, ids in parts]
     known = _values([m for _, m, _ in parts], values, ignore, str(folder))
     names = tuple(classes) or tuple(map(str, known))
     if len(names) != len(known) or len(known) < 2:
@@ -165,17 +170,16 @@ def _read(folder: Path, reading: Reading) -> tuple[Tensor, Tensor, tuple[str, ..
             f"masks: '{spare[0]}' has no image ({len(spare)} of {len(held)} masks); expected one of its name in "
             f"'{folder / IMAGES}'. Add it, or move the mask away."
         )
-    x = read_all(files, None, reading)
+    x, sizes = read_with_sizes(files, None, reading)
     masks = []
-    for file, key in zip(files, keys, strict=True):
+    for file, key, size in zip(files, keys, sizes, strict=True):
         raw = read_mask(held[key])
-        mask = fit_mask(raw, reading)
-        if mask.shape != x.shape[-2:]:
+        if tuple(raw.shape) != size:
             raise InputError(
-                f"'{held[key]}' has {mask.shape[0]} x {mask.shape[1]} pixels; expected {x.shape[-2]} x {x.shape[-1]}, "
-                f"those of '{file}'. Mend the mask."
+                f"'{held[key]}' has {raw.shape[0]} x {raw.shape[1]} pixels; expected {size[0]} x {size[1]}, those of "
+                f"'{file}'. Mend the mask."
             )
-        masks.append(mask)
+        masks.append(fit_mask(raw, reading))
     return x, torch.stack(masks), tuple(k.as_posix() for k in keys)
 
 
@@ -189,14 +193,20 @@ def _by_name(folder: Path) -> dict[Path, Path]:
     return found
 
 
+def _joined(masks: Tensor, ignore: int | None) -> Tensor:
+    """All things as one class."""
+    kept = (masks == NONE) if ignore is None else (masks == NONE) | (masks == ignore)
+    return torch.where(kept, masks, (masks != 0).long())
+
+
 def _values(masks: list[Tensor], given: Sequence[int] | None, ignore: int | None, source: str) -> list[int]:
     """The values of the classes, all that occur among them."""
     occur = sorted({v for m in masks for v in m.unique().tolist()} - {ignore, NONE})
     if given is None:
         if len(occur) > MOST:
             raise InputError(
-                f"masks: those of '{source}' have {len(occur)} different values; expected at most {MOST} classes. Are "
-                "they masks? Else name them in data.options.values."
+                f"masks: those of '{source}' have {len(occur)} different values; expected at most {MOST} classes. If "
+                "they number single things, set data.options.instances; else name them in data.options.values."
             )
         return occur
     if ignore in given:
@@ -207,7 +217,7 @@ def _values(masks: list[Tensor], given: Sequence[int] | None, ignore: int | None
     other = [v for v in occur if v not in given]
     if other or len(set(given)) < len(given):
         raise InputError(
-            f"masks: data.options.values is {list(given)}, and the masks of '{source}' also hold {other[:5]}; expected "
-            "all of them, each once, or one of them in data.options.ignore."
+            f"masks: data.options.values is {list(given)}, and the masks of '{source}' also hold {other[:5]}"
+            f"{', ...' if len(other) > 5 else ''}; expected all of them, each once, or one in data.options.ignore."
         )
     return list(given)

@@ -218,7 +218,8 @@ def _arranged(array: np.ndarray, axes: str, stack: str, name: str, expected: str
     pages, channels = [k for k in axes if k in stack], [k for k in axes if k in "SC"]
     known = len(pages) < 2 and len(channels) < 2 and len(axes) == 2 + len(pages) + len(channels)
     if not known or "Y" not in axes or "X" not in axes:
-        raise InputError(f"{name} has the axes {axes}, {list(array.shape)}; expected {expected}. Save the parts apart.")
+        mend = "If T are slices, save them as Z" if "T" in axes and "Z" not in axes else "Save the parts apart"
+        raise InputError(f"{name} has the axes {axes}, {list(array.shape)}; expected {expected}. {mend}.")
     order = [*pages, *channels, "Y", "X"]
     array = array.transpose([axes.index(k) for k in order])
     array = array if pages else array[None]

@@ -97,7 +97,7 @@ def check_voxel(voxel: Size, like: float, path: str, who: str = "") -> None:
         raise InputError(
             f"'{path}' has voxels of {size}; expected cubes of {like:.4g}, as {who or 'in the other files'}: "
             "with others a turn of space is no turn of voxels. Resample the map"
-            + ("." if who else ", or set data.options.voxels to any.")
+            + ("." if who else ", or set data.options.voxels to any, and model.group to turns about x3, such as D4.")
         )
 
 

@@ -37,7 +37,7 @@ def volume_folder(
     labels: str | None = None,
     classes: Sequence[str] = (),
     resize: str | None = None,
-    side: int | None = None,
+    side: int | list[int] | None = None,
     axes: str = "dhw",
     voxels: str = "equal",
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
@@ -56,7 +56,7 @@ def volume_folder(
         classes: of a segmentation: the names of the classes 0, 1, ...; empty: their numbers.
         resize: ``crop`` (cut, or pad with zeros, about the centre; padded voxels have no label) or ``scale``
             (interpolate; labels take the nearest) to `side`; None: all files must have the same size.
-        side: of the cube after that.
+        side: depth, height and width after that, or one number for all.
         axes: of npy and npz files: ``dhw`` (x1 along W, x2 falling along H, x3 along D), ``zyx`` (y growing along the
             rows) or ``xyz`` (x first, y growing). MRC files say it themselves.
         voxels: ``equal``: those of MRC and TIFF files must be cubes of one size, to one per cent, where the files say
@@ -73,31 +73,32 @@ def volume_folder(
             words = ", ".join("null" if k is None else k for k in known)
             hint = did_you_mean(str(given), [k for k in known if k])
             raise InputError(f"data.options.{what} is '{given}'; expected one of {words}.{hint}")
-    if (side is None) != (resize is None) or (side is not None and side < 1):
+    size = None if side is None else tuple([side] * 3 if isinstance(side, int) else side)
+    if (size is None) != (resize is None) or (size is not None and (len(size) != 3 or min(size) < 1)):
         raise InputError(
             f"data.options.resize is {resize} and data.options.side {side}; expected both or neither, and a side of at "
-            "least 1 voxel."
+            "least 1 voxel, or depth, height and width."
         )
     if root is None or not Path(root).expanduser().is_dir():
         raise InputError(f"volumes: data.root '{root}' is not a folder; expected one with volumes. Mend data.root.")
     folder = Path(root).expanduser()
     files, names = _by_class(folder) if labels is None else (_volumes(folder, labels), [])
     answers = [] if labels is None else _partners(files, folder, labels)
-    read = _read_all(files, folder, resize, side, axes, voxels == "equal")
+    read = _read_all(files, folder, resize, size, axes, voxels == "equal")
     x, ids = read.x, read.ids
     if labels is None:
         known = tuple(sorted(set(names)))
         y = torch.tensor([known.index(names[r]) for r in read.rows])
         data = Samples(x, y, known, str(folder), ids)
     else:
-        y = _read_labels(answers, files, read, resize, side, axes)
+        y = _read_labels(answers, files, read, resize, size, axes)
         least = max(2, int(y.max()) + 1)
         occur = y[y >= 0].unique().tolist()
         if not classes and len(occur) < least and occur != [0]:
             shown = ", ".join(map(str, occur[:10])) + (", ..." if len(occur) > 10 else "")
             raise InputError(
                 f"volumes: the labels in '{folder / str(labels)}' hold {shown}; expected 0, 1, ... without a gap. "
-                "Number the classes so, or name all in data.options.classes."
+                "Number the classes so in the files; where some do not occur, name all in data.options.classes."
             )
         given = tuple(classes) or tuple(map(str, range(least)))
         data = Samples(x, y, Regions(given), str(folder), ids)
@@ -193,7 +194,9 @@ class _Read(NamedTuple):
     voxel: str | None
 
 
-def _read_all(files: list[Path], folder: Path, resize: str | None, side: int | None, axes: str, equal: bool) -> _Read:
+def _read_all(
+    files: list[Path], folder: Path, resize: str | None, size: tuple[int, ...] | None, axes: str, equal: bool
+) -> _Read:
     found: list[Tensor] = []
     ids: list[str] = []
     shapes: list[tuple[int, ...]] = []
@@ -207,8 +210,8 @@ def _read_all(files: list[Path], folder: Path, resize: str | None, side: int | N
         if voxel is not None and equal:
             like = like or sum(voxel) / 3
             check_voxel(voxel, like, str(path))
-        if side is not None:
-            x = crop(x, (side,) * 3) if resize == "crop" else scale_volume(x, (side,) * 3)
+        if size is not None:
+            x = crop(x, size) if resize == "crop" else scale_volume(x, size)
         if found and x.shape[1:] != found[0].shape[1:]:
             raise InputError(
                 f"'{path}' has {_shape(x.shape[1:])} (channels and voxels), '{files[0]}' {_shape(found[0].shape[1:])}; "
@@ -222,21 +225,21 @@ def _read_all(files: list[Path], folder: Path, resize: str | None, side: int | N
 
 
 def _read_labels(
-    answers: list[Path], files: list[Path], read: _Read, resize: str | None, side: int | None, axes: str
+    answers: list[Path], files: list[Path], read: _Read, resize: str | None, size: tuple[int, ...] | None, axes: str
 ) -> Tensor:
     """The class of each voxel ``[N, D, H, W]``, brought to the size of the volumes as these were."""
     parts = []
-    for path, file, (count, _, *size) in zip(answers, files, read.shapes, strict=True):
+    for path, file, (count, _, *own) in zip(answers, files, read.shapes, strict=True):
         y = read_label_volumes(path, axes)
-        if tuple(y.shape) != (count, *size):
+        if tuple(y.shape) != (count, *own):
             raise InputError(
-                f"'{path}' has {_shape(y.shape)} labels (volumes and voxels), '{file}' {_shape((count, *size))}; "
+                f"'{path}' has {_shape(y.shape)} labels (volumes and voxels), '{file}' {_shape((count, *own))}; "
                 "expected one for each voxel."
             )
-        if side is not None and resize == "crop":
-            y = crop(y, (side,) * 3, -1)
-        elif side is not None:
-            y = F.interpolate(y[:, None].double(), (side,) * 3, mode="nearest-exact")[:, 0].long()
+        if size is not None and resize == "crop":
+            y = crop(y, size, -1)
+        elif size is not None:
+            y = F.interpolate(y[:, None].double(), size, mode="nearest-exact")[:, 0].long()
         parts.append(y)
     return torch.cat(parts)
 

@@ -45,7 +45,7 @@ class AnswerFiles:
     def of(
         name: str | None, record: Mapping[str, Any], form: str = "npy", order: str | None = None
     ) -> AnswerFiles | None:
-        """Make the folder, where one was named.
+        """Look at the folder, where one was named; the first answer makes it.
 
         Args:
             name: the folder; None: there is none.
@@ -81,7 +81,6 @@ class AnswerFiles:
             _check_form(form, record)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(f"--answers '{name}' exists and is not empty; expected a new folder. Say another one.")
-        folder.mkdir(parents=True, exist_ok=True)
         return AnswerFiles(folder, record, form, sphere, None if order is None else order == "nested")
 
     def write(self, name: str, answer: Tensor) -> None:
@@ -94,6 +93,7 @@ class AnswerFiles:
         Raises:
             InputError: a file of that name is there.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
         name = name.replace("/", "_")
         known = self.form != "npy" and name.lower().endswith(ENDS[self.form])
         path = self.folder / (name if known else f"{name}.{self.form}")

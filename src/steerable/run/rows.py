@@ -13,6 +13,9 @@ from steerable.data.image_file import FITS, check_image, count_images, extension
 from steerable.data.reading import RESIZE, Reading
 from steerable.run.inputs import Source
 
+#: samples of other sizes are taken as they are
+WHOLE = "whole"
+
 
 class Row(NamedTuple):
     """One image: its id, ``[C, H, W]`` (a volume, a point set) or what is wrong, its own size if that was another."""
@@ -29,7 +32,7 @@ class Want(NamedTuple):
     Attributes:
         channels: number of channels.
         size: height and width; depth, height and width; nothing for point sets.
-        resize: ``crop``, ``scale`` or None: refuse other sizes.
+        resize: ``crop``, ``scale``, ``whole`` (as it is) or None: refuse other sizes.
         run: the name of the run, for messages.
         hdu: of FITS files.
         sky_up: turn FITS images over, whose first row is the lowest on the sky, so that row 0 is the highest.
@@ -52,7 +55,7 @@ class Want(NamedTuple):
 
         Args:
             record: of the run.
-            resize: ``crop`` or ``scale``; None: as in training, where images of several sizes were read.
+            resize: ``crop``, ``scale`` or ``whole``; None: as in training, where images of several sizes were read.
             run: its name.
             hdu: of FITS files.
         """
@@ -64,7 +67,7 @@ class Want(NamedTuple):
 
     def other(self, size: Sequence[int]) -> tuple[int, ...] | None:
         """The size of a file, where it is not the one that is wanted."""
-        return None if tuple(size) == tuple(self.size) else tuple(size)
+        return None if tuple(size) == tuple(self.size) or self.resize == WHOLE else tuple(size)
 
 
 def read_rows(sources: Iterable[Source], want: Want, chunk: int = 64) -> Iterator[Row]:
@@ -109,7 +112,9 @@ def usable(image: Tensor, name: str, want: Want) -> Tensor:
             "saw. Say --resize crop (cut or pad) or --resize scale (interpolate)."
         )
     check_image(image, name)
-    return image if (h, w) == want.size else RESIZE[str(want.resize)](image[None], *want.size)[0]
+    return (
+        image if (h, w) == want.size or want.resize == WHOLE else RESIZE[str(want.resize)](image[None], *want.size)[0]
+    )
 
 
 def resized_text(count: int, total: int, want: Want, asked: bool, noun: str = "images") -> str:
@@ -129,9 +134,13 @@ def resized_text(count: int, total: int, want: Want, asked: bool, noun: str = "i
 
 
 def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    """Cut rows into lists of at most `size`."""
+    """Cut rows into lists of at most `size`, of one shape each."""
     held: list[Row] = []
     for row in rows:
+        shapes = [r.image.shape for r in (*held, row) if isinstance(r.image, Tensor)]
+        if shapes and shapes[-1] != shapes[0]:
+            yield held
+            held = []
         held.append(row)
         if len(held) == size:
             yield held

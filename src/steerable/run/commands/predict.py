@@ -14,14 +14,14 @@ from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.data.resize import in_size
-from steerable.run.answer import Answerer, open_answerer
+from steerable.run.answer import Answerer, Folder, open_answerer
 from steerable.run.answer_files import FORMS, ORDERS, AnswerFiles
 from steerable.run.catalogue import Catalogue, answer_types
 from steerable.run.domains import domain_of, together
 from steerable.run.inputs import find_inputs
 from steerable.run.outputs import whole_file
 from steerable.run.prepare import Function, preparation
-from steerable.run.rows import RESIZE, Row, Want, batches, resized_text
+from steerable.run.rows import RESIZE, WHOLE, Row, Want, batches, resized_text
 from steerable.run.stages import Stages
 from steerable.run.store import is_dense, versions
 
@@ -47,8 +47,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", required=True, help="the catalogue, FILE.parquet")
     parser.add_argument("--overwrite", action="store_true", help="replace a catalogue of that name")
     parser.add_argument("--skip-bad", action="store_true", help="unusable files get an empty row and an error")
-    parser.add_argument("--resize", choices=tuple(RESIZE), help="bring images of another size to that of training: cut "
-                        "or pad about the centre, or interpolate")  # fmt: skip
+    parser.add_argument("--resize", choices=(*RESIZE, WHOLE), help="bring images of another size to that of training: "
+                        "cut or pad about the centre, or interpolate; whole: answer at every pixel or voxel of the "
+                        "image as it is")  # fmt: skip
     parser.add_argument("--hdu", type=int, help="the HDU of FITS files; default: the first one with an image")
     parser.add_argument("--batch-size", type=int, default=64, help="samples at a time")
     parser.add_argument("--answers", metavar="FOLDER", help="a folder for answers at every place, a file for each row")
@@ -127,6 +128,21 @@ def finite(row: dict[str, Any], name: str, extra: Mapping[str, Any]) -> dict[str
     return {**{k: row[k] for k in extra}, "error": text}
 
 
+def require_any_size(answerer: Answerer) -> None:
+    """Refuse to take samples whole where the network answers once, or its size is fixed.
+
+    Raises:
+        InputError: naming what it is.
+    """
+    record = answerer.record
+    if not is_dense(record) or record.get("sampling") or not isinstance(answerer, Folder):
+        what = "is a file of fixed size" if not isinstance(answerer, Folder) else "answers with something else"
+        raise InputError(
+            f"--resize {WHOLE}: the network {what}; expected a run with classes at every pixel or voxel. Say crop or "
+            "scale."
+        )
+
+
 def refuse(errors: Iterable[str | None]) -> None:
     """Raise the first of `errors` that is one.
 
@@ -151,6 +167,8 @@ def main(argv: list[str]) -> int:
     kind = domain_of(record).files
     files = AnswerFiles.of(args.answers, record, args.answer_format, args.order)
     noun = domain_of(record).noun
+    if args.resize == WHOLE:
+        require_any_size(answerer)
     sources, others = find_inputs(args.images, args.list, kind.listing, kind.extensions, noun)
     if not args.skip_bad:
         for source in sources:  # what can be told from the name is told before the first image

@@ -28,7 +28,7 @@ from steerable.run.domains.places import with_places
 from steerable.run.domains.plane import has_mirrors, turn_axes
 from steerable.run.domains.turns import turn, turn_fourier
 from steerable.run.inputs import Source
-from steerable.run.rows import Row, Want
+from steerable.run.rows import WHOLE, Row, Want
 
 AUGMENTATIONS = ("none", "cube", "cube_flips", "upright", "turn", "rotate", "turn_fourier", "rotate_fourier")
 
@@ -138,7 +138,7 @@ def usable_volume(x: Tensor, name: str, want: Want) -> Tensor:
     bad = int((~torch.isfinite(x)).sum())
     if bad:
         raise InputError(f"'{name}' has {bad} of {x.numel()} voxels that are NaN or infinite; expected finite values.")
-    if tuple(x.shape[1:]) == size:
+    if tuple(x.shape[1:]) == size or want.resize == WHOLE:
         return x
     return crop(x, size) if want.resize == "crop" else scale_volume(x[None], size)[0]
 
