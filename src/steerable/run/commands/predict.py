@@ -213,6 +213,8 @@ def main(argv: list[str]) -> int:
             raise InputError(f"none of {done} {noun} can be used; expected at least one. The first: {first}")
     if resized:
         size = "; answers have the sizes of the files" if files is not None else ""
+        if size and want.resize == "crop":
+            size += f", with none where these were cut off (--resize {WHOLE} has one everywhere)"
         print(resized_text(resized, done, want, args.resize is not None, noun) + size, file=sys.stderr)
     bad = tally.pop("bad", 0)
     report = ", ".join(f"{name} {count}" for name, count in sorted(tally.items()))
