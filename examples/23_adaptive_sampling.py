@@ -28,8 +28,8 @@ def error(samples, grid, function="elu"):
 # %%
 # Fixed grids converge, a moving grid is exact
 # --------------------------------------------
-# A moving grid needs no more samples than hold the 35 coefficients well; 35 of them would, but so badly that the library
-# warns.
+# A moving grid needs no more samples than hold the 35 coefficients well; 35 of them do, but so badly that the
+# library warns.
 
 counts = [52, 70, 96, 140, 280, 560]
 curves = {grid: [error(n, grid) for n in counts] for grid in ("random", "spread", "adaptive")}
