@@ -155,14 +155,13 @@ class PlainSphereConv(nn.Module):
 
 def convolved(x: Tensor, contraction: SphereContraction, filter: Tensor, bias: Tensor | None) -> Tensor:
     """The contraction and the bias; under autocast in the dtype of the filter, for transforms need its accuracy."""
-    zero = filter.sum() * 0
     if x.shape[0] == 0:  # no Fourier transform of nothing
-        return x.new_zeros(0, len(filter), *contraction.targets.shape) + zero
+        return x.new_zeros(0, len(filter), *contraction.targets.shape) + filter.sum() * 0
     with full_precision(x):
         if contraction.parts:
             y = contraction(x.to(filter.dtype), filter)
         else:  # types between which there is no kernel
-            y = zero.expand(len(x), len(filter), *contraction.targets.shape)
+            y = (filter.sum() * 0).expand(x.shape[0], len(filter), *contraction.targets.shape)
         return y if bias is None else y + bias.view(-1, *(1,) * (y.dim() - 2))
 
 

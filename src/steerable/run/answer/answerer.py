@@ -64,8 +64,8 @@ class Answerer(ABC):
         """Return the columns of the catalogue for answers at every place, by area on the sphere.
 
         Args:
-            places: what :meth:`places` returned, -1 or NaN where there is no answer. Of classes the share of each; of
-                values the mean and the root mean square of each entry.
+            places: what :meth:`places` returned, -1 where there is no class. Of classes the share of each; of values
+                the mean and the root mean square of each entry.
         """
         sampling = self.record.get("sampling")
         first = places[0].shape if not self.is_regression else places[0, 0].shape
@@ -82,9 +82,8 @@ class Answerer(ABC):
         found: dict[str, list[Any]] = {}
         for k, name in enumerate(self.record["target"]["columns"]):
             value = places[:, k].double().flatten(1)
-            known = (~value.isnan()).double() @ share
-            found[f"{name}_mean"] = (value.nan_to_num() @ share / known).tolist()
-            found[f"{name}_rms"] = (value.nan_to_num().square() @ share / known).sqrt().tolist()
+            found[f"{name}_mean"] = (value @ share).tolist()
+            found[f"{name}_rms"] = (value.square() @ share).sqrt().tolist()
         return found
 
     def columns(self, x: Tensor) -> dict[str, list[Any]]:
