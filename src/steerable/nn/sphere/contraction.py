@@ -188,7 +188,7 @@ class PaddedContraction(SphereContraction):
     """A contraction over pairs that compilers and exporters see with as many neighbours for each sample.
 
     One gather and one batched product for all functions of a part, in place of a gather and a scatter for each. In
-    eager mode sparse sums are up to twenty times faster. Spare neighbours are the first one again and weigh nothing.
+    eager mode sums stay sparse, which is faster. Spare neighbours are the first one again and weigh nothing.
 
     Args:
         pairs: the same contraction over pairs.

@@ -38,8 +38,7 @@ def grid_pictures(rows: list[list[Panel]]) -> bytes:
     """
     every = [panel for row in rows for panel in row]
     rows = [every] if len(every) <= WIDE else rows
-    shape = next((p.value for p in every if p.names), every[0].value)
-    place = busiest(shape if any(p.names for p in every) else torch.full_like(shape, torch.nan))
+    place = busiest(next((p.value for p in every if p.names), torch.full_like(every[0].value, torch.nan)))
     cells = [list(zip(row, parts, strict=True)) for row in rows
              for parts in zip(*(slices(p.value, place) for p in row), strict=True)]  # fmt: skip
     wide = max(map(len, cells))
