@@ -1,9 +1,10 @@
 """Equivariance or augmentation for spherical images: digits painted on the sphere, upright or turned any way.
 
 Run: ``python -m benchmarks.trained.sphere_digits --out DIR`` (goes on after an interruption; ``--report`` only prints).
-Digits of STEERABLE_DATA/mnist (12,000 training and 5,000 test digits, each already turned in its own plane), one, two
-or four on a sphere of Gauss rings. Networks see them upright (on the equator) and are tested upright and turned; plain
-networks also see ``--copies`` times as many, turned at random: the sweep of augmentation. After Gerken, Carlsson,
+Digits of STEERABLE_DATA/mnist (54,000 to learn from, 5,000 to test on), or items of your own as an npz file of the same
+names (``--pictures FILE``: ``x_train``, ``y_train``, ``x_test``, ``y_test``, such as Fashion-MNIST), one, two or four
+on a sphere of Gauss rings. Networks see them upright (on the equator) and are tested upright and turned; plain networks
+also see ``--copies`` times as many, turned at random: the sweep of augmentation. After Gerken, Carlsson,
 Linander, Ohlsson, Petersson and Persson, "Equivariance versus Augmentation for Spherical Images", ICML 2022, arXiv
 2202.03990. Validation chooses the epoch; the test part is used once.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -39,10 +41,9 @@ NETWORKS: dict[str, tuple[str, dict[str, Any], bool]] = {
 }
 
 
-def pictures(part: str, count: int, start: int = 0) -> tuple[Tensor, Tensor]:
-    """Digits in [0, 1] and their classes."""
-    root = Path(os.environ["STEERABLE_DATA"])
-    with np.load(root / "mnist" / "mnist_rotated_derived.npz") as z:
+def pictures(file: str | None, part: str, count: int, start: int = 0) -> tuple[Tensor, Tensor]:
+    """Items in [0, 1] and their classes."""
+    with np.load(file or Path(os.environ["STEERABLE_DATA"]) / "mnist" / "mnist.npz") as z:
         x, y = (torch.from_numpy(z[f"{k}_{part}"][start : start + count]) for k in "xy")
     return x.float() / float(x.max()), y.long()
 
@@ -50,6 +51,7 @@ def pictures(part: str, count: int, start: int = 0) -> tuple[Tensor, Tensor]:
 def parts(args: argparse.Namespace, turned: bool, copies: int) -> dict[str, tuple[Tensor, Tensor]]:
     """Fields and answers of all parts."""
     sphere, found = st.Sphere.gauss(args.rings), {}
+    diameter = math.radians(args.diameter or {1: 120, 2: 120, 4: 75}[args.items])
     rows = {
         "train": ("train", args.train, 0, turned, copies),
         "val": ("train", args.validation, args.train, turned, 1),
@@ -57,8 +59,8 @@ def parts(args: argparse.Namespace, turned: bool, copies: int) -> dict[str, tupl
         "turned": ("test", args.test, 0, True, 1),
     }
     for k, (name, (part, count, start, turn, times)) in enumerate(rows.items()):
-        x, y = pictures(part, count, start)
-        fields, first, regions = spherical_items(x, y, sphere, args.items, turn, times, seed=k)
+        x, y = pictures(args.pictures, part, count, start)
+        fields, first, regions = spherical_items(x, y, sphere, args.items, turn, times, diameter, seed=k)
         found[name] = (fields, first if args.task == "classify" else regions)
     return found
 
@@ -163,7 +165,9 @@ def main() -> None:
     p.add_argument("--out", required=True)
     p.add_argument("--task", choices=["classify", "segment"], default="classify")
     p.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
-    p.add_argument("--items", type=int, default=1)
+    p.add_argument("--items", type=int, default=1, choices=[1, 2, 4])
+    p.add_argument("--diameter", type=float, help="of an item in degrees; default 120, of four items 75")
+    p.add_argument("--pictures", help="an npz file; default the digits of STEERABLE_DATA")
     p.add_argument("--rings", type=int, default=24)
     p.add_argument("--train", type=int, default=2000)
     p.add_argument("--validation", type=int, default=500)
@@ -175,6 +179,8 @@ def main() -> None:
     p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     p.add_argument("--report", action="store_true")
     args = p.parse_args()
+    if args.items > 1 and args.task == "classify":
+        p.error("a turned sphere with several items has no first one: --items 2 and 4 go with --task segment")
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     file = out / "rows.json"

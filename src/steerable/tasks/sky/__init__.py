@@ -9,6 +9,7 @@ from steerable.tasks.sky.globe import draw_rotations as draw_rotations
 from steerable.tasks.sky.heights import earth_elevation as earth_elevation
 from steerable.tasks.sky.items import paint as paint
 from steerable.tasks.sky.items import poses as poses
+from steerable.tasks.sky.items import smoothed as smoothed
 from steerable.tasks.sky.items import spherical_items as spherical_items
 from steerable.tasks.sky.microwave import wmap as wmap
 from steerable.tasks.sky.pictures import draw_field as draw_field

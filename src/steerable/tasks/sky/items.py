@@ -1,4 +1,8 @@
-"""Pictures of items painted on the sphere: exact under rotation, for the pictures are sampled only once."""
+"""Pictures of items painted on the sphere: exact under rotation, for the pictures are sampled only once.
+
+A sampling whose points lie farther apart than the strokes of a picture sees another picture after each turn: that is
+aliasing, and no network mends it. So pictures are smoothed to what the sampling can hold before they are painted.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,33 @@ from torch.nn import functional as F
 
 from steerable.domains.sphere import Sphere
 from steerable.groups import SO3
+
+
+def smoothed(pictures: Tensor, sphere: Sphere, diameter: float = math.pi / 3, strength: float = 0.5) -> Tensor:
+    """Pictures whose details are no finer than a sampling of the sphere.
+
+    Args:
+        pictures: ``[..., H, W]``, 0 outside.
+        sphere: where they will be painted.
+        diameter: of the picture there, in radians.
+        strength: standard deviation of the Gaussian, in mean distances of samples ``sqrt(4 pi / N)``; 0 for none.
+
+    Raises:
+        ValueError: for a negative strength.
+    """
+    if strength < 0:
+        raise ValueError(f"smoothed: strength is {strength}; expected 0 (none) or more, .5 for half a sample")
+    spacing = math.sqrt(4 * math.pi / sphere.num_points)
+    sizes = [strength * spacing * side / diameter for side in pictures.shape[-2:]]  # in pixels
+    found = pictures
+    for axis, sigma in zip((-2, -1), sizes, strict=True):
+        side = pictures.shape[axis]
+        apart = torch.arange(side, dtype=torch.float64)
+        kernel = torch.exp(-0.5 * (apart / max(sigma, 1e-9)) ** 2)
+        kernel = kernel / (2 * kernel.sum() - 1)
+        matrix = kernel[(apart[:, None] - apart).abs().long()].to(pictures)
+        found = torch.einsum("...hw,hk->...kw" if axis == -2 else "...hw,wk->...hk", found, matrix)
+    return found
 
 
 def paint(pictures: Tensor, rotations: Tensor, sphere: Sphere, diameter: float = math.pi / 3) -> Tensor:
@@ -77,6 +108,7 @@ def spherical_items(
     copies: int = 1,
     diameter: float = math.pi / 3,
     seed: int = 0,
+    smooth: float = 0.5,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Fields with items, and what there is to learn of them.
 
@@ -89,17 +121,22 @@ def spherical_items(
         copies: how often the set is painted, each time with new places and turns.
         diameter: of a picture in radians.
         seed: of all draws.
+        smooth: how far pictures are smoothed before they are sampled, in distances of samples: see :func:`smoothed`.
 
     Returns:
-        fields ``[M, 1, *shape]``; the class of the first item ``[M]``; regions ``[M, *shape]``, 0 for background and
-        1 + class where the item is brighter than .3. ``M = copies N``.
+        fields ``[M, 1, *shape]``; the class of the first item ``[M]``, an answer to learn where there is one item only;
+        regions ``[M, *shape]``, 0 for background and 1 + class where the item is brighter than .3. ``M = copies N``.
+
+    Raises:
+        ValueError: for a negative ``smooth``.
     """
+    pictures = smoothed(pictures.float(), sphere, diameter, smooth)
     generator = torch.Generator().manual_seed(seed)
     fields, firsts, regions = [], [], []
     for _ in range(copies):
         order = torch.stack([torch.randperm(len(pictures), generator=generator) for _ in range(items)], 1)
         order[:, 0] = torch.arange(len(pictures))
-        painted = paint(pictures[order].float(), poses(len(pictures), items, turned, generator), sphere, diameter)
+        painted = paint(pictures[order], poses(len(pictures), items, turned, generator), sphere, diameter)
         value, which = painted.max(1)
         kind = labels[order].gather(1, which.flatten(1)).view(which.shape)
         fields.append(value[:, None])
