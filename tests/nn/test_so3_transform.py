@@ -29,11 +29,14 @@ def dense(layer):
     return full[:, kept]
 
 
-@pytest.mark.parametrize(("band", "orders"), [(1, 1), (2, 2), (5, 5), (6, 2), (6, 1), (8, 8)])
+SIZES = [(1, 1, 1), (2, 2, 2), (5, 5, 5), (6, 2, 6), (6, 1, 6), (8, 8, 8), (3, 3, 6), (4, 2, 7), (1, 1, 3)]
+
+
+@pytest.mark.parametrize(("band", "orders", "grid"), SIZES)
 @pytest.mark.parametrize("precompute", [True, False])
-def test_equal_to_the_sampling_matrix(band, orders, precompute):
-    analysis = snn.SO3Analysis(band, 2, orders, precompute).double()
-    synthesis = snn.SO3Synthesis(band, 2, orders, precompute).double()
+def test_equal_to_the_sampling_matrix(band, orders, grid, precompute):
+    analysis = snn.SO3Analysis(band, 2, orders, precompute, grid).double()
+    synthesis = snn.SO3Synthesis(band, 2, orders, precompute, grid).double()
     matrix = dense(analysis)
     c = torch.randn(3, 2 * matrix.shape[1], dtype=torch.float64)
     x = torch.einsum("nd,bcd->bcn", matrix, c.unflatten(1, (2, -1))).reshape(3, 2, *analysis.plan.shape)
@@ -45,6 +48,25 @@ def test_equal_to_the_sampling_matrix(band, orders, precompute):
     assert float(weights.sum() - 1) < 1e-12
     expected = torch.einsum("nd,bcn,n->bcd", matrix, white.flatten(2), weights).flatten(1)
     assert float((analysis(white) - expected).abs().max()) < 1e-10
+
+
+@pytest.mark.parametrize(("band", "orders", "grid"), [(4, 4, 4), (3, 2, 5)])
+def test_gradients_of_both_orders(band, orders, grid):
+    """Each direction is the gradient of the other; the weights of the tilts belong to the analysis alone."""
+    analysis = snn.SO3Analysis(band, 1, orders, grid=grid).double()
+    for layer, shape in (
+        (analysis, (1, 1, *analysis.plan.shape)),
+        (analysis.inverse().double(), (1, analysis.type.size)),
+    ):
+        x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+        y = layer(x)
+        g = torch.randn_like(y).requires_grad_()
+        (back,) = torch.autograd.grad(y, x, g, create_graph=True)
+        matrix = torch.func.jacrev(lambda v, f=layer: f(v).flatten())(x.detach()).flatten(1)
+        assert float((back.flatten() - g.flatten() @ matrix).detach().abs().max()) < 1e-12
+        h = torch.randn_like(back)
+        (again,) = torch.autograd.grad(back, g, h)
+        assert float((again.flatten() - matrix @ h.flatten()).abs().max()) < 1e-12
 
 
 def test_left_translation_rotates_the_coefficients():
@@ -107,6 +129,8 @@ def test_tooling():
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="orders from 1 to the band"):
         snn.SO3Analysis(4, orders=5)
+    with pytest.raises(ValueError, match="a grid of at least the band"):
+        snn.SO3Analysis(4, grid=3)
     with pytest.raises(ValueError, match="expected samples \\[B, 1, 8, 4, 8\\]"):
         snn.SO3Analysis(4)(torch.zeros(1, 1, 4, 8, 8))
     with pytest.raises(ValueError, match="expected coefficients \\[B, 10\\]"):

@@ -1,7 +1,9 @@
 """The Fourier transform of functions on SO(3): series in two angles, and for each pair of orders one sum over the tilt.
 
 ``f(a, b, c) = sum_l sqrt(2 l + 1) tr(D_l(Rz(a) Ry(b) Rz(c)) C_l)`` is a series of cosines and sines in c whose terms of
-order n form a field of spin n on the sphere. So the sums over the tilt are those of spin.py, for all spins at once.
+order n form a field of spin n on the sphere. So the sums over the tilt are those of spin.py, for all spins at once. The
+two series are matrix products: they cost ``L^4`` like the sums over the tilt, and run at ten times the rate of FFTs of
+such lengths. Without weights both directions are transposes of each other, which is all that their gradients need.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,11 +19,8 @@ from torch import Tensor
 
 from steerable.domains.spectral.circles import Circles, fold, unfold
 from steerable.domains.spectral.legendre import Legendre, from_rows, to_rows
-from steerable.domains.spectral.spin import Terms, columns, components
 from steerable.groups import SO3, Representation
-
-#: components (cosine, sine) of order n from the copies +n and -n, by A and by B: from D = D(Rz Ry) Z(c)
-TERMS: Terms = ((((0, 1.0),), ((1, 1.0),)), (((1, -1.0),), ((0, 1.0),)))
+from steerable.groups.eager import runs_eagerly
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,23 +30,25 @@ class RotationPlan:
     Attributes:
         band: L, degrees ``l < L``.
         orders: N, orders ``|n| < N`` in the last angle; L for all.
+        grid: the band that the samples could hold, from L on.
     """
 
     band: int
     orders: int
+    grid: int
 
     @cached_property
     def shape(self) -> tuple[int, int, int]:
-        """Samples in a, b, c: ``2 L, L, 2 N``."""
-        return 2 * self.band, self.band, 2 * self.orders
+        """Samples in a, b, c: ``2 G, G, 2 N G / L`` for a grid of band G, the last rounded up to an even number."""
+        return 2 * self.grid, self.grid, 2 * -(-self.orders * self.grid // self.band)
 
     @cached_property
     def rings(self) -> Circles:
         """The tilts, from 0 on: nodes of Gauss and Legendre."""
-        height, weight = np.polynomial.legendre.leggauss(self.band)
-        theta, same = np.arccos(height[::-1]), np.full(self.band, 2 * self.band)
-        weight = weight[::-1] / (8 * self.band * self.orders)
-        return Circles(theta, same, np.zeros(self.band), weight, (self.band, 2 * self.band), None, True)
+        (first, tilts, last), (height, weight) = self.shape, np.polynomial.legendre.leggauss(self.grid)
+        theta, same = np.arccos(height[::-1]), np.full(tilts, first)
+        weight = weight[::-1] / (2 * first * last)
+        return Circles(theta, same, np.zeros(tilts), weight, (tilts, first), None, True)
 
     def angles(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The Euler angles a, b, c of the grid, one after the other."""
@@ -86,7 +88,7 @@ class RotationPlan:
     def constants(self) -> dict[str, np.ndarray]:
         """Fixed arrays of both directions, beside the tables."""
         plan, rows = self.legendre, len(self.legendre.degrees) + 1
-        _ = plan.rows, plan.reach, self.shape, self.rings.constants(self.band)
+        _ = plan.rows, plan.reach, self.shape, self.rings.in_order, self.rings.unpaired  # before a run is traced
         m, n, degree = plan.m[plan.pairs], plan.n[plan.pairs], plan.degrees
         row = np.full((self.band, self.band, self.orders), -1)
         real = np.flatnonzero(degree >= 0)
@@ -99,18 +101,22 @@ class RotationPlan:
             signs.append(np.broadcast_to(np.where(k < 0, -1.0, 1.0), (len(a), len(k))).ravel())
         place, sign = np.concatenate(places), np.concatenate(signs)
         origin, factor = np.zeros(4 * rows, dtype=np.int64), np.zeros(4 * rows)
-        origin[place] = np.arange(len(place))
-        halves = np.tile(np.where(np.append(m, 0) > 0, 0.5, 1.0) * np.where(np.append(n, 0) > 0, 0.5, 1.0), 4)
-        factor[place] = sign * halves[place]
+        origin[place], factor[place] = np.arange(len(place)), sign
         pairs = self.sorted_pairs
         found = {"place": place, "sign": sign, "origin": origin, "factor": factor}
-        return found | {"pairs": pairs, "unpairs": np.argsort(pairs), "weights": self.rings.weight[:, None]}
+        found |= {"pairs": pairs, "unpairs": np.argsort(pairs)}
+        found["weights"] = self.rings.weight[: (self.grid + 1) // 2, None, None, None]
+        (a, _, c), m, n = self.angles(), np.arange(self.band), np.arange(self.orders)
+        found["first"] = np.concatenate([np.cos(np.outer(a, m)), -np.sin(np.outer(a, m))], 1)
+        found["last"] = np.concatenate([np.cos(np.outer(c, n)), -np.sin(np.outer(c, n))], 1)
+        return found | {"second": np.array([[-1.0, 1.0], [1.0, -1.0]])}
 
 
-def rotation_analysis(
-    x: Tensor, plan: RotationPlan, constants: Mapping[str, Tensor], tables: tuple[Tensor, ...] = ()
-) -> Tensor:
-    """Coefficients ``[B, D]`` of functions ``[B, 2 L, L, 2 N]``: integrals against the columns of ``sampling_matrix``.
+Constants = Mapping[str, Tensor]
+
+
+def rotation_analysis(x: Tensor, plan: RotationPlan, constants: Constants, tables: tuple[Tensor, ...] = ()) -> Tensor:
+    """Coefficients ``[B, D]`` of functions ``[B, *plan.shape]``: integrals against the columns of ``sampling_matrix``.
 
     Args:
         x: samples.
@@ -118,39 +124,68 @@ def rotation_analysis(
         constants: ``plan.constants()`` as tensors in the dtype of x.
         tables: ``plan.legendre.tables()``; none to compute them on the way.
     """
-    batch, (first, tilts, last) = x.shape[0], plan.shape
-    values = x.permute(2, 0, 1, 3)  # [T, B, a, c]
-    spectrum = _spectrum(values.reshape(tilts, batch, first, last))[..., : plan.orders]
-    ahead = spectrum[:, :, : plan.band]
-    behind = torch.cat([spectrum[:, :, :1], spectrum[:, :, first - plan.band + 1 :].flip(2)], 2).conj()
-    parts = torch.stack([ahead + behind, 1j * (ahead - behind)], 2) / 2  # cosines and sines in c
-    pairs = parts.flatten(3).index_select(3, constants["pairs"]) * constants["weights"][:, :, None, None]
-    rows = to_rows(columns(fold(pairs, plan.rings, constants), TERMS), plan.legendre, tables)
+    return _run(_to_coefficients, x, plan, constants, tables, constants["weights"])
+
+
+def rotation_synthesis(c: Tensor, plan: RotationPlan, constants: Constants, tables: tuple[Tensor, ...] = ()) -> Tensor:
+    """Functions ``[B, *plan.shape]`` of coefficients ``[B, D]``: the product with ``sampling_matrix`` on the grid."""
+    return _run(_to_samples, c, plan, constants, tables, None)
+
+
+def _to_coefficients(
+    x: Tensor, plan: RotationPlan, constants: Constants, tables: tuple[Tensor, ...], weights: Tensor | None
+) -> Tensor:
+    """The transpose of :func:`_to_samples`."""
+    batch = x.shape[0]
+    series = (constants["first"].mT @ (x @ constants["last"]).flatten(2)).unflatten(2, (plan.grid, -1))
+    folded = fold(series.movedim(2, 0), plan.rings, constants)  # [2, H, B, (s, m), (r, n)]
+    folded = folded.unflatten(4, (2, plan.orders)).unflatten(3, (2, plan.band))
+    # the parts r, s of A, as they are, and those of B, the other way round
+    a = folded.permute(4, 6, 0, 1, 2, 5, 3).flatten(0, 1).index_select(0, constants["pairs"])
+    a = a if weights is None else a * weights
+    both = torch.stack([a, a.flip(1, 4, 5) * constants["second"]], 3)  # [P, 2, H, 2, B, r, s]
+    rows = to_rows(both.flatten(4).flatten(2, 3), plan.legendre, tables)
     rows = rows.view(rows.shape[0], batch, 4).permute(1, 2, 0).flatten(1)
     return rows.index_select(1, constants["place"]) * constants["sign"]
 
 
-def _spectrum(x: Tensor) -> Tensor:
-    if x.numel() == 0:  # FFT libraries refuse an empty batch
-        return torch.complex(x, x)[..., : x.shape[-1] // 2 + 1]
-    return torch.fft.rfft2(x)
-
-
-def rotation_synthesis(
-    c: Tensor, plan: RotationPlan, constants: Mapping[str, Tensor], tables: tuple[Tensor, ...] = ()
+def _to_samples(
+    c: Tensor, plan: RotationPlan, constants: Constants, tables: tuple[Tensor, ...], weights: Tensor | None
 ) -> Tensor:
-    """Functions ``[B, 2 L, L, 2 N]`` of coefficients ``[B, D]``: the product with ``sampling_matrix`` on the grid."""
-    batch, (first, tilts, last) = c.shape[0], plan.shape
+    """The synthesis, times weights of the northern tilts and their mirror images."""
+    batch = c.shape[0]
     rows = (c.index_select(1, constants["origin"]) * constants["factor"]).view(batch, 4, len(plan.legendre.degrees) + 1)
     values = from_rows(rows.permute(2, 0, 1).flatten(1), plan.legendre, tables)
-    folded = components(values, TERMS, batch, 2)
-    pairs = unfold(folded, plan.rings, constants).index_select(4 - 1, constants["unpairs"])
-    cosines, sines = pairs.unflatten(3, (plan.band, plan.orders)).unbind(2)  # [T, B, m, n]
-    ahead, behind = cosines - 1j * sines, (cosines + 1j * sines).conj()
-    gap = ahead.new_zeros(tilts, batch, first - 2 * plan.band + 1, plan.orders)
-    spectrum = torch.cat([ahead, gap, behind[:, :, 1:].flip(2)], 2)
-    if spectrum.numel() == 0:
-        found = spectrum.real[..., :1].expand(tilts, batch, first, last)
-    else:
-        found = torch.fft.irfft2(spectrum, (first, last), norm="forward")
-    return found.permute(1, 2, 0, 3)
+    values = values.unflatten(3, (batch, 2, 2)).unflatten(2, (-1, 2))  # [P, 2, H, 2, B, r, s]
+    a = values[:, :, :, 0] + (values[:, :, :, 1] * constants["second"]).flip(1, 4, 5)
+    a = a if weights is None else a * weights
+    a = a.index_select(0, constants["unpairs"]).unflatten(0, (plan.band, plan.orders))
+    series = unfold(a.permute(2, 3, 4, 6, 0, 5, 1).flatten(5).flatten(3, 4), plan.rings, constants)
+    grid = constants["first"] @ series.movedim(0, 2).flatten(2)
+    return grid.unflatten(2, (plan.grid, -1)) @ constants["last"].mT
+
+
+def _run(
+    direction: Any, x: Tensor, plan: RotationPlan, constants: Constants, tables: tuple[Tensor, ...],
+    weights: Tensor | None,
+) -> Tensor:  # fmt: skip
+    if torch.compiler.is_compiling() or not runs_eagerly(x):
+        return direction(x, plan, constants, tables, weights)
+    found: Any = _Transform.apply(x, direction, plan, constants, tables, weights)
+    return found
+
+
+class _Transform(torch.autograd.Function):
+    """One direction, whose gradient is the other one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, direction: Any, *given: Any) -> Tensor:
+        """The transform."""
+        ctx.back = _to_samples if direction is _to_coefficients else _to_coefficients
+        ctx.given = given
+        return direction(x, *given)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """The transpose."""
+        return _run(ctx.back, grads[0], *ctx.given), None, None, None, None, None

@@ -16,17 +16,19 @@ class _RotationTransform(ConstantModule):
     """What both directions share."""
 
     def __init__(
-        self, band: int, channels: int, orders: int | None, precompute: bool, tables: SpectralTables | None
-    ) -> None:
+        self, band: int, channels: int = 1, orders: int | None = None, precompute: bool = True,
+        grid: int | None = None, tables: SpectralTables | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        limit = band if orders is None else orders
-        if band < 1 or channels < 0 or not 1 <= limit <= band:
+        limit, fine = band if orders is None else orders, band if grid is None else grid
+        if band < 1 or channels < 0 or not 1 <= limit <= band or fine < band:
             raise ValueError(
-                f"{type(self).__name__}: band={band!r}, channels={channels!r}, orders={orders!r}; expected a band "
-                f"from 1 on, no negative number of channels and orders from 1 to the band"
+                f"{type(self).__name__}: band={band!r}, channels={channels!r}, orders={orders!r}, grid={grid!r}; "
+                f"expected a band from 1 on, no negative number of channels, orders from 1 to the band and a grid "
+                f"of at least the band"
             )
-        self.band, self.channels, self.orders = band, channels, limit
-        self.plan = RotationPlan(band, limit)
+        self.band, self.channels, self.orders, self.grid = band, channels, limit, fine
+        self.plan = RotationPlan(band, limit, fine)
         #: of the coefficients
         self.type: FieldType = channels * self.plan.representation
         self.tables = SpectralTables({0: self.plan.legendre}, precompute) if tables is None else tables
@@ -37,7 +39,7 @@ class _RotationTransform(ConstantModule):
 
     @property
     def elements(self) -> Tensor:
-        """The grid: quaternions ``[2 L, L, 2 N, 4]`` of ``Rz(a) Ry(b) Rz(c)``, float64."""
+        """The grid: quaternions ``[*plan.shape, 4]`` of ``Rz(a) Ry(b) Rz(c)``, float64."""
         return self.plan.elements()
 
     def _given(self) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
@@ -58,8 +60,8 @@ class SO3Analysis(_RotationTransform):
     """Functions on SO(3), sampled in Euler angles, to coefficients of ``SO3().spectral_regular(band - 1)``.
 
     The grid is ``2 L`` equal steps in a, ``L`` Gauss-Legendre nodes in b, ``2 N`` equal steps in c, of
-    ``Rz(a) Ry(b) Rz(c)``; exact below the band. Both outer angles go by FFT, real signals by half of it; the sums over
-    b are one batched product over pairs of orders: ``L^4`` numbers in all, ``N L^3`` with an azimuthal limit.
+    ``Rz(a) Ry(b) Rz(c)``; exact below the band. The series in a and c are two matrix products, the sums over b one
+    batched product over pairs of orders: ``L^4`` multiplications each, ``N L^3`` with an azimuthal limit.
 
     Args:
         band: L.
@@ -67,6 +69,8 @@ class SO3Analysis(_RotationTransform):
         orders: N, the azimuthal limit ``|n| < N`` in the last angle; default L. The type is then that of the copies
             ``|n| < N``.
         precompute: hold the Wigner functions; otherwise compute them block by block in every run.
+        grid: the band G of the samples, from L on; default L. A finer grid holds products of functions, as activations
+            need it: ``2 G, G, 2 N G / L`` samples.
 
     Raises:
         ValueError: for sizes that make no sense, or samples of another shape.
@@ -74,20 +78,14 @@ class SO3Analysis(_RotationTransform):
     Source: Kostelec and Rockmore, "FFTs on the Rotation Group", J. Fourier Anal. Appl. 14 (2008).
     """
 
-    def __init__(
-        self, band: int, channels: int = 1, orders: int | None = None, precompute: bool = True,
-        tables: SpectralTables | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(band, channels, orders, precompute, tables)
-
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, C, 2 L, L, 2 N]`` to ``[B, C D]`` in the dtype of x; computed in float32 at least."""
+        """``[B, C, *plan.shape]`` to ``[B, C D]`` in the dtype of x; computed in float32 at least."""
         self._require(x, (self.channels, *self.plan.shape), "samples")
         return _analysis(x, self.plan, *self._given())
 
     def inverse(self) -> SO3Synthesis:
         """The synthesis with the same tables, not a copy of them."""
-        return SO3Synthesis(self.band, self.channels, self.orders, tables=self.tables)
+        return SO3Synthesis(self.band, self.channels, self.orders, grid=self.grid, tables=self.tables)
 
     def bake(self) -> nn.Module:
         """Already a plain module of fixed tensors."""
@@ -101,21 +99,15 @@ class SO3Synthesis(_RotationTransform):
         band: L.
         channels: number of functions C.
         orders: N.
-        precompute: as in :class:`SO3Analysis`.
+        precompute, grid: as in :class:`SO3Analysis`.
         tables: those of an :class:`SO3Analysis`; see its ``inverse``.
 
     Raises:
         ValueError: for sizes that make no sense, or coefficients of another number.
     """
 
-    def __init__(
-        self, band: int, channels: int = 1, orders: int | None = None, precompute: bool = True,
-        tables: SpectralTables | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(band, channels, orders, precompute, tables)
-
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, C D]`` to ``[B, C, 2 L, L, 2 N]`` in the dtype of x; computed in float32 at least."""
+        """``[B, C D]`` to ``[B, C, *plan.shape]`` in the dtype of x; computed in float32 at least."""
         self._require(x, (self.type.size,), "coefficients")
         return _synthesis(x, self.plan, self.channels, *self._given())
 
