@@ -90,7 +90,9 @@ def train(args: argparse.Namespace, name: str, copies: int, seed: int) -> dict[s
     classes = 10 if args.task == "classify" else 11
     torch.manual_seed(seed)
     kind = "cnn" if args.task == "classify" else "cnn_dense" if form.startswith("s2") else "unet"
-    more = {} if form.startswith("s2") else {"widths": WIDTHS}
+    more: dict[str, Any] = {"widths": WIDTHS}
+    if form.startswith("s2"):
+        more = {} if args.task == "classify" else {"bands": (18, 12, 8, 12), "oversample": 1.5}
     model = st.create_model(form.format(kind), in_channels=1, num_classes=classes, sphere=sphere, **{**more, **options})
     x, y = data["train"]
     epochs = max(args.epochs // copies, 2)

@@ -39,8 +39,8 @@ class SpectralAct(EquivariantModule):
         on: ``"group"`` or ``"sphere"``.
         bias: add a learned number to each function first.
         one_matrix: on the sphere, whether each transform is one product with all samples at once, not sums along rings;
-            the numbers are the same. Default: for small bands, up to 12 at ``oversample=2``, where it costs a third to a
-            half.
+            the numbers are the same. Default: for small bands, up to 12 at ``oversample=2``, where it costs a third to
+            a half.
 
     Raises:
         ValueError: for an unknown function or domain, ``oversample`` below 1, a band of the output above the grid's, or
