@@ -163,12 +163,33 @@ def test_matrices_are_the_transforms(size, norm):
     with Matrices():
         assert torch.allclose(torch.fft.rfft(x, norm=norm), there, atol=1e-12)
         assert torch.allclose(torch.fft.irfft(there, n=size, norm=norm), torch.fft.irfft(there, size, -1, norm))
+        few = torch.fft.irfft(there[..., :2], n=size, norm=norm)  # orders that are not there are zero
         # what it does not know it leaves alone
         assert torch.fft.rfft(x, n=size + 2).shape[-1] == (size + 2) // 2 + 1
         assert torch.fft.rfft(x, dim=1).shape[1] == 2
         whole = (9 * x).long()
         assert torch.allclose(torch.fft.rfft(input=whole), torch.fft.rfft(whole.float()))
+    assert torch.allclose(few, torch.fft.irfft(there[..., :2], n=size, norm=norm), atol=1e-12)
     assert torch.allclose(torch.fft.irfft(there, n=size, norm=norm), x, atol=1e-12)
+
+
+@pytest.mark.parametrize("on", ["group", pytest.param("sphere", marks=pytest.mark.slow)])
+def test_networks_of_harmonics_are_written(on):
+    """Analysis, a correlation, an activation on SO(3) or on the sphere, and back to a grid finer than the band."""
+    import onnxruntime
+
+    torch.manual_seed(0)
+    if on == "group":
+        net = st.create_model("s2cnn_dense", sphere="gauss(6)", channels=(2,), bands=(3, 2))
+    else:
+        net = st.create_model("needlet_net", sphere="gauss(6)", width=2, band=3)
+    x = torch.randn(2, 1, 6, 12)
+    with Matrices():
+        program = trace(Graph([net.eval()], Recipe(), True), x, 2)
+    model = to_onnx(program, (), ["image"], ["value", "values"])
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    found = torch.from_numpy(session.run(["value"], {"image": x.numpy()})[0])
+    assert torch.allclose(found, net(x).detach(), atol=1e-5)
 
 
 def test_without_matrices_the_runtime_loses_digits():

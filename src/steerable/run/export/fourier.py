@@ -47,7 +47,7 @@ class Matrices(TorchFunctionMode):
         whole = size // 2 + 1
         if dim not in (-1, x.ndim - 1) or out is not None or size > LONGEST or (n not in (None, held) and forward):
             return None
-        if not forward and held != whole:
+        if not forward and held > whole:
             return None
         with self:  # the constants, too, are ordinary operators of the trace
             real, imaginary = (m.to(x.real if x.is_complex() else x) for m in self._matrices(forward, size))
@@ -55,6 +55,7 @@ class Matrices(TorchFunctionMode):
         if forward:
             scale = size**-back
             return torch.complex(x @ (real * scale), x @ (imaginary * scale))
+        real, imaginary = real[:held], imaginary[:held]  # orders that are not given are zero
         parts = torch.view_as_real(x)
         scale = size**-there
         return parts[..., 0] @ (real * scale) + parts[..., 1] @ (imaginary * scale)
