@@ -264,3 +264,25 @@ def test_the_short_ways_are_the_same(rings):
     assert y.shape == x.shape and y.is_contiguous()
     assert float((y - isht(c.clone().requires_grad_(), tables).detach()).abs().max()) < 1e-12
     assert float((y - isht(c, lazy)).abs().max()) < 1e-12
+
+
+@pytest.mark.parametrize(
+    "name", ["gauss(5)", "gauss(4, nlon=9)", "healpix(2)", "healpix(2, nested)", "equiangular(6)", "uneven"]
+)
+@pytest.mark.parametrize("type", ["1x0", "1x0 + 1x1"])
+def test_gradients_of_both_orders(name, type):
+    """Each direction is the gradient of the other; the weights of the samples belong to the analysis alone."""
+    sphere, band = (Uneven(), 6) if name == "uneven" else (name, 3)  # rings too short for their orders, too
+    analysis = snn.SHT(sphere, type, band).double()
+    inverse = analysis.inverse()
+    samples = (analysis.in_type.size, *analysis.sphere.shape)
+    for layer, shape in ((analysis, (1, *samples)), (inverse, (1, inverse.in_type.size))):
+        x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+        y = layer(x)
+        g = torch.randn_like(y).requires_grad_()
+        (back,) = torch.autograd.grad(y, x, g, create_graph=True)
+        matrix = torch.func.jacrev(lambda v, f=layer: f(v).flatten())(x.detach()).flatten(1)
+        assert float((back.flatten() - g.flatten() @ matrix).detach().abs().max()) < 1e-12
+        h = torch.randn_like(back)
+        (again,) = torch.autograd.grad(back, g, h)
+        assert float((again.flatten() - matrix @ h.flatten()).detach().abs().max()) < 1e-12

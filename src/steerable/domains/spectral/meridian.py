@@ -24,6 +24,8 @@ class MeridianPlan(SpinPlan):
     Source: McEwen and Wiaux, IEEE Trans. Signal Process. 59 (2011), arXiv 1110.6298.
     """
 
+    transposes = False
+
     @cached_property
     def outer(self) -> Circles:
         """The rings of the samples."""

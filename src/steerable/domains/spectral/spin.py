@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 from steerable.domains.spectral.circles import Circles, Constants, from_orders, to_orders
 from steerable.domains.spectral.legendre import Legendre, from_rows, to_rows
 from steerable.groups import SO2, SO3
+from steerable.groups.eager import runs_eagerly
 from steerable.groups.mackey import mackey_maps
 from steerable.groups.subgroup import as_inclusion
 
@@ -42,6 +44,8 @@ class SpinPlan:
 
     #: whether tables of Legendre functions are used
     tabulated = True
+    #: whether the synthesis without weights is the transpose of the analysis
+    transposes = True
 
     @property
     def rings(self) -> Circles:
@@ -107,7 +111,14 @@ class SpinPlan:
 
     def constants(self) -> dict[str, np.ndarray]:
         """The fixed arrays of both directions, beside the tables."""
-        return self.indices() | self.circles.constants(self.band, self.circles.weight[:, None] / (4 * np.pi))
+        weight, c = self.circles.weight / (4 * np.pi), self.circles
+        found = self.indices() | c.constants(self.band, weight[:, None]) | {"ones": np.ones_like(weight)[:, None]}
+        if c.uniform:
+            return found | {"each": weight.reshape(-1, *(1,) * (len(c.shape) - 1))}
+        each = np.repeat(weight, c.count)
+        if c.order is not None:
+            each = each[np.argsort(c.order)]
+        return found | {"each": each.reshape(c.shape)}
 
     def to_folded(self, x: Tensor, constants: Constants) -> Tensor:
         """Samples ``[B, r, *shape]`` to folded orders ``[2, H, B, r, M]``."""
@@ -125,16 +136,66 @@ class SpinPlan:
             constants: ``self.constants()`` as tensors.
             tables: ``self.legendre.tables()`` in the same dtype; none to compute them on the way.
         """
+        if self._in_one(x):
+            found: Any = _Analysis.apply(x, self, constants, tables, True)
+            return found
+        return self._analyse(x, constants, tables)
+
+    def synthesise(self, c: Tensor, constants: Constants, tables: tuple[Tensor, ...] = ()) -> Tensor:
+        """Fields ``[B, components, *shape]`` of coefficients ``[B, size]``: those of the dense ``HomSynthesis``."""
+        if self._in_one(c):
+            found: Any = _Synthesis.apply(c, self, constants, tables)
+            return found
+        return self._synthesise(c, constants, tables)
+
+    def _in_one(self, x: Tensor) -> bool:
+        """Whether a direction runs as one function whose gradient is the other: half the work of going step by step."""
+        return self.transposes and not torch.compiler.is_compiling() and runs_eagerly(x)
+
+    def _analyse(self, x: Tensor, constants: Constants, tables: tuple[Tensor, ...]) -> Tensor:
         rows = to_rows(columns(self.to_folded(x, constants), self.terms), self.legendre, tables)
         rows = rows.view(rows.shape[0], x.shape[0], 2 * len(self.terms)).permute(1, 2, 0).flatten(1)
         return rows.index_select(1, constants["place"]) * constants["sign"]
 
-    def synthesise(self, c: Tensor, constants: Constants, tables: tuple[Tensor, ...] = ()) -> Tensor:
-        """Fields ``[B, components, *shape]`` of coefficients ``[B, size]``: those of the dense ``HomSynthesis``."""
+    def _synthesise(self, c: Tensor, constants: Constants, tables: tuple[Tensor, ...]) -> Tensor:
         rows = c.index_select(1, constants["origin"]) * constants["factor"]
         rows = rows.view(c.shape[0], 2 * len(self.terms), len(self.legendre.degrees) + 1)
         values = from_rows(rows.permute(2, 0, 1).flatten(1), self.legendre, tables)
         return self.from_folded(components(values, self.terms, c.shape[0], self.legendre.halves), constants)
+
+
+class _Analysis(torch.autograd.Function):
+    """The analysis, with or without the weights of the rings."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, plan: SpinPlan, constants: Constants, tables: tuple[Tensor, ...], weighted: bool
+    ) -> Tensor:
+        """Samples to coefficients."""
+        ctx.given, ctx.weighted = (plan, constants, tables), weighted
+        return plan._analyse(x, constants if weighted else {**constants, "weights": constants["ones"]}, tables)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """The transpose."""
+        found: Any = _Synthesis.apply(grads[0], *ctx.given)
+        return found * ctx.given[1]["each"] if ctx.weighted else found, None, None, None, None
+
+
+class _Synthesis(torch.autograd.Function):
+    """The transpose of the analysis without weights."""
+
+    @staticmethod
+    def forward(ctx: Any, c: Tensor, plan: SpinPlan, constants: Constants, tables: tuple[Tensor, ...]) -> Tensor:
+        """Coefficients to samples."""
+        ctx.given = plan, constants, tables
+        return plan._synthesise(c, constants, tables)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """The transpose."""
+        found: Any = _Analysis.apply(grads[0], *ctx.given, False)
+        return found, None, None, None
 
 
 def columns(folded: Tensor, terms: Terms) -> Tensor:
