@@ -120,7 +120,7 @@ def to_rows(folded: Tensor, plan: Legendre, tables: tuple[Tensor, ...]) -> Tenso
         found: Any = _Rows.apply(folded, plan, *tables)
         return found
     found = []
-    for table, v in zip(_given(plan, tables, folded), _reached(folded, plan), strict=True):
+    for table, v in zip(given(plan, tables, folded), _reached(folded, plan), strict=True):
         found.append(torch.bmm(table.mT, v).flatten(0, 1))
     return torch.cat([*found, folded.new_zeros(1, folded.shape[-1])])
 
@@ -143,14 +143,19 @@ def _reached(folded: Tensor, plan: Legendre) -> Iterator[Tensor]:
 def _from_rows(rows: Tensor, plan: Legendre, tables: tuple[Tensor, ...]) -> Tensor:
     found, k = [], plan.halves
     parts = rows.split([*plan.rows, 1])[:-1]
-    for table, v, (top, end) in zip(_given(plan, tables, rows), parts, plan.reach, strict=True):
+    for table, v, (top, end) in zip(given(plan, tables, rows), parts, plan.reach, strict=True):
         values = torch.bmm(table, v.unflatten(0, (table.shape[0], table.shape[2])))
         rest = (len(plan.colatitude) - end) * k
         found.append(torch.nn.functional.pad(values, (0, 0, top * k, rest)) if top or rest else values)
     return torch.cat(found).unflatten(0, (len(plan.m), 2))
 
 
-def _given(plan: Legendre, tables: tuple[Tensor, ...], like: Tensor) -> Iterator[Tensor]:
+def given(plan: Legendre, tables: tuple[Tensor, ...], like: Tensor) -> Iterator[Tensor]:
+    """Tables, or each as it is asked for, computed in the dtype of a tensor where there are none.
+
+    Raises:
+        RuntimeError: in a trace, which cannot hold how they are computed.
+    """
     if tables:
         yield from tables
         return
@@ -173,7 +178,7 @@ class _Rows(torch.autograd.Function):
         out = folded.new_empty(sum(plan.rows) + 1, folded.shape[-1])
         parts = out.split([*plan.rows, 1])
         parts[-1].zero_()
-        for table, v, part in zip(_given(plan, tables, folded), _reached(folded, plan), parts[:-1], strict=True):
+        for table, v, part in zip(given(plan, tables, folded), _reached(folded, plan), parts[:-1], strict=True):
             torch.bmm(table.mT, v, out=part.view(table.shape[0], table.shape[2], part.shape[1]))
         return out
 

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steerable.domains.spectral.circles import Circles, fold, unfold
-from steerable.domains.spectral.legendre import Legendre, from_rows, to_rows
+from steerable.domains.spectral.circles import Circles
+from steerable.domains.spectral.legendre import Legendre, given
 from steerable.groups import SO3, Representation
 from steerable.groups.eager import runs_eagerly
 
@@ -88,7 +88,7 @@ class RotationPlan:
     def constants(self) -> dict[str, np.ndarray]:
         """Fixed arrays of both directions, beside the tables."""
         plan, rows = self.legendre, len(self.legendre.degrees) + 1
-        _ = plan.rows, plan.reach, self.shape, self.rings.in_order, self.rings.unpaired  # before a run is traced
+        _ = plan.rows, plan.reach, self.shape  # ready before a run is traced
         m, n, degree = plan.m[plan.pairs], plan.n[plan.pairs], plan.degrees
         row = np.full((self.band, self.band, self.orders), -1)
         real = np.flatnonzero(degree >= 0)
@@ -105,7 +105,7 @@ class RotationPlan:
         pairs = self.sorted_pairs
         found = {"place": place, "sign": sign, "origin": origin, "factor": factor}
         found |= {"pairs": pairs, "unpairs": np.argsort(pairs)}
-        found["weights"] = self.rings.weight[: (self.grid + 1) // 2, None, None, None]
+        found["weights"] = self.rings.weight[: (self.grid + 1) // 2, None]
         (a, _, c), m, n = self.angles(), np.arange(self.band), np.arange(self.orders)
         found["first"] = np.concatenate([np.cos(np.outer(a, m)), -np.sin(np.outer(a, m))], 1)
         found["last"] = np.concatenate([np.cos(np.outer(c, n)), -np.sin(np.outer(c, n))], 1)
@@ -136,33 +136,55 @@ def _to_coefficients(
     x: Tensor, plan: RotationPlan, constants: Constants, tables: tuple[Tensor, ...], weights: Tensor | None
 ) -> Tensor:
     """The transpose of :func:`_to_samples`."""
-    batch = x.shape[0]
-    series = (constants["first"].mT @ (x @ constants["last"]).flatten(2)).unflatten(2, (plan.grid, -1))
-    folded = fold(series.movedim(2, 0), plan.rings, constants)  # [2, H, B, (s, m), (r, n)]
-    folded = folded.unflatten(4, (2, plan.orders)).unflatten(3, (2, plan.band))
-    # the parts r, s of A, as they are, and those of B, the other way round
-    a = folded.permute(4, 6, 0, 1, 2, 5, 3).flatten(0, 1).index_select(0, constants["pairs"])
-    a = a if weights is None else a * weights
-    both = torch.stack([a, a.flip(1, 4, 5) * constants["second"]], 3)  # [P, 2, H, 2, B, r, s]
-    rows = to_rows(both.flatten(4).flatten(2, 3), plan.legendre, tables)
-    rows = rows.view(rows.shape[0], batch, 4).permute(1, 2, 0).flatten(1)
-    return rows.index_select(1, constants["place"]) * constants["sign"]
+    batch, half = x.shape[0], (plan.grid + 1) // 2
+    series = (constants["first"].mT @ (x @ constants["last"]).flatten(2)).view(
+        batch, 2, plan.band, plan.grid, 2, plan.orders
+    )
+    pairs = series.permute(2, 5, 3, 0, 4, 1).flatten(3).flatten(0, 1).index_select(0, constants["pairs"])  # [P, T, c]
+    north, south = pairs[:, :half], pairs[:, half:].flip(1)
+    if plan.grid % 2:
+        south = torch.nn.functional.pad(south, (0, 0, 0, 1))
+    even, odd = north + south, north - south
+    if weights is not None:
+        even, odd = even * weights, odd * weights
+    rows = []
+    for table, (p, q, _) in zip(given(plan.legendre, tables, x), plan.legendre.spans, strict=True):
+        a, b = (t.mT for t in table.view(q - p, 2, half, 2, -1).unbind(3))  # [q - p, 2, K, H]
+        mine = torch.stack([a[:, 0] @ even[p:q], a[:, 1] @ odd[p:q]], 1)
+        other = torch.stack([b[:, 0] @ odd[p:q], b[:, 1] @ even[p:q]], 1)
+        rows.append((mine + _turned(other, constants["second"])).flatten(0, 2))
+    found = torch.cat([*rows, x.new_zeros(1, 4 * batch)])
+    found = found.view(found.shape[0], batch, 4).permute(1, 2, 0).flatten(1)
+    return found.index_select(1, constants["place"]) * constants["sign"]
 
 
 def _to_samples(
     c: Tensor, plan: RotationPlan, constants: Constants, tables: tuple[Tensor, ...], weights: Tensor | None
 ) -> Tensor:
     """The synthesis, times weights of the northern tilts and their mirror images."""
-    batch = c.shape[0]
+    batch, half = c.shape[0], (plan.grid + 1) // 2
     rows = (c.index_select(1, constants["origin"]) * constants["factor"]).view(batch, 4, len(plan.legendre.degrees) + 1)
-    values = from_rows(rows.permute(2, 0, 1).flatten(1), plan.legendre, tables)
-    values = values.unflatten(3, (batch, 2, 2)).unflatten(2, (-1, 2))  # [P, 2, H, 2, B, r, s]
-    a = values[:, :, :, 0] + (values[:, :, :, 1] * constants["second"]).flip(1, 4, 5)
-    a = a if weights is None else a * weights
-    a = a.index_select(0, constants["unpairs"]).unflatten(0, (plan.band, plan.orders))
-    series = unfold(a.permute(2, 3, 4, 6, 0, 5, 1).flatten(5).flatten(3, 4), plan.rings, constants)
-    grid = constants["first"] @ series.movedim(0, 2).flatten(2)
+    parts = rows.permute(2, 0, 1).flatten(1).split([*plan.legendre.rows, 1])[:-1]
+    evens, odds = [], []
+    for table, (p, q, _), mine in zip(given(plan.legendre, tables, c), plan.legendre.spans, parts, strict=True):
+        a, b = table.view(q - p, 2, half, 2, -1).unbind(3)  # [q - p, 2, H, K]
+        own = mine.view(q - p, 2, a.shape[3], 4 * batch)
+        other = _turned(own, constants["second"])
+        evens.append(torch.baddbmm(a[:, 0] @ own[:, 0], b[:, 1], other[:, 1]))
+        odds.append(torch.baddbmm(a[:, 1] @ own[:, 1], b[:, 0], other[:, 0]))
+    even, odd = torch.cat(evens), torch.cat(odds)
+    if weights is not None:
+        even, odd = even * weights, odd * weights
+    pairs = torch.cat([even + odd, (even - odd)[:, : plan.grid - half].flip(1)], 1)
+    pairs = pairs.index_select(0, constants["unpairs"]).view(plan.band, plan.orders, plan.grid, batch, 2, 2)
+    series = pairs.permute(3, 5, 0, 2, 4, 1).reshape(batch, 2 * plan.band, plan.grid * 2 * plan.orders)
+    grid = constants["first"] @ series
     return grid.unflatten(2, (plan.grid, -1)) @ constants["last"].mT
+
+
+def _turned(x: Tensor, signs: Tensor) -> Tensor:
+    """The other parts r and s, with their signs: what B is multiplied with where A has these; ``[..., 4 B]``."""
+    return (x.unflatten(-1, (x.shape[-1] // 4, 2, 2)).flip(-2, -1) * signs).flatten(-3)
 
 
 def _run(
