@@ -20,8 +20,9 @@ def lifted(
     support: snn.RingSupport | None,
     function: str,
     oversample: float,
+    norm: bool,
 ) -> list[nn.Module]:
-    """Analysis, one correlation from the sphere to SO(3), and further ones there, each with its activation.
+    """Analysis, one correlation from the sphere to SO(3), and further ones there, each with norm and activation.
 
     Raises:
         ValueError: unless there is one more band than channels.
@@ -35,7 +36,9 @@ def lifted(
     current = in_channels
     for k, (width, here, there) in enumerate(zip(channels, bands, bands[1:], strict=False)):
         kind = snn.S2Conv if k == 0 else snn.SO3Conv
-        layers += [kind(current, width, here, there, support), snn.SpectralAct(width, there, function, oversample)]
+        layers.append(kind(current, width, here, there, support))
+        layers += [snn.SpectralBatchNorm(width, there)] if norm else []
+        layers.append(snn.SpectralAct(width, there, function, oversample, bias=not norm))
         current = width
     return layers
 
@@ -55,6 +58,8 @@ class S2CNN(nn.Module):
         function: of the activations.
         oversample: of their grids.
         hidden: width of the dense layer on the invariants.
+        norm: batch norm before each activation. The publication has none: then signals shrink from layer to layer, and
+            activations of small numbers are linear.
 
     Source: Cohen, Geiger, Koehler and Welling, "Spherical CNNs", ICLR 2018, arXiv 1801.10130.
     """
@@ -70,10 +75,11 @@ class S2CNN(nn.Module):
         function: str = "gelu",
         oversample: float = 2.0,
         hidden: int = 32,
+        norm: bool = True,
     ) -> None:
         super().__init__()
         self.sphere = parse_sphere(sphere)
-        layers = lifted(in_channels, self.sphere, channels, bands, support, function, oversample)
+        layers = lifted(in_channels, self.sphere, channels, bands, support, function, oversample, norm)
         self.features = nn.Sequential(*layers, snn.SO3Mean(channels[-1], bands[-1]))
         self.head = nn.Sequential(nn.Linear(channels[-1], hidden), nn.ELU(), nn.Linear(hidden, num_classes))
 
@@ -104,10 +110,11 @@ class S2CNNDense(nn.Module):
         support: snn.RingSupport | None = NEAR_IDENTITY,
         function: str = "gelu",
         oversample: float = 2.0,
+        norm: bool = True,
     ) -> None:
         super().__init__()
         self.sphere = parse_sphere(sphere)
-        layers = lifted(in_channels, self.sphere, channels, bands, support, function, oversample)
+        layers = lifted(in_channels, self.sphere, channels, bands, support, function, oversample, norm)
         last = snn.SO3ToS2(channels[-1], num_classes, bands[-1], bands[0], support)
         self.net = nn.Sequential(*layers, last, snn.InverseSHT(self.sphere, num_classes * SO2().trivial, bands[0]))
         self.bias = nn.Linear(1, num_classes).bias

@@ -145,6 +145,7 @@ from steerable.nn.sphere.spectral_conv import S2Conv as S2Conv
 from steerable.nn.sphere.spectral_conv import SO3Conv as SO3Conv
 from steerable.nn.sphere.spectral_conv import SO3Mean as SO3Mean
 from steerable.nn.sphere.spectral_conv import SO3ToS2 as SO3ToS2
+from steerable.nn.sphere.spectral_norm import SpectralBatchNorm as SpectralBatchNorm
 from steerable.nn.spherical_voxel_conv import SphericalVoxelConv as SphericalVoxelConv
 from steerable.nn.spherical_voxel_conv import mean_of_last_turn as mean_of_last_turn
 from steerable.nn.tensor_product import TensorProduct as TensorProduct
