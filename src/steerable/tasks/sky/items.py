@@ -23,14 +23,14 @@ def smoothed(pictures: Tensor, sphere: Sphere, diameter: float = math.pi / 3, st
         pictures: ``[..., H, W]``, 0 outside.
         sphere: where they will be painted.
         diameter: of the picture there, in radians.
-        strength: standard deviation of the Gaussian, in mean distances of samples ``sqrt(4 pi / N)``; 0 for none. With .75 a
-            turned field is a field of turned coefficients to 4 %, with .5 to 13 %.
+        strength: standard deviation of the Gaussian, in mean distances of samples ``sqrt(4 pi / N)``; 0 for none. With
+            .75 a turned field is the field of turned coefficients to 4 %, with .5 to 13 %.
 
     Raises:
         ValueError: for a negative strength.
     """
     if strength < 0:
-        raise ValueError(f"smoothed: strength is {strength}; expected 0 (none) or more, .5 for half a sample")
+        raise ValueError(f"smoothed: strength is {strength}; expected 0 (none) or more, such as .75")
     spacing = math.sqrt(4 * math.pi / sphere.num_points)
     sizes = [strength * spacing * side / diameter for side in pictures.shape[-2:]]  # in pixels
     found = pictures
