@@ -4,7 +4,8 @@ Run: ``python -m benchmarks.trained.sphere_digits --out DIR`` (goes on after an 
 Digits of STEERABLE_DATA/mnist (54,000 to learn from, 5,000 to test on), or items of your own as an npz file of the same
 names (``--pictures FILE``: ``x_train``, ``y_train``, ``x_test``, ``y_test``, such as Fashion-MNIST), one, two or four
 on a sphere of Gauss rings. Networks see them upright (on the equator) and are tested upright and turned; plain networks
-also see ``--copies`` times as many, turned at random: the sweep of augmentation. After Gerken, Carlsson,
+also see ``--copies`` times as many, turned at random, in ``--sizes`` times the widths: the sweep of augmentation and of
+model size. ``--target`` asks when a network first reached a score on turned validation spheres. After Gerken, Carlsson,
 Linander, Ohlsson, Petersson and Persson, "Equivariance versus Augmentation for Spherical Images", ICML 2022, arXiv
 2202.03990. Validation chooses the epoch; the test part is used once.
 """
@@ -29,6 +30,8 @@ import steerable as st
 from steerable.tasks.sky import spherical_items
 
 WIDTHS = (8, 12, 16)
+#: copies and passes of the plain network that is trained about as long as the spherical CNN
+LONG, LONG_COPIES, LONG_PASSES = "plain, equal channels, turned, as long", 16, {"classify": 12, "segment": 4}
 #: name: model, its arguments, whether it is shown turned spheres
 NETWORKS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "steerable": ("sphere_{}", {"degree": 1}, False),
@@ -38,7 +41,13 @@ NETWORKS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "plain": ("sphere_{}_plain", {}, False),
     "plain, turned": ("sphere_{}_plain", {}, True),
     "plain, equal channels, turned": ("sphere_{}_plain", {"match": "compute"}, True),
+    LONG: ("sphere_{}_plain", {"match": "compute"}, True),
 }
+
+
+def named(name: str, size: float) -> str:
+    """A network of so many times the width, as rows and reports call it."""
+    return name if size == 1 else f"{name}, width x {size:g}"
 
 
 def pictures(file: str | None, part: str, count: int, start: int = 0) -> tuple[Tensor, Tensor]:
@@ -55,6 +64,7 @@ def parts(args: argparse.Namespace, turned: bool, copies: int) -> dict[str, tupl
     rows = {
         "train": ("train", args.train, 0, turned, copies),
         "val": ("train", args.validation, args.train, turned, 1),
+        "val turned": ("train", args.validation, args.train, True, 1),
         "upright": ("test", args.test, 0, False, 1),
         "turned": ("test", args.test, 0, True, 1),
     }
@@ -81,8 +91,8 @@ def score(model: nn.Module, data: tuple[Tensor, Tensor], task: str, classes: int
     return float(np.nanmean(found))
 
 
-def train(args: argparse.Namespace, name: str, copies: int, seed: int) -> dict[str, Any]:
-    """Train one network and score it."""
+def train(args: argparse.Namespace, name: str, size: float, copies: int, seed: int) -> dict[str, Any]:
+    """Train one network and score it; ``history``: seconds of training and the score on turned validation spheres."""
     form, options, shown_turned = NETWORKS[name]
     data = parts(args, shown_turned, copies)
     sphere = st.Sphere.gauss(args.rings)
@@ -93,9 +103,13 @@ def train(args: argparse.Namespace, name: str, copies: int, seed: int) -> dict[s
     more: dict[str, Any] = {"widths": WIDTHS}
     if form.startswith("s2"):
         more = {} if args.task == "classify" else {"bands": (18, 12, 8, 12), "oversample": 1.5}
+    if size != 1:
+        more["widths"] = tuple(round(size * w) for w in {**more, **options}["widths"])
+        options = {k: v for k, v in options.items() if k != "widths"}
     model = st.create_model(form.format(kind), in_channels=1, num_classes=classes, sphere=sphere, **{**more, **options})
     x, y = data["train"]
-    epochs = max(args.epochs // copies, 2)
+    passes = args.epochs * (LONG_PASSES[args.task] if name == LONG else 1)
+    epochs = max(passes // copies, 2)
     steps = epochs * -(-len(x) // args.batch)
     optimiser = torch.optim.AdamW(model.parameters(), lr=args.lr, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, args.lr, total_steps=steps)
@@ -104,8 +118,9 @@ def train(args: argparse.Namespace, name: str, copies: int, seed: int) -> dict[s
         weight = torch.ones(classes)
         weight[0] = 0.1
     best: tuple[float, dict[str, Tensor]] = (-1.0, {})
-    start = time.process_time()
+    seconds, history = 0.0, []
     for _ in range(epochs):
+        start = time.process_time()
         model.train()
         for rows in torch.randperm(len(x)).split(args.batch):
             loss = F.cross_entropy(model(x[rows]), y[rows], weight, reduction="none")
@@ -117,48 +132,72 @@ def train(args: argparse.Namespace, name: str, copies: int, seed: int) -> dict[s
         reached = score(model, data["val"], args.task, classes, area)
         if reached > best[0]:
             best = reached, {k: v.clone() for k, v in model.state_dict().items()}
-    seconds = time.process_time() - start
+        seconds += time.process_time() - start
+        history.append([seconds, score(model, data["val turned"], args.task, classes, area)])
     model.load_state_dict(best[1])
     begin = time.process_time()
     figures = {k: score(model, data[k], args.task, classes, area) for k in ("upright", "turned")}
     latency = (time.process_time() - begin) / (2 * args.test)
     count = sum(p.numel() for p in model.parameters())
-    return {"validation": best[0], **figures, "seconds": seconds, "latency": latency, "parameters": count}
+    found = {"validation": best[0], **figures, "seconds": seconds, "latency": latency, "parameters": count}
+    return {**found, "history": history}
+
+
+def all_copies(args: argparse.Namespace) -> list[int]:
+    """Those that were asked for, and those of the long training."""
+    return sorted({*args.copies, LONG_COPIES})
 
 
 def report(rows: dict[str, Any], args: argparse.Namespace) -> None:
-    """Print the table of all cells that are there, and draw turned score against copies."""
+    """Print the table of all cells that are there, and draw turned score against copies and against time."""
     unit = "accuracy" if args.task == "classify" else "mean IoU"
-    print(f"| network | copies | parameters | {unit}, upright | {unit}, turned | seeds | s a seed | ms a sphere |")
-    print("|---|---|---|---|---|---|---|---|")
+    more = ("", "") if args.target is None else (f" s to {args.target:g}, turned |", "---|")
+    print(f"| network | copies | parameters | {unit}, upright | turned | seeds | s a seed | ms a sphere |{more[0]}")
+    print(f"|---|---|---|---|---|---|---|---|{more[1]}")
     curves: dict[str, list[tuple[int, float]]] = {}
-    for name, copies in itertools.product(NETWORKS, args.copies):
-        cells = [r for k, r in rows.items() if k.startswith(f"{name}/{copies}/")]
+    times: dict[str, list[list[float]]] = {}
+    for name, size, copies in itertools.product(NETWORKS, args.sizes, all_copies(args)):
+        label = named(name, size)
+        cells = [r for k, r in rows.items() if k.startswith(f"{label}/{copies}/")]
         if not cells:
             continue
         upright, turned = ([c[k] for c in cells] for k in ("upright", "turned"))
         text = [f"{np.mean(v):.3f} +- {np.std(v, ddof=1) if len(v) > 1 else 0:.3f}" for v in (upright, turned)]
         seconds, latency = np.mean([c["seconds"] for c in cells]), 1e3 * np.mean([c["latency"] for c in cells])
-        count = cells[0]["parameters"]
-        print(
-            f"| {name} | {copies} | {count:,} | {text[0]} | {text[1]} | {len(cells)} | {seconds:.0f} | {latency:.1f} |"
-        )
-        curves.setdefault(name, []).append((copies, float(np.mean(turned))))
+        line = f"| {label} | {copies} | {cells[0]['parameters']:,} | {text[0]} | {text[1]} | {len(cells)} | "
+        line += f"{seconds:.0f} | {latency:.1f} |"
+        if args.target is not None:
+            first = [next((t for t, v in c["history"] if v >= args.target), math.inf) for c in cells]
+            line += " never |" if math.inf in first else f" {np.mean(first):.0f} |"
+        print(line)
+        curves.setdefault(label, []).append((copies, float(np.mean(turned))))
+        times[f"{label}, {copies} copies" if copies > 1 else label] = np.mean([c["history"] for c in cells], 0).tolist()
     floor = 0.1 if args.task == "classify" else 0.0
-    print(f"| constant | | | {floor:.3f} | {floor:.3f} | | | |")
+    print(f"| constant | | | {floor:.3f} | {floor:.3f} | | | |{'' if args.target is None else ' never |'}")
+    draw(curves, times, unit, max(all_copies(args)), Path(args.out) / "augmentation.png")
+
+
+def draw(
+    curves: dict[str, list[tuple[int, float]]], times: dict[str, list[list[float]]], unit: str, most: int, file: Path
+) -> None:
+    """Score of turned test spheres against copies, and of turned validation spheres against seconds of training."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", sharey=True)
     for name, points in curves.items():
-        style = "--" if len(points) == 1 else "o-"
-        x = [p[0] for p in points] if len(points) > 1 else [1, max(args.copies)]
-        axes.plot(x, [p[1] for p in points] if len(points) > 1 else [points[0][1]] * 2, style, label=name)
-    axes.set(xlabel="copies of the training set, turned at random", ylabel=f"{unit} on turned spheres", xscale="log")
-    axes.legend(frameon=False, fontsize=8)
-    figure.savefig(Path(args.out) / "augmentation.png", dpi=120)
+        alone = len(points) == 1
+        x, y = ([1, most], 2 * [points[0][1]]) if alone else zip(*points, strict=True)
+        left.plot(x, y, "--" if alone else "o-", label=name)
+    left.set(xlabel="copies of the training set, turned at random", ylabel=f"{unit} on turned spheres", xscale="log")
+    for name, points in times.items():
+        right.plot(*zip(*points, strict=True), label=name)
+    right.set(xlabel="seconds of training, one core", xscale="log")
+    for axes in (left, right):
+        axes.legend(frameon=False, fontsize=7)
+    figure.savefig(file, dpi=120)
 
 
 def main() -> None:
@@ -178,6 +217,8 @@ def main() -> None:
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--lr", type=float, default=5e-3)
     p.add_argument("--copies", type=int, nargs="+", default=[1, 4])
+    p.add_argument("--sizes", type=float, nargs="+", default=[1], help="widths of plain networks, times theirs")
+    p.add_argument("--target", type=float, help="a score on turned spheres whose time is asked for")
     p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     p.add_argument("--report", action="store_true")
     args = p.parse_args()
@@ -187,14 +228,17 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     file = out / "rows.json"
     rows = json.loads(file.read_text()) if file.exists() else {}
-    for seed, name, copies in itertools.product(args.seeds, args.networks, args.copies):
-        if copies > 1 and not NETWORKS[name][2]:
+    for seed, name, size, copies in itertools.product(args.seeds, args.networks, args.sizes, all_copies(args)):
+        if name == LONG:
+            if size != 1 or copies != LONG_COPIES:
+                continue
+        elif copies not in args.copies or (copies > 1 and not NETWORKS[name][2]) or (size != 1 and "plain" not in name):
             continue
-        key = f"{name}/{copies}/{seed}"
+        key = f"{named(name, size)}/{copies}/{seed}"
         if key not in rows and not args.report:
-            rows[key] = train(args, name, copies, seed)
-            file.write_text(json.dumps(rows, indent=1))
-            print(key, {k: round(v, 4) for k, v in rows[key].items()}, flush=True)
+            rows[key] = train(args, name, size, copies, seed)
+            file.write_text(json.dumps(rows))
+            print(key, {k: round(v, 4) for k, v in rows[key].items() if k != "history"}, flush=True)
     report(rows, args)
 
 
