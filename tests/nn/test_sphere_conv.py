@@ -56,12 +56,16 @@ def test_modes_along_rings_equal_sums_over_pairs(types, targets):
 
 
 @pytest.mark.parametrize(
-    "sides", [((40, 16), (40, 16)), ((50, 16), (21, 8)), ((11, 16), (20, 32)), ((36, 8), (36, 24))]
+    ("sides", "reach"),
+    [
+        *((s, 1.1) for s in (((40, 16), (40, 16)), ((50, 16), (21, 8)), ((11, 16), (20, 32)), ((36, 8), (36, 24)))),
+        (((10, 8), (40, 16)), 6.0),  # several blocks, each with a window of all rings
+    ],
 )
-def test_many_rings_are_several_blocks(sides):
+def test_many_rings_are_several_blocks(sides, reach):
     sphere, targets = (GaussSphere(*s) for s in sides)
     torch.manual_seed(0)
-    conv = snn.SphereConv(*(S.type(k) for k in MIXED), sphere, 1.1 * sphere.spacing, targets).double()
+    conv = snn.SphereConv(*(S.type(k) for k in MIXED), sphere, reach * sphere.spacing, targets).double()
     x = torch.randn(2, conv.in_type.size, *sphere.shape, dtype=torch.float64)
     expected = by_pairs(conv)(x, conv.filter())
     assert (conv.contraction(x, conv.filter()) - expected).abs().max() < 1e-12

@@ -141,7 +141,7 @@ def ring_conv(x: Tensor, sizes: list[int], blocks: Blocks, outputs: list[list[Ri
 
 def windows(x: Tensor, starts: tuple[int, ...], width: int) -> Tensor:
     """Pieces of the last axis one after the other: ``[M, ..., S]`` to ``[M, N, ..., width]``."""
-    if width == x.shape[-1]:
+    if len(starts) == 1 and width == x.shape[-1]:
         return x[:, None].contiguous()
     if torch.compiler.is_compiling() or not runs_eagerly(x):
         return torch.stack([x[..., a : a + width] for a in starts], 1)
