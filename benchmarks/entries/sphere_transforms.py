@@ -145,6 +145,27 @@ def growth(batch: int) -> Callable[[], float]:
     return compute
 
 
+def act_state() -> State:
+    """Functions on SO(3) of band 10, and as many samples as the activation takes."""
+    import steerable as st
+
+    torch.manual_seed(0)
+    layer = st.nn.SpectralAct(8, 10)
+    x = torch.randn(16, layer.in_type.size, requires_grad=True)
+    samples = layer.synthesis(x).detach().requires_grad_()
+    return State(samples, x, layer)
+
+
+def act_step(s: State) -> Thunk:
+    """The activation by coefficients with its gradient."""
+    return lambda: torch.autograd.grad(s.reference(s.tables).square().sum(), s.tables)
+
+
+def bare_step(s: State) -> Thunk:
+    """A GELU at its samples with its gradient."""
+    return lambda: torch.autograd.grad(torch.nn.functional.gelu(s.x).square().sum(), s.x)
+
+
 _GOALS = {64: 1 / 2.5, 128: 1 / 3.5, 256: 1 / 5}
 
 ENTRIES: tuple[Entry, ...] = (
@@ -195,6 +216,8 @@ ENTRIES: tuple[Entry, ...] = (
             (256, torch.float32, 2e-5),
         )
     ),
+    Timed("sphere_transforms/so3_act", "activation on SO(3), 8 functions of band 10, fwd+bwd: ours / GELU at its samples", goal=None,
+          setup=act_state, run=act_step, reference=bare_step),
     Value("sphere_transforms/so3_growth", "exponent in L of SO3Analysis, L = 16 to 48, batch 4", goal=4.2,
           compute=growth(4)),
 )  # fmt: skip

@@ -35,6 +35,7 @@ LONG, LONG_COPIES, LONG_PASSES = "plain, equal channels, turned, as long", 16, {
 #: name: model, its arguments, whether it is shown turned spheres
 NETWORKS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "steerable": ("sphere_{}", {"degree": 1}, False),
+    "steerable, reach 3": ("sphere_{}", {"degree": 1, "reach": 3.0}, False),
     "axisymmetric": ("sphere_{}", {"degree": 0, "widths": (16, 24, 32)}, False),
     "s2cnn": ("s2{}", {}, False),
     "held by north": ("sphere_{}", {"group": "C1", "widths": (10, 14, 20)}, False),
