@@ -216,7 +216,7 @@ ENTRIES: tuple[Entry, ...] = (
             (256, torch.float32, 2e-5),
         )
     ),
-    Timed("sphere_transforms/so3_act", "activation on SO(3), 8 functions of band 10, fwd+bwd: ours / GELU at its samples",
+    Timed("sphere_transforms/so3_act", "activation on SO(3), 8 functions of band 10, fwd+bwd: ours / GELU there",
           goal=None, setup=act_state, run=act_step, reference=bare_step),
     Value("sphere_transforms/so3_growth", "exponent in L of SO3Analysis, L = 16 to 48, batch 4", goal=4.2,
           compute=growth(4)),
