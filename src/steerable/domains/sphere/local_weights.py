@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-#: of the window ``(1 - r^2 / R^2)^p``, and the share of the continuous normal equations that is added to the sampled ones
+#: of the window ``(1 - r^2 / R^2)^p``; the share of the continuous normal equations that is added to the sampled ones
 _TAPER, _RIDGE = 3, 1e-2
 #: root mean square of the correction from which on a target has too few or too lopsided neighbours to be mended
 _MOST = 0.5
