@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
@@ -11,10 +12,12 @@ from tests.data.test_mask_folder import write
 
 from steerable.data.image_file import read_image_file
 from steerable.data.mask_folder import read_mask
+from steerable.domains.sphere import parse_sphere
 from steerable.run.answer import Folder
 from steerable.run.cli import main
+from steerable.run.page.class_colours import class_colours
 from steerable.run.page.grid_pictures import busiest, grid_pictures, slices
-from steerable.run.page.map_pictures import Panel
+from steerable.run.page.map_pictures import Panel, map_pictures
 
 Image = pytest.importorskip("PIL.Image")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -54,6 +57,36 @@ def test_volumes_are_cut_where_there_is_something():
     seen = Panel("seen", torch.randn(9, 7, 5))
     assert grid_pictures([[seen], [Panel("truth", labels, names=("a", "b"))]])[:4] == b"\x89PNG"
     assert busiest(torch.full((4, 6), torch.nan)) == (2, 3)
+
+
+def colours_of(png):
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).reshape(-1, 3)
+    found, counts = np.unique(pixels, axis=0, return_counts=True)
+    return {tuple(c) for c, n in zip(found.tolist(), counts.tolist(), strict=True) if n > 100}
+
+
+@pytest.mark.parametrize("count", [3, 20, 30, 64])
+def test_every_class_has_a_colour_of_its_own(count):
+    colours = {tuple(round(255 * v) for v in c) for c in class_colours(count)}
+    apart = torch.pdist(torch.tensor(class_colours(count)))
+    assert len(colours) == count and float(apart.min()) > 0.04
+    labels = torch.arange(count)[:, None].expand(count, 5).repeat_interleave(64 // count, 0)
+    names = tuple(f"kind {k}" for k in range(count))
+    png = grid_pictures([[Panel("truth", labels.double(), names=names)]])
+    assert colours <= colours_of(png)  # those that are drawn
+    shown = torch.where(labels == 1, 0, labels).double()
+    alone = colours_of(grid_pictures([[Panel("truth", shown, names=names)]]))
+    assert colours <= alone  # and those that are named, where they do not occur
+    first = min(count, 20)
+    assert class_colours(99)[:first] == class_colours(count)[:first]  # those of every page
+
+
+def test_maps_of_many_classes_are_drawn():
+    sphere = parse_sphere("healpix(4)")
+    labels = torch.arange(sphere.num_points) % 30
+    names = tuple(f"kind {k}" for k in range(30))
+    colours = {tuple(round(255 * v) for v in c) for c in class_colours(30)}
+    assert colours <= colours_of(map_pictures([[Panel("truth", labels.double(), names=names)]], sphere))
 
 
 def test_discs_are_found_whichever_way_they_are_turned(place, capsys):
