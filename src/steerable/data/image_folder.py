@@ -21,6 +21,8 @@ from steerable.data.table import read_columns
 from steerable.data.target import Target
 
 PARTS = ("train", "training", "val", "valid", "validation", "test")
+#: sub-folders of these names hold masks, where their files have the names of others
+MASKS = ("label", "labels", "mask", "masks")
 
 
 def list_images(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -137,6 +139,13 @@ def _by_folder(folder: Path) -> tuple[list[Path], list[str]]:
     empty = [p for p in inside if not any(f.is_relative_to(p) for f in images)]
     if empty:
         raise InputError(f"images: the class folder '{empty[0]}' holds no image; expected some. Fill or remove it.")
+    for kind in inside:
+        if kind.name.lower() in MASKS and _is_of_others(kind, images):
+            raise InputError(
+                f"images: each file in '{kind}' has the name of another image, as masks have, and would be a class; "
+                "expected one sub-folder for each class. Of a segmentation, say --config segmentation (folders images "
+                "and masks); if it is a class, give the folder another name."
+            )
     parts = [p.name for p in inside if p.name.lower() in PARTS]
     if len(parts) > 1 and any(q.is_dir() for p in inside for q in p.iterdir()):
         raise InputError(
@@ -149,6 +158,12 @@ def _by_folder(folder: Path) -> tuple[list[Path], list[str]]:
             f"{', '.join(EXTENSIONS)}. Convert or remove it."
         )
     return images, [p.relative_to(folder).parts[0] for p in images]
+
+
+def _is_of_others(kind: Path, images: list[Path]) -> bool:
+    """Whether each image below a folder has the bare name of one elsewhere."""
+    own = {p.stem for p in images if p.is_relative_to(kind)}
+    return own <= {p.stem for p in images if not p.is_relative_to(kind)}
 
 
 def _check_files(files: list[Path], table: Path) -> None:

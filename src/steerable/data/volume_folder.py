@@ -13,6 +13,7 @@ from torch import Tensor
 from steerable.data.divide import divide
 from steerable.data.errors import InputError, did_you_mean
 from steerable.data.folder import PARTS
+from steerable.data.label_values import class_numbers, class_values, joined
 from steerable.data.parts import Splits
 from steerable.data.recipe import Recipe
 from steerable.data.resize import crop
@@ -29,6 +30,10 @@ from steerable.data.volume_file import (
 
 RESIZE = ("crop", "scale")
 VOXELS = ("equal", "any")
+#: sub-folders of these names hold labels, not a class
+LABELS = ("label", "labels", "mask", "masks")
+#: names of classes, values, what is no class, whether the labels number things
+Said = tuple[Sequence[str], Sequence[int] | None, int | None, bool]
 
 
 def volume_folder(
@@ -36,6 +41,9 @@ def volume_folder(
     scale: str = "standard",
     labels: str | None = None,
     classes: Sequence[str] = (),
+    values: Sequence[int] | None = None,
+    ignore: int | None = None,
+    instances: bool = False,
     resize: str | None = None,
     side: int | list[int] | None = None,
     axes: str = "dhw",
@@ -53,7 +61,11 @@ def volume_folder(
             :func:`steerable.data.recipe.scale_steps`.
         labels: a segmentation: the sub-folder that holds, under the path that the volume has outside of it, whatever
             the ends of the two names, the class of each of its voxels: whole numbers, -1 where there is none.
-        classes: of a segmentation: the names of the classes 0, 1, ...; empty: their numbers.
+        classes: of a segmentation: the names of the classes; empty: their numbers.
+        values: of a segmentation: what stands in the labels, one number for each class in order, such as ``[0, 255]``;
+            None: 0, 1, ... without a gap.
+        ignore: of a segmentation: what stands, beside -1, where a voxel has no class.
+        instances: of a segmentation: labels number single things: 0 is the first class, every other number the second.
         resize: ``crop`` (cut, or pad with zeros, about the centre; padded voxels have no label) or ``scale``
             (interpolate; labels take the nearest) to `side`; None: all files must have the same size.
         side: depth, height and width after that, or one number for all.
@@ -66,7 +78,8 @@ def volume_folder(
 
     Raises:
         InputError: no folder, no volumes, an empty class, a class too small for the split, a volume without labels,
-            files that cannot be read, volumes that differ in size or channels, voxels that are no cubes.
+            values that are not said, files that cannot be read, volumes that differ in size or channels, voxels that
+            are no cubes.
     """
     for what, given, known in (("resize", resize, (None, *RESIZE)), ("voxels", voxels, VOXELS)):
         if given not in known:
@@ -82,6 +95,11 @@ def volume_folder(
     if root is None or not Path(root).expanduser().is_dir():
         raise InputError(f"volumes: data.root '{root}' is not a folder; expected one with volumes. Mend data.root.")
     folder = Path(root).expanduser()
+    if labels is None and (values is not None or ignore is not None or instances):
+        raise InputError(
+            f"data.options.values is {values}, ignore {ignore}, instances {instances}, but labels {labels}; expected "
+            "the sub-folder of the labels that they are of. Set data.options.labels, or drop them."
+        )
     files, names = _by_class(folder) if labels is None else (_volumes(folder, labels), [])
     answers = [] if labels is None else _partners(files, folder, labels)
     read = _read_all(files, folder, resize, size, axes, voxels == "equal")
@@ -92,15 +110,7 @@ def volume_folder(
         data = Samples(x, y, known, str(folder), ids)
     else:
         y = _read_labels(answers, files, read, resize, size, axes)
-        least = max(2, int(y.max()) + 1)
-        occur = y[y >= 0].unique().tolist()
-        if not classes and len(occur) < least and occur != [0]:
-            shown = ", ".join(map(str, occur[:10])) + (", ..." if len(occur) > 10 else "")
-            raise InputError(
-                f"volumes: the labels in '{folder / str(labels)}' hold {shown}; expected 0, 1, ... without a gap. "
-                "Number the classes so in the files; where some do not occur, name all in data.options.classes."
-            )
-        given = tuple(classes) or tuple(map(str, range(least)))
+        y, given = _classes(y, (classes, values, ignore, instances), folder / str(labels))
         data = Samples(x, y, Regions(given), str(folder), ids)
     how = (
         {"axes": axes}
@@ -108,6 +118,31 @@ def volume_folder(
         | ({} if read.voxel is None else {"voxel": read.voxel})
     )
     return Splits(*divide(data, fractions, split_seed, "volume"), reading=how).prepare(Recipe(), scale)
+
+
+def _classes(y: Tensor, said: Said, where: Path) -> tuple[Tensor, tuple[str, ...]]:
+    """The number of the class of each voxel, and their names, from what stands in the files and what is said of it."""
+    classes, values, ignore, instances = said
+    y = joined(y, (-1, ignore)) if instances else y
+    if values is not None:
+        known = class_values([y], values, ignore, -1, str(where), ("volumes", "labels"))
+        names = tuple(classes) or tuple(map(str, known))
+        if len(names) != len(known) or len(known) < 2 or min(known) < 0:
+            raise InputError(
+                f"volumes: data.options.values is {known} and data.options.classes {list(names)}; expected at least "
+                "two values from 0 on, and one name for each. Mend one of the two."
+            )
+        return class_numbers(y, known), names
+    y = y if ignore is None else torch.where(y == ignore, -1, y)
+    least = max(2, int(y.max()) + 1)
+    occur = y[y >= 0].unique().tolist()
+    if not classes and len(occur) < least and occur != [0]:
+        shown = ", ".join(map(str, occur[:10])) + (", ..." if len(occur) > 10 else "")
+        raise InputError(
+            f"volumes: the labels in '{where}' hold {shown}; expected 0, 1, ... without a gap. Say which they are, "
+            "such as --data.options.values [0, 255]; where some do not occur, name all in data.options.classes."
+        )
+    return y, tuple(classes) or tuple(map(str, range(least)))
 
 
 def _by_class(folder: Path) -> tuple[list[Path], list[str]]:
@@ -118,6 +153,12 @@ def _by_class(folder: Path) -> tuple[list[Path], list[str]]:
         raise InputError(
             f"volumes: '{folder}' has the sub-folders {list(listed)}; expected two or more, one for each class, with "
             f"files of {', '.join(EXTENSIONS)}. Of a segmentation, name the folder of labels in data.options.labels."
+        )
+    answers = [k for k in listed if k.lower() in LABELS]
+    if answers:
+        raise InputError(
+            f"volumes: '{folder}' has the sub-folder '{answers[0]}', which would be a class; expected one for each "
+            f"class. Of a segmentation, say --data.options.labels={answers[0]}; if it is a class, give it another name."
         )
     parts = [k for k in listed if k.lower() in PARTS]
     if parts:
