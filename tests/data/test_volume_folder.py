@@ -170,6 +170,22 @@ def test_a_folder_of_labels_is_no_class(tmp_path, name):
     assert volume_folder(tmp_path, labels=name).train.regions
 
 
+@pytest.mark.parametrize("ground", [0.0, 200.0])
+def test_padded_voxels_have_the_background(tmp_path, ground):
+    for k, name in enumerate(("hollow", "solid")):
+        (tmp_path / name).mkdir()
+        for i in range(6):
+            x = np.full((6, 6, 6), ground, np.float32)
+            x[2:4, 2:4, 2:4] += 1 + i + 10 * k
+            np.save(tmp_path / name / f"{i}.npy", x)
+    found = volume_folder(tmp_path, resize="crop", side=8, scale="none")
+    assert (found.train.x[:, :, 0] == ground).all() and found.reading["pad"] == "border"
+    found = volume_folder(tmp_path, resize="crop", side=8, scale="none", pad="zero")
+    assert (found.train.x[:, :, 0] == 0).all() and found.reading["pad"] == "zero"
+    with pytest.raises(InputError, match=r"data.options.pad is 'edge'; expected one of border, zero"):
+        volume_folder(tmp_path, pad="edge")
+
+
 def test_labels_beside_loose_volumes_and_in_npz(tmp_path):
     (tmp_path / "own").mkdir()
     for i in range(3):

@@ -51,7 +51,7 @@ def test_classes(tmp_path, folder, capsys):
     assert main(["fit", "--config=volume_folder", f"--data.root={folder}", f"--out={out}", *TINY]) == 0
     record = json.loads((out / "run.json").read_text())
     assert (record["domain"], record["classes"], record["raw_size"]) == ("volume", ["ball", "shell"], [SIDE] * 3)
-    assert record["reading"] == {"axes": "dhw", "resize": "crop", "voxel": "1.5"}
+    assert record["reading"] == {"axes": "dhw", "pad": "border", "resize": "crop", "voxel": "1.5"}
     assert main(["evaluate", str(out)]) == 0
     found = json.loads((out / "evaluation.json").read_text())
     assert found["logit_error"] < 1e-5 and "floors" in found

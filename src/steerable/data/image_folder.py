@@ -47,6 +47,7 @@ def image_folder(
     depth: str = "file",
     resize: str | None = None,
     side: int | list[int] | None = None,
+    pad: str = "border",
     recipe: list[dict[str, Any]] | None = None,
     hdu: int | None = None,
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
@@ -72,6 +73,8 @@ def image_folder(
         resize: ``crop`` (cut or pad about the centre) or ``scale`` (interpolate) to `side`; None: all files must have
             the same size.
         side: height and width after that, or one number for both.
+        pad: what stands in padded pixels: ``border``: the median of the border of each channel, which is the
+            background, bright or dark; ``zero``.
         recipe: the steps of a saved run, in place of size, bins and scale.
         hdu: the HDU of FITS files; None: the first one with an image.
         fractions: shares of training, validation and test; stratified by class, or by quarters of the values.
@@ -104,7 +107,7 @@ def image_folder(
         found = read_columns(where, (id, column))
         files, names = [folder / str(f) for f in found[id]], found[column]
         _check_files(files, where)
-    reading = Reading.of(colour, depth, resize, side)
+    reading = Reading.of(colour, depth, resize, side, pad)
     if target is None and len(set(map(str, names))) < 2:
         raise InputError(
             f"images: '{folder}' has the only class {sorted(set(map(str, names)))}; expected at least two classes."
@@ -119,7 +122,7 @@ def image_folder(
         y = as_values(np.asarray(names), str(table))
         data = Samples(x, y, Target(target, unit), str(folder), ids)
     parts = Splits(*divide(data, fractions, split_seed), reading=reading.to_json())
-    return parts.prepare(geometry(size, bins) if recipe is None else Recipe.from_json(recipe), scale)
+    return parts.prepare(geometry(size, bins, pad) if recipe is None else Recipe.from_json(recipe), scale)
 
 
 def _by_folder(folder: Path) -> tuple[list[Path], list[str]]:

@@ -39,6 +39,7 @@ def mask_folder(
     depth: str = "full",
     resize: str | None = None,
     side: int | list[int] | None = None,
+    pad: str = "border",
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     split_seed: int = 0,
 ) -> Splits:
@@ -62,6 +63,8 @@ def mask_folder(
         resize: ``crop`` (cut or pad about the centre; what is padded has no class) or ``scale`` (interpolate; masks
             take the nearest pixel) to `side`; None: all images must have one size.
         side: height and width after that, or one number for both.
+        pad: what stands in padded pixels: ``border``: the median of the border of each channel, which is the
+            background, bright or dark; ``zero``.
         fractions: shares of training, validation and test where the folder has no parts.
         split_seed: which split.
 
@@ -72,7 +75,7 @@ def mask_folder(
     if root is None or not Path(root).expanduser().is_dir():
         raise InputError(f"masks: data.root is '{root}'; expected a folder with {IMAGES} and {MASKS}. Mend data.root.")
     folder = Path(root).expanduser()
-    reading = Reading.of(colour, depth, resize, side)
+    reading = Reading.of(colour, depth, resize, side, pad)
     present = [p for p in PARTS if (folder / p).is_dir()]
     if 0 < len(present) < len(PARTS):
         raise InputError(f"masks: '{folder}' has the parts {present}; expected all of {list(PARTS)}, or none of them.")

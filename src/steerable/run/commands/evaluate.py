@@ -27,7 +27,7 @@ from steerable.run.outputs import write_json, write_text
 from steerable.run.readers import load_data
 from steerable.run.samples import read_npz_samples
 from steerable.run.scores import class_scores, predict, value_scores, vector_scores
-from steerable.run.store import find_runs, is_dense, load, meaning, recipe
+from steerable.run.store import data_config, find_runs, is_dense, load, meaning, recipe
 from steerable.run.tables import (
     FLOORS,
     NETWORK,
@@ -160,7 +160,7 @@ def evaluate(
     floors = Floors.load(folder)
     config = FitConfig.from_dict(record["config"])
     if images is None:
-        where = config.data if root is None else dataclasses.replace(config.data, root=root)
+        where = data_config(record) if root is None else dataclasses.replace(data_config(record), root=root)
         data = read[repr(where)] = read.get(repr(where)) or load_data(where)
         test = data.test
     else:
@@ -198,7 +198,7 @@ def evaluate_file(
         )
     floors = Floors.from_json(header["floors"], str(path))
     if images is None:
-        config = FitConfig.from_dict(record["config"]).data
+        config = data_config(record)
         try:
             data = load_data(config if root is None else dataclasses.replace(config, root=root), raw=True)
         except InputError as e:

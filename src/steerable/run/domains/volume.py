@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from steerable.data.errors import InputError
-from steerable.data.resize import crop
+from steerable.data.resize import pad_or_cut
 from steerable.data.rotations import random_rotations
 from steerable.data.volume_file import (
     EXTENSIONS,
@@ -141,7 +141,7 @@ def usable_volume(x: Tensor, name: str, want: Want) -> Tensor:
         raise InputError(f"'{name}' has {bad} of {x.numel()} voxels that are NaN or infinite; expected finite values.")
     if tuple(x.shape[1:]) == size or want.resize == WHOLE:
         return x
-    return crop(x, size) if want.resize == "crop" else scale_volume(x[None], size)[0]
+    return pad_or_cut(x, size, want.pad) if want.resize == "crop" else scale_volume(x[None], size)[0]
 
 
 VOLUME = Domain(
