@@ -11,6 +11,7 @@ import steerable as st
 import steerable.nn as snn
 from steerable.domains.sphere import parse_sphere
 from steerable.domains.sphere.local_weights import local_weights, moments
+from steerable.nn.sphere.contraction import PairContraction
 
 SO2 = st.SO2()
 
@@ -81,5 +82,20 @@ def test_convolutions_err_less(name):
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="degree is -1"):
         local_weights(*neighbourhood(st.Sphere.healpix(2), 2.0), -1)
-    with pytest.raises(ValueError, match="None or 0 on rings"):
-        snn.SphereConv(SO2.type("1x0"), SO2.type("1x0"), "gauss(8)", 1.5, quadrature=2)
+    with pytest.raises(ValueError, match="degree is -2"):
+        snn.SphereConv(SO2.type("1x0"), SO2.type("1x0"), "gauss(8)", 1.5, quadrature=-2)
+
+
+def test_on_rings_they_are_those_of_pairs():
+    """And they halve the error of a narrow kernel; each ring needs one set of weights, whatever its longitudes."""
+    sphere, t = st.Sphere.gauss(16), SO2.type("1x0 + 1x1")
+    errors = []
+    for quadrature in (0, 4):
+        torch.manual_seed(0)
+        conv = snn.SphereConv(t, t, sphere, 3 * sphere.spacing, quadrature=quadrature).double()
+        errors.append(float(st.laws.sphere_errors(conv, band=6).max()))
+    assert errors[1] < errors[0] / 2
+    sizes = (conv.out_type.size, conv.in_type.size)
+    pairs = PairContraction(sphere, sphere, conv._parts(), sizes, conv.radius, conv._functions, 4).double()
+    x = torch.randn(1, 3, *sphere.shape, dtype=torch.float64)
+    assert float((pairs(x, conv.filter()) - conv.contraction(x, conv.filter())).detach().abs().max()) < 1e-10

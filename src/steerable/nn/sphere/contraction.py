@@ -82,6 +82,7 @@ class RingContraction(SphereContraction):
     Args:
         radius: of the neighbourhoods, in radians.
         functions: the scalar functions.
+        quadrature: degree of the offset up to which local integrals are exact; 0 for the weights of the sampling.
     """
 
     def __init__(
@@ -92,11 +93,14 @@ class RingContraction(SphereContraction):
         sizes: tuple[int, int],
         radius: float,
         functions: Functions,
+        quadrature: int = 0,
     ) -> None:
         super().__init__(sphere, targets, parts, sizes)
         pairs = meridian_pairs(sphere, targets, radius)
-        values = functions(pairs.offset, pairs.weight)
         self._turns, self._rings = pairs.turns, targets.shape[0] * pairs.turns
+        target = torch.from_numpy(pairs.ring)
+        weight = local_weights(pairs.offset, pairs.weight, target, self._rings, radius, quadrature)
+        values = functions(pairs.offset, weight)
         self._blocks = ring_blocks(pairs.ring, pairs.source, self._rings, sphere.shape[0])
         frequencies = sorted({p.frequency for p in parts})
         channels = [next(p.channels for p in parts if p.frequency == n) for n in frequencies]
