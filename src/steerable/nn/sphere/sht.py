@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,6 +20,8 @@ from steerable.nn.sphere.spectral_tables import SpectralTables
 
 class _Harmonic(EquivariantModule):
     """What both directions share: the sampling, the band, the plan and its fixed tensors."""
+
+    half_constants = False
 
     def __init__(
         self, sphere: Sphere | str, type: FieldType | str, band: int | None, inverse: bool,
@@ -181,6 +184,15 @@ class _Baked(nn.Module):
         for n, group in tables.items():
             for name, value in zip(self.table_names[n], group, strict=True):
                 self.register_buffer(name, value.detach().clone())
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> _Baked:
+        before = dict(self._buffers)
+        super()._apply(fn, recurse)
+        for name, was in before.items():  # sums are in float32 at least
+            now = self._buffers[name]
+            if was is not None and now is not None and now.dtype in (torch.float16, torch.bfloat16):
+                self._buffers[name] = was.to(now.device, torch.float32)
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         """The transform."""
