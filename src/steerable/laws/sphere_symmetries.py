@@ -52,8 +52,8 @@ def turn_samples(x: Tensor, type: FieldType, sphere: Sphere, g: Tensor) -> Tenso
 def sphere_symmetries(type: FieldType, *spheres: Sphere) -> Tensor:
     """Elements of O3 ``[n, 5]``, not the identity, that permute all of some samplings and whose frames a type knows.
 
-    Of ring samplings the smallest turn about the axis that all share, and all half turns and reflections along the coordinate axes; of
-    icosahedral ones some of their own too.
+    Of ring samplings the smallest turn about the axis that all share, and all half turns and reflections along the
+    coordinate axes; of icosahedral ones some of their own too.
     """
     found = [torch.diag(torch.tensor(s, dtype=torch.float64)) for s in _SIGNS]
     turns = math.gcd(*(s.rings.turns for s in spheres if isinstance(s, RingSphere)))
@@ -113,8 +113,9 @@ def exact_sphere_errors(
             moved, expected = _moved(x, in_type, sphere, g), _moved(y, out_type, ends, g)
             found.append(relative_error(call(moved), expected))
     if not found:
+        spheres = ", ".join(map(repr, samplings(module)))
         raise ValueError(
-            f"{type(module).__name__}: nothing but the identity permutes {', '.join(map(repr, samplings(module)))} with frames of "
+            f"{type(module).__name__}: nothing but the identity permutes {spheres} with frames of "
             f"{in_type.group.name}, so nothing is tested; expected rings or an icosahedral sampling"
         )
     return torch.tensor(found, dtype=torch.float64)

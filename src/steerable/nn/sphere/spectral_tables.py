@@ -15,7 +15,8 @@ class SpectralTables(nn.Module):
     """Tables for several sums over colatitude, no part of the state, one for both directions.
 
     They are computed in float64 and cast; whenever the dtype of the module changes they are computed again, so no copy
-    in float64 is kept. In a module of half precision they stay in float32, as sums are. A module of the inverse transform holds the same object.
+    in float64 is kept. In a module of half precision they stay in float32, as sums do. A module of the inverse
+    transform holds the same object.
 
     Args:
         plans: the sums, by number (the spin).
