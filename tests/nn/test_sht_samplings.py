@@ -137,3 +137,17 @@ def test_copies_of_spin_two_are_b_and_minus_e():
         zero = torch.zeros_like(wanted[degree])
         assert (e - torch.stack([zero, -wanted[degree]])).abs().max() < 1e-12
         assert (b - torch.stack([wanted[degree], zero])).abs().max() < 1e-12
+
+
+def test_one_fit_serves_both_directions_and_the_laws(monkeypatch):
+    calls, solve = [], np.linalg.cholesky
+    monkeypatch.setattr(dense.np.linalg, "cholesky", lambda a: calls.append(len(a)) or solve(a))
+    sphere = st.Sphere.fibonacci(203)
+    layer = snn.SHT(sphere, "2x0").double()
+    layer.inverse()
+    assert st.laws.sphere_errors(snn.Sequential(layer, layer.inverse().double())).max() < 1e-10
+    assert calls == [layer.band**2, (layer.band // 2) ** 2]  # of the layer, and of the fields that the law draws
+    monkeypatch.setattr(dense, "KEPT", 0)
+    again = snn.SHT(sphere, "2x0").double()
+    assert len(calls) == 3
+    assert all(torch.equal(a, b) for a, b in zip(layer.buffers(), again.buffers(), strict=True))
