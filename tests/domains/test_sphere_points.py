@@ -10,6 +10,7 @@ from tests.domains.sphere_fields import defect
 import steerable as st
 from steerable.domains import Sphere, SpherePoints
 from steerable.domains.sphere.voronoi import voronoi_areas
+from steerable.groups import SO2
 
 
 def directions(n, seed=0):
@@ -140,3 +141,57 @@ def test_angles_and_weights_that_cannot_be():
     for weights in ([1.0, math.inf], [1.0, math.nan], [0.0, 0.0], [-1.0, 2.0], [1.0]):
         with pytest.raises(ValueError, match=r"expected \[2\], none negative, all finite, not all 0"):
             SpherePoints(torch.eye(3)[:2], torch.tensor(weights))
+
+
+def cap(count=4000, height=0.8):
+    """The part of a spiral above a height, and the area of each of its points."""
+    points = Sphere.fibonacci(count).points()
+    return points[points[:, 2] > height], 4 * math.pi / count
+
+
+def test_areas_of_a_part_of_the_sky_are_kept():
+    from steerable.nn import SphereConv
+
+    points, area = cap()
+    part = Sphere.scattered(points, torch.full((len(points),), area, dtype=torch.float64), total="given")
+    scaled = Sphere.scattered(points, torch.full((len(points),), area, dtype=torch.float64))
+    assert float(part.flat_weights().sum()) == pytest.approx(len(points) * area, rel=1e-12)
+    assert part != scaled and float(scaled.flat_weights().sum()) == pytest.approx(4 * math.pi, rel=1e-12)
+    assert part.spacing == pytest.approx(math.sqrt(area)) and part.coarser().total == "given"
+    torch.manual_seed(0)
+    whole = Sphere.fibonacci(4000)
+    conv = SphereConv(SO2().type("1x0"), SO2().type("1x1"), whole, 0.2).double()
+    x = torch.randn(1, 1, 4000, dtype=torch.float64)
+    inside, deep = whole.points()[:, 2] > 0.8, points[:, 2] > math.cos(math.acos(0.8) - 0.21)
+    wanted = conv(x)[..., inside][..., deep]
+    for sphere, factor in ((part, 1.0), (scaled, 4 * math.pi / (len(points) * area))):
+        here = SphereConv(SO2().type("1x0"), SO2().type("1x1"), sphere, 0.2).double()
+        here.load_state_dict(conv.state_dict())
+        assert (here(x[..., inside])[..., deep] - factor * wanted).abs().max() < 1e-10 * factor
+
+
+def test_cells_end_at_their_reach():
+    points, area = cap()
+    with pytest.warns(UserWarning, match=r"largest Voronoi cell has \d+ times the median area.*reach="):
+        far = Sphere.scattered(points, "area").flat_weights()
+    near = Sphere.scattered(points, "area", total="given", reach=1.2 * math.sqrt(area)).flat_weights()
+    assert far.max() > 100 * far.median() and near.max() < 3 * near.median()
+    covered = 2 * math.pi * (1 - 0.8)
+    assert abs(float(near.median()) / area - 1) < 0.02 and 1 < float(near.sum()) / covered < 1.15
+    xyz = directions(300)
+    assert np.abs(voronoi_areas(xyz, 1.5) - voronoi_areas(xyz)).max() < 1e-12
+    assert np.abs(voronoi_areas(xyz, 1e-3) / (2 * math.pi * (1 - math.cos(1e-3))) - 1).max() < 1e-8
+    corner = (1 - math.cos(0.7)) * 2 * math.pi  # a disc within one face of a cube
+    assert np.abs(voronoi_areas(np.concatenate([np.eye(3), -np.eye(3)]), 0.7) - corner).max() < 1e-14
+
+
+def test_totals_that_cannot_be():
+    points = torch.eye(3)
+    for options, text in (
+        ({"total": "given"}, "total is 'given' for weights None"),
+        ({"weights": torch.ones(3), "total": "sky"}, "total is 'sky'"),
+        ({"weights": torch.ones(3), "reach": 0.1}, "reach is 0.1 for weights that are given"),
+        ({"weights": "area", "reach": 2.0}, "cells reach 2.0 radians"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            Sphere.scattered(points, **options)

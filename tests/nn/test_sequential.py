@@ -73,3 +73,27 @@ def test_a_neighbourhood_reaches_the_layers_that_take_one():
 
     chain = st.nn.Sequential(torch.nn.Identity(), Takes(), st.nn.Sequential(Takes()))
     assert chain(torch.zeros(1), torch.ones(1)).item() == 2
+
+
+def test_layers_on_the_sphere_meet_on_the_same_samples():
+    scalar = st.SO2().type("1x0")
+
+    def on(sphere, targets=None):
+        return st.nn.SphereConv(scalar, scalar, sphere, 1.2, targets)
+
+    act = st.nn.NormAct(scalar)
+    for left, right in (
+        ("healpix(2)", "healpix(2, nested)"),
+        (st.Sphere.gauss(8), st.Sphere.equiangular(nlat=8, kind="fejer")),
+    ):
+        with pytest.raises(ValueError, match=r"entry 0 \(SphereConv\) gives fields on .*entry 2 \(SphereConv\) is on"):
+            st.nn.Sequential(on(left), act, on(right))
+        with pytest.raises(ValueError, match="gives fields on"):
+            st.nn.Sequential(st.nn.Sequential(on(left), act), st.nn.Sequential(act, on(right)))
+        st.nn.Sequential(on(left, st.Sphere.gauss(4)), act, on("gauss(4)"))
+    st.nn.Sequential(on(st.Sphere.healpix(2)), on(st.Sphere.healpix(2, weighting="ring")))  # the same points
+    there = st.nn.SHT("gauss(4)", scalar, 4), st.nn.InverseSHT("gauss(6)", scalar, 4)
+    st.nn.Sequential(*there, on("gauss(6)"))  # coefficients have no samples
+    with pytest.raises(ValueError, match=r"entry 1 \(InverseSHT\) gives fields on GaussSphere\(6 x 12\)"):
+        st.nn.Sequential(*there, on("gauss(4)"))
+    st.nn.Sequential(on("gauss(4)"), st.nn.Plain(torch.nn.Identity(), scalar, scalar), on("gauss(6)"))

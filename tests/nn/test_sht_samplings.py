@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 
+import numpy as np
 import pytest
 import torch
 from tests.nn.layer_checks import tooling
@@ -97,3 +99,55 @@ def test_what_is_too_large_is_refused(monkeypatch):
     clumped = st.Sphere.scattered(torch.eye(3).repeat(50, 1) + 1e-3 * torch.randn(150, 3))
     with pytest.raises(ValueError, match="do not determine"):
         snn.SHT(clumped, "1x0", 5)
+
+
+def _polarised(theta, phi, degrees, rng):
+    """A random scalar and the map Q + i U = -sqrt((l - 2)! / (l + 2)!) eth^2 of it, whose E modes it is, and no B."""
+    from scipy.special import sph_harm_y
+
+    scalar, map = 0.0, 0.0
+    sin, cos = np.sin(theta), np.cos(theta)
+    for l in degrees:
+        for m in range(l + 1):
+            a = rng.normal() + (1j * rng.normal() if m else 0)
+            y, first, second = (np.real(a * v) for v in sph_harm_y(l, m, theta, phi, diff_n=2))
+            south, east = first[..., 0], first[..., 1]
+            eth = second[..., 0, 0] - cos / sin * south - second[..., 1, 1] / sin**2
+            eth = eth + 2j * (second[..., 0, 1] / sin - cos / sin**2 * east)
+            scalar = scalar + y
+            map = map - eth / math.sqrt((l - 1) * l * (l + 1) * (l + 2))
+    return scalar, map
+
+
+def test_copies_of_spin_two_are_b_and_minus_e():
+    """E = -(a2 + a-2) / 2 and B = i (a2 - a-2) / 2 of Q along south and U from south to east, as in HEALPix."""
+    pytest.importorskip("scipy", minversion="1.15")
+    sphere = st.Sphere.gauss(8)
+    theta, phi = (v.numpy() for v in sphere.angles().unbind(-1))
+    scalar, map = _polarised(theta, phi, range(2, 7), np.random.default_rng(0))
+
+    def coefficients(type, *channels):
+        return snn.SHT(sphere, type, 8).double()(torch.from_numpy(np.stack(channels))[None])[0]
+
+    wanted = coefficients("1x0", scalar)
+    electric, magnetic = coefficients("1x2", map.real, map.imag), coefficients("1x2", -map.imag, map.real)
+    for l in range(2, 8):
+        degree, both = slice(l * l, (l + 1) ** 2), slice(2 * (l * l - 4), 2 * ((l + 1) ** 2 - 4))
+        e, b = electric[both].view(2, -1), magnetic[both].view(2, -1)
+        zero = torch.zeros_like(wanted[degree])
+        assert (e - torch.stack([zero, -wanted[degree]])).abs().max() < 1e-12
+        assert (b - torch.stack([wanted[degree], zero])).abs().max() < 1e-12
+
+
+def test_one_fit_serves_both_directions_and_the_laws(monkeypatch):
+    calls, solve = [], np.linalg.cholesky
+    monkeypatch.setattr(dense.np.linalg, "cholesky", lambda a: calls.append(len(a)) or solve(a))
+    sphere = st.Sphere.fibonacci(203)
+    layer = snn.SHT(sphere, "2x0").double()
+    layer.inverse()
+    assert st.laws.sphere_errors(snn.Sequential(layer, layer.inverse().double())).max() < 1e-10
+    assert calls == [layer.band**2, (layer.band // 2) ** 2]  # of the layer, and of the fields that the law draws
+    monkeypatch.setattr(dense, "KEPT", 0)
+    again = snn.SHT(sphere, "2x0").double()
+    assert len(calls) == 3
+    assert all(torch.equal(a, b) for a, b in zip(layer.buffers(), again.buffers(), strict=True))

@@ -7,6 +7,7 @@ import copy
 import pytest
 import torch
 
+import steerable as st
 import steerable.nn as snn
 from steerable.domains import Sphere
 from steerable.groups import SO2
@@ -42,3 +43,37 @@ def test_the_inverse_of_a_transform_in_double_is_in_double(sphere):
     second = snn.SHT(sphere, kinds, band).inverse().double()
     c = torch.randn(2, second.in_type.size, dtype=torch.float64)
     assert (first(c) - second(c)).abs().max() < 1e-12
+
+
+def _close_in_half(module, x, dtype):
+    y = module.double()(x.double()).detach()
+    half = copy.deepcopy(module).to(dtype)(x.to(dtype)).detach()
+    assert half.dtype == dtype and float((half.double() - y).norm() / y.norm()) < 0.03
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    "sphere", [Sphere.gauss(4), Sphere.healpix(2), Sphere.icosahedral(1), Sphere.equiangular(4, "mw")], ids=repr
+)
+def test_transforms_in_half_precision_keep_their_constants_in_float32(sphere, dtype):
+    torch.manual_seed(0)
+    there = snn.InverseSHT(sphere, "1x0 + 1x2", 4)
+    c, x = torch.randn(2, there.in_type.size), torch.randn(2, 3, *sphere.shape)
+    for module in (there, there.bake()):
+        _close_in_half(module, c, dtype)
+    for module in (snn.SHT(sphere, "1x0 + 1x2", 4, iterations=1), snn.SHT(sphere, "1x0 + 1x2", 4).bake()):
+        _close_in_half(module, x, dtype)
+    back = snn.SHT(sphere, "1x0", 4).to(dtype)
+    assert all(b.dtype == torch.float32 for b in back.buffers() if b.is_floating_point())
+    exact = snn.SHT(sphere, "1x0", 4).double()
+    for b, e in zip(back.double().buffers(), exact.buffers(), strict=True):
+        assert torch.equal(b, e)  # from half precision to double nothing is lost
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_networks_by_harmonics_in_half_precision(dtype):
+    torch.manual_seed(0)
+    analysis, synthesis = snn.SO3Analysis(3, 2), snn.SO3Synthesis(3, 2)
+    _close_in_half(analysis, torch.randn(2, 2, *analysis.plan.shape), dtype)
+    _close_in_half(synthesis, torch.randn(2, synthesis.type.size), dtype)
+    _close_in_half(st.create_model("s2cnn", sphere="gauss(6)", bands=(6, 4, 3)).eval(), torch.randn(2, 1, 6, 12), dtype)

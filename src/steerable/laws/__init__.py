@@ -7,7 +7,6 @@ from typing import Any
 
 from steerable.laws.angles import AngleCurve as AngleCurve
 from steerable.laws.angles import error_against_angle as error_against_angle
-from steerable.laws.check import Report as Report
 from steerable.laws.check import check as check
 from steerable.laws.equivariance import assert_equivariant as assert_equivariant
 from steerable.laws.equivariance import equivariance_error as equivariance_error
@@ -29,6 +28,7 @@ from steerable.laws.permutation import assert_permutation_equivariant as assert_
 from steerable.laws.permutation import permutation_error as permutation_error
 from steerable.laws.points import assert_equivariant_on_points as assert_equivariant_on_points
 from steerable.laws.points import point_errors as point_errors
+from steerable.laws.report import Report as Report
 from steerable.laws.samples import grid_invariance_error as grid_invariance_error
 from steerable.laws.sizes import SizeViolation as SizeViolation
 from steerable.laws.sizes import size_violations as size_violations

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steerable.domains.grid import PixelGrid
-from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
 from steerable.groups.group import Group
 from steerable.groups.so2 import SO2
-from steerable.groups.so3 import SO3
+from steerable.laws.check_sphere import on_sphere
 from steerable.laws.equivariance import relative_error, turned_error
 from steerable.laws.field import Field
 from steerable.laws.lint import lint
-from steerable.laws.lint_rules import Finding
+from steerable.laws.report import SMOOTHING, Report, Row, short
 from steerable.laws.setting import (
     describe,
     evaluated,
@@ -28,80 +26,8 @@ from steerable.laws.setting import (
     resolve_out_type,
     tolerance,
 )
-from steerable.laws.sizes import SizeViolation, size_violations
-from steerable.laws.sphere import generic_rotation, sphere_errors, sphere_of, with_frames
-
-#: standard deviation, in pixels, of the blur before an image is turned by an angle that needs interpolation
-SMOOTHING = 2.0
-
-
-@dataclass(frozen=True)
-class Row:
-    """One element.
-
-    Attributes:
-        element: its name.
-        error: relative L2 error of ``f(g x) = g f(x)``.
-        floor: what resampling alone costs (the input turned there and back), ``None`` where nothing is resampled.
-    """
-
-    element: str
-    error: float
-    floor: float | None = None
-
-
-@dataclass(frozen=True)
-class Report:
-    """What :func:`check` found; ``str`` is a table.
-
-    Attributes:
-        title: module, group and types.
-        limit: error that rounding explains.
-        exact: elements that move samples onto samples.
-        resampled: elements that need interpolation, on the inner disc.
-        sizes: strided layers that meet a size at which quarter turns are not exact.
-        findings: operations that break the symmetry, from reading the model.
-    """
-
-    title: str
-    limit: float
-    exact: tuple[Row, ...]
-    resampled: tuple[Row, ...]
-    sizes: tuple[SizeViolation, ...]
-    findings: tuple[Finding, ...]
-
-    @property
-    def worst(self) -> float:
-        """Largest error over the exact elements; NaN if one is."""
-        errors = [r.error for r in self.exact]
-        return math.nan if any(math.isnan(e) for e in errors) else max(errors, default=0.0)
-
-    @property
-    def ok(self) -> bool:
-        """Whether every exact element holds to rounding and nothing was found."""
-        return self.worst <= self.limit and not self.findings and not self.sizes
-
-    def __str__(self) -> str:
-        lines = [self.title, f"{'element':<20}{'error':>10}{'floor':>10}"]
-        for r in self.exact:
-            verdict = "exact" if r.error <= self.limit else "NOT EXACT"
-            lines.append(f"{r.element:<20}{r.error:>10.1e}{'-':>10}  {verdict}")
-        lines += [f"{r.element:<20}{r.error:>10.1e}{r.floor:>10.1e}  resampled" for r in self.resampled]
-        if self.resampled and not self.resampled[0].element.startswith("generic"):
-            lines.append(
-                f"resampled: input blurred by {SMOOTHING:g} px, compared on the inner disc; floor = the input turned "
-                f"there and back"
-            )
-        lines += [f"size: {v}" for v in self.sizes]
-        lines += [f"symmetry: {f}" for f in self.findings]
-        worst = (
-            "at every exact element" if self.worst <= self.limit else f"broken: {self.worst:.1e} at an exact element"
-        )
-        lines.append(
-            f"equivariance {worst} (allowed {self.limit:.0e}), {len(self.sizes)} size violation(s), "
-            f"{len(self.findings)} finding(s)"
-        )
-        return "\n".join(lines)
+from steerable.laws.sizes import size_violations
+from steerable.laws.sphere import sphere_of
 
 
 def check(
@@ -115,12 +41,13 @@ def check(
 
     Exact elements (quarter turns and flips of images) must hold to rounding. For others (45 degrees, group elements off
     the lattice) the error stands beside the floor that resampling alone costs. Strided layers are held against the size
-    rule, and the model is read for operations that break the symmetry. On rings of the sphere quarter turns about the
-    poles must hold to rounding; the error of a generic rotation stands beside what the sampling itself costs.
+    rule, and the model is read for operations that break the symmetry. On the sphere every rotation (and reflection)
+    that permutes the samples of all layers must hold to rounding; the error of a generic rotation stands beside what
+    the sampling itself costs, and where it is far above that a remark says so.
 
     Args:
         module: any module from one tensor to one tensor; fields ``[B, C, H, W]`` or class scores ``[B, classes]``.
-        x: input, ``[B, C, H, W]`` for planar groups.
+        x: input, ``[B, C, H, W]`` for planar groups, ``[B, C, *sphere.shape]`` on the sphere.
         in_type: type of the input; default the module's own, else trivial channels.
         out_type: type of the output; default the module's own, else trivial channels.
         group: for a plain network: the group that is asked about; default that of its first typed layer, else C(8).
@@ -134,7 +61,7 @@ def check(
     """
     sphere = sphere_of(module)
     if sphere is not None:
-        return _on_sphere(module, x, sphere, in_type, out_type)
+        return on_sphere(module, x, sphere, in_type, out_type)
     in_type = resolve_in_type(module, x, in_type, group)
     with evaluated(module) as call:
         out = call(x)
@@ -153,36 +80,10 @@ def check(
                 for g in _off_lattice(in_type, out_type, field.domain)
             )
     title = (
-        f"{type(module).__name__} under {in_type.group.name}: {_short(in_type)} -> {_short(out_type)}, "
+        f"{type(module).__name__} under {in_type.group.name}: {short(in_type)} -> {short(out_type)}, "
         f"input {tuple(x.shape)}"
     )
     return Report(title, tolerance(x), exact, resampled, tuple(size_violations(module, x)), tuple(lint(module)))
-
-
-def _on_sphere(
-    module: nn.Module, x: Tensor, sphere: Sphere, in_type: FieldType | None, out_type: FieldType | None
-) -> Report:
-    """The same for a module on the sphere."""
-    known = getattr(module, "in_type", None)
-    fields = in_type or (known if isinstance(known, FieldType) else x.shape[1] * SO2().trivial)
-    errors = sphere_errors(module, sphere, in_type=fields, out_type=out_type)
-    there = sphere.transform(x, framed := with_frames(fields), g := generic_rotation())
-    back = sphere.transform(there, framed, SO3().inverse(g))
-    low = sphere.transform(x, framed, SO3().identity)
-    generic = Row("generic rotation", float(errors.max()), relative_error(back, low))
-    exact: tuple[Row, ...] = ()
-    if len(sphere.shape) == 2 and x.shape[3] % 4 == 0:
-        with evaluated(module) as call:
-            y, moved = call(x), call(x.roll(x.shape[3] // 4, 3))
-        if y.dim() == 2 or y.shape[3] % 4 == 0:
-            expected = y if y.dim() == 2 else y.roll(y.shape[3] // 4, 3)
-            exact = (Row("90 deg to the east", relative_error(moved, expected)),)
-    title = f"{type(module).__name__} on {sphere!r}: {_short(fields)}, input {tuple(x.shape)}"
-    return Report(title, tolerance(x), exact, (generic,), (), tuple(lint(module)))
-
-
-def _short(type: FieldType) -> str:
-    return str(type) if len(str(type)) < 60 else f"{type.size} channels"
 
 
 def smooth_disc(x: Tensor, sigma: float = SMOOTHING) -> Tensor:

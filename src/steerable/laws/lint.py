@@ -79,8 +79,11 @@ def _read(path: str, module: nn.Module, state: State, found: list[Finding]) -> S
         if fault is not None and not fault.problem.startswith("plain "):  # the author vouched for the map itself
             found.append(fault)
         return State(module.out_type, state.space)
+    tracer = _Tracer()
+    if type(module).__module__.startswith("steerable.nn.") and tracer.is_leaf_module(module, path):
+        return State(getattr(module, "out_type", None), state.space)  # a layer of the library, not in any chain
     try:
-        graph = _Tracer().trace(module)
+        graph = tracer.trace(module)
     except Exception:  # data-dependent control flow, unpacking of shapes, ...: read the parts alone
         for name, child in module.named_children():
             if _is_traced(child):

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from steerable.domains.sphere import IcosahedralSphere, RingSphere, Sphere
 from steerable.fields.type import FieldType
-from steerable.groups import O2, O3, C, full_icosahedral
+from steerable.groups import O2, O3, SO3, C, full_icosahedral
 from steerable.laws.equivariance import relative_error
 from steerable.laws.setting import evaluated, resolve_in_type, resolve_out_type, tolerance, trained
-from steerable.laws.sphere import sphere_of
+from steerable.laws.sphere import ends_of, own_type, rotated, samplings, sphere_of
 
 #: every so many-th of the 120 symmetries of the icosahedron: five turns and four reflections
 _EVERY = 13
@@ -44,7 +44,7 @@ def turn_samples(x: Tensor, type: FieldType, sphere: Sphere, g: Tensor) -> Tenso
             "expected a rotation, reflections of O2 alone, and of C1 what leaves south where it is"
         )
     flat = x.flatten(2)
-    if type.group != C(1):
+    if not type.is_trivial:
         flat = torch.einsum("vij,bjv->biv", type.matrix(type.group.from_plane(turns)).to(x), flat)
     return torch.empty_like(flat).index_copy(2, to, flat).view(x.shape)
 
@@ -52,21 +52,30 @@ def turn_samples(x: Tensor, type: FieldType, sphere: Sphere, g: Tensor) -> Tenso
 def sphere_symmetries(type: FieldType, *spheres: Sphere) -> Tensor:
     """Elements of O3 ``[n, 5]``, not the identity, that permute all of some samplings and whose frames a type knows.
 
-    Of ring samplings the smallest turn about the axis, and all half turns and reflections along the coordinate axes; of
-    icosahedral ones some of their own too.
+    Of ring samplings the smallest turn about the axis that all share, and all half turns and reflections along the
+    coordinate axes; of icosahedral ones some of their own too.
     """
     found = [torch.diag(torch.tensor(s, dtype=torch.float64)) for s in _SIGNS]
-    for sphere in spheres:
-        if isinstance(sphere, RingSphere):
-            step = 2 * math.pi / sphere.rings.turns
-            c, s = math.cos(step), math.sin(step)
-            found.append(torch.tensor([[c, -s, 0], [s, c, 0], [0, 0, 1]], dtype=torch.float64))
-        if isinstance(sphere, IcosahedralSphere):
-            group = full_icosahedral()
-            found += list(group.action(group.elements, 3)[1::_EVERY])
-    elements = O3().from_action(torch.stack(found))
-    kept = [g for g in elements if all(_keeps(s, type, g) for s in spheres)]
+    turns = math.gcd(*(s.rings.turns for s in spheres if isinstance(s, RingSphere)))
+    if turns > 1:
+        c, s = math.cos(2 * math.pi / turns), math.sin(2 * math.pi / turns)
+        found.append(torch.tensor([[c, -s, 0], [s, c, 0], [0, 0, 1]], dtype=torch.float64))
+    if any(isinstance(s, IcosahedralSphere) for s in spheres):
+        group = full_icosahedral()
+        found += list(group.action(group.elements, 3)[1::_EVERY])
+    new = [m for i, m in enumerate(found) if not any(torch.allclose(m, other, atol=1e-9) for other in found[:i])]
+    elements = O3().from_action(torch.stack(new))
+    kept = [g for g in elements if all(keeps_samples(s, type, g) for s in spheres)]
     return torch.stack(kept) if kept else elements[:0]
+
+
+def keeps_samples(sphere: Sphere, type: FieldType, g: Tensor) -> bool:
+    """Whether an element of O3 ``[5]`` permutes samples of equal weight, and a type knows what it does to frames."""
+    if not sphere.is_exact(O3(), g):
+        return False
+    to, weights = sphere.permutation(O3(), g), sphere.flat_weights()
+    same = bool(((weights[to] - weights).abs() <= 1e-9 * weights.mean()).all())
+    return same and _known(type, _turns(sphere, to, g))
 
 
 def exact_sphere_errors(
@@ -80,10 +89,11 @@ def exact_sphere_errors(
     """Relative L2 error ``|f(g x) - g f(x)| / |f(x)|``, float64 ``[n]``, of symmetries of the samplings.
 
     Args:
-        module: with a sampling, to fields on it or on its ``targets``, or to invariants ``[B, C']``.
+        module: with a sampling, to fields on it or on that of its last layer, to coefficients, or to invariants
+            ``[B, C']``.
         x: any input.
         in_type, out_type: default the module's own.
-        elements: of O3; default those of :func:`sphere_symmetries`.
+        elements: of O3; default those of :func:`sphere_symmetries` for the samplings of all its layers.
         training: run in train, running statistics untouched.
 
     Raises:
@@ -92,19 +102,20 @@ def exact_sphere_errors(
     sphere = sphere_of(module)
     if sphere is None:
         raise ValueError(f"{type(module).__name__} has no sampling; expected an attribute sphere of it or of a layer")
-    ends = getattr(module, "targets", sphere)
-    in_type = resolve_in_type(module, x, in_type, None)
+    in_type = resolve_in_type(module, x, in_type or own_type(module, "in_type"), None)
     found = []
     with (trained if training else evaluated)(module) as call:
         y = call(x)
-        out_type = resolve_out_type(module, y, out_type, in_type)
-        elements = sphere_symmetries(in_type, sphere, ends) if elements is None else list(elements)
+        out_type = resolve_out_type(module, y, out_type or own_type(module, "out_type"), in_type)
+        ends = ends_of(module, y, None, sphere) if y.dim() > 2 else sphere
+        elements = sphere_symmetries(in_type, *samplings(module)) if elements is None else list(elements)
         for g in elements:
-            expected = y if y.dim() == 2 else turn_samples(y, out_type, ends, g)
-            found.append(relative_error(call(turn_samples(x, in_type, sphere, g)), expected))
+            moved, expected = _moved(x, in_type, sphere, g), _moved(y, out_type, ends, g)
+            found.append(relative_error(call(moved), expected))
     if not found:
+        spheres = ", ".join(map(repr, samplings(module)))
         raise ValueError(
-            f"{type(module).__name__}: nothing but the identity permutes {sphere!r} and {ends!r} with frames of "
+            f"{type(module).__name__}: nothing but the identity permutes {spheres} with frames of "
             f"{in_type.group.name}, so nothing is tested; expected rings or an icosahedral sampling"
         )
     return torch.tensor(found, dtype=torch.float64)
@@ -125,6 +136,15 @@ def assert_exact_on_sphere(module: nn.Module, x: Tensor, atol: float | None = No
         )
 
 
+def _moved(x: Tensor, type: FieldType, sphere: Sphere, g: Tensor) -> Tensor:
+    """Samples, coefficients ``[B, D]`` of a type of SO3 (by rotations), or invariants ``[B, C]``, after an element."""
+    if x.dim() > 2:
+        return turn_samples(x, type, sphere, g)
+    if type.group != SO3() or type.is_trivial:
+        return x
+    return rotated(x, type, SO3().from_action(O3().action(g, 3)))
+
+
 _SIGNS = [(a, b, c) for a in (1.0, -1.0) for b in (1.0, -1.0) for c in (1.0, -1.0)][1:]
 
 
@@ -138,7 +158,3 @@ def _known(type: FieldType, turns: Tensor) -> bool:
     if type.group == C(1):
         return bool((turns - torch.eye(2, dtype=turns.dtype)).abs().max() < 1e-9)
     return type.group == O2() or bool((torch.linalg.det(turns) > 0).all())
-
-
-def _keeps(sphere: Sphere, type: FieldType, g: Tensor) -> bool:
-    return sphere.is_exact(O3(), g) and _known(type, _turns(sphere, sphere.permutation(O3(), g), g))

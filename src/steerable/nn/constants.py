@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,7 +11,14 @@ from torch import Tensor, nn
 
 
 class ConstantModule(nn.Module):
-    """A ``torch.nn.Module`` whose derived constants are no part of its state and keep their accuracy in every dtype."""
+    """A ``torch.nn.Module`` whose derived constants are no part of its state and keep their accuracy in every dtype.
+
+    Attributes:
+        half_constants: whether constants follow the module to half precision; otherwise they stay in float32, for
+            layers that compute in float32 at least.
+    """
+
+    half_constants: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,7 +35,7 @@ class ConstantModule(nn.Module):
             tensor = _tensor(array)
             if tensor.is_floating_point():
                 self._exact[name] = array
-                tensor = tensor.to(torch.get_default_dtype())
+                tensor = tensor.to(self._dtype(torch.get_default_dtype()))
         self.register_buffer(name, tensor, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ConstantModule:
@@ -36,8 +44,11 @@ class ConstantModule(nn.Module):
         for name, was in before.items():
             buffer = self._buffers[name]
             if buffer is not None and (buffer.dtype, buffer.device) != was and buffer.device.type != "meta":
-                self._buffers[name] = _tensor(self._exact[name]).to(buffer.device, buffer.dtype)
+                self._buffers[name] = _tensor(self._exact[name]).to(buffer.device, self._dtype(buffer.dtype))
         return self
+
+    def _dtype(self, wanted: torch.dtype) -> torch.dtype:
+        return wanted if self.half_constants else at_least_float32(wanted)
 
     def fingerprint(self) -> dict[str, float]:
         """One number for each derived constant of this layer: a saved model keeps it and loading compares."""
@@ -45,6 +56,11 @@ class ConstantModule(nn.Module):
             name: float(np.dot(a.reshape(-1), np.cos(1.0 + np.arange(a.size) % 9973)))
             for name, a in self._exact.items()
         }
+
+
+def at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    """The dtype itself, or float32 for half precision."""
+    return torch.promote_types(dtype, torch.float32)
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from steerable.fields.type import FieldType
 from steerable.nn.module import EquivariantModule
+from steerable.nn.sampled_ends import first_sphere, keeps_samples, last_sphere, same_samples
 
 
 class Plain(EquivariantModule):
@@ -81,10 +82,12 @@ class Sequential(Chain):
     """``torch.nn.Sequential`` that checks at construction that the types of neighbours meet.
 
     A plain module may follow only an all-trivial type; after it any number of plain modules may stand. A second
-    argument (a neighbourhood) is forwarded to the layers that take one.
+    argument (a neighbourhood) is forwarded to the layers that take one. Where layers on the sphere say on which samples
+    they are, these have to meet, too.
 
     Raises:
         TypeError: naming both layers and both types.
+        ValueError: naming both layers and both samplings.
     """
 
     def __init__(self, *modules: Any) -> None:
@@ -99,6 +102,21 @@ class Sequential(Chain):
                 continue
             current = _joins(layers[i - 1], layers[i], i, current)
         self.out_type: FieldType | None = current
+        self._check_samples(layers)
+
+    def _check_samples(self, layers: list[nn.Module]) -> None:
+        """Raise unless each layer on the sphere is where the last one before it ends."""
+        given, before = None, 0
+        for i, layer in enumerate(layers):
+            wanted, after = first_sphere(layer), last_sphere(layer)
+            if given is not None and wanted is not None and not same_samples(given, wanted):
+                raise ValueError(
+                    f"{type(self).__name__}: entry {before} ({type(layers[before]).__name__}) gives fields on "
+                    f"{given!r}, but entry {i} ({type(layer).__name__}) is on {wanted!r}; build both on one sampling, "
+                    f"or end the first there with targets="
+                )
+            if after is not None or not keeps_samples(layer):
+                given, before = after, i
 
     def __getitem__(self, index: Any) -> Any:
         """An entry, or a checked chain of the slice."""

@@ -82,4 +82,4 @@ def _check_sphere(model: nn.Module, channels: int, generator: torch.Generator) -
     except (ValueError, RuntimeError, TypeError) as e:
         raise InputError(f"check: fields of {channels} channels on {sphere!r}: {str(e).splitlines()[0]}") from None
     print(report)
-    return report.ok and report.resampled[0].error < 0.1
+    return report.ok and not report.remarks

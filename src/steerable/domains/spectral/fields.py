@@ -82,6 +82,8 @@ class FieldPlan:
             return cls(Circles.of(sphere), blocks, band, type.size, kind)
         theta, phi = sphere.angles().reshape(-1, 2).numpy().T
         weight = sphere.flat_weights().numpy()
+        if abs(weight.sum() - 4 * np.pi) > 1e-6:  # areas of a part of the sphere: shares are what is fitted with
+            weight = weight * (4 * np.pi / weight.sum())
         circles = Circles(theta, np.ones(len(theta), dtype=np.int64), phi, weight, sphere.shape)
         return cls(circles, blocks, band, type.size, DensePlan)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -117,11 +117,20 @@ class Sphere(Domain):
         return FibonacciSphere(n)
 
     @staticmethod
-    def scattered(xyz: Tensor, weights: Tensor | str | None = None) -> SpherePoints:
-        """Given directions ``[N, 3]``; weights ``[N]``, ``"area"`` of their Voronoi cells, or ``None``: equal."""
+    def scattered(
+        xyz: Tensor,
+        weights: Tensor | str | None = None,
+        total: Literal["sphere", "given"] = "sphere",
+        reach: float | None = None,
+    ) -> SpherePoints:
+        """Given directions ``[N, 3]``; weights ``[N]``, ``"area"`` of their Voronoi cells, or ``None``: equal.
+
+        Weights are scaled to the sum 4 pi; for a part of the sky keep them as areas, ``total="given"``, and say how far
+        a cell reaches; see :class:`SpherePoints`.
+        """
         from steerable.domains.sphere.nodes import SpherePoints
 
-        return SpherePoints(xyz, weights)
+        return SpherePoints(xyz, weights, total, reach)
 
     # ---- the promise
 
@@ -300,7 +309,7 @@ class Sphere(Domain):
         return rotate_fields(self, x, type, g)
 
     def flat_weights(self) -> Tensor:
-        """Quadrature weights ``[N]``, of sum 4 pi."""
+        """Quadrature weights ``[N]``, of sum 4 pi but where areas of a part of the sphere were given."""
         return self.weights().expand(self.shape).reshape(-1)
 
     def __eq__(self, other: object) -> bool:

@@ -13,16 +13,21 @@ _FEW = 20
 _CHUNK = 1 << 18
 
 
-def voronoi_areas(points: np.ndarray) -> np.ndarray:
+def voronoi_areas(points: np.ndarray, reach: float | None = None) -> np.ndarray:
     """Areas ``[N]`` of the cells of points ``[N, 3]`` on the unit sphere, of sum 4 pi; equal points share their cell.
+
+    With a reach each cell ends at that distance from its point (radians, below pi / 2): areas add up to what the points
+    cover.
 
     Seen from a point in stereographic projection, the cells that touch its own are the corners of the convex hull of
     all other points (K. Brown, Inf. Proc. Lett. 9 (1979) 223). Only near points are looked at, and more until no
     point that was left out can reach the cell: half its distance must exceed the radius of the cell.
 
     Raises:
-        ValueError: for fewer than four different points, or all on one circle.
+        ValueError: for fewer than four different points, or all on one circle, or another reach.
     """
+    if reach is not None and not 0 < reach < np.pi / 2:
+        raise ValueError(f"voronoi_areas: cells reach {reach} radians; expected more than 0 and less than pi / 2")
     _, first, back, count = np.unique(
         np.round(points, 12) + 0.0, axis=0, return_index=True, return_inverse=True, return_counts=True
     )
@@ -38,14 +43,18 @@ def voronoi_areas(points: np.ndarray) -> np.ndarray:
         rows = max(1, _CHUNK // want)
         near = nearest_points(torch.from_numpy(xyz[left]), torch.from_numpy(xyz), want + 1)[:, 1:]
         parts = [slice(i, i + rows) for i in range(0, len(left), rows)]
-        found, sure = (np.concatenate(x) for x in zip(*(_cells(xyz, left[i], near[i]) for i in parts), strict=True))
+        found, sure = (
+            np.concatenate(x) for x in zip(*(_cells(xyz, left[i], near[i], reach) for i in parts), strict=True)
+        )
         area[left[sure]] = found[sure]
         left, want = left[~sure], 4 * want
     shared = (area / count)[back.reshape(-1)]
+    if reach is not None:
+        return shared
     return shared * (4 * np.pi / shared.sum())
 
 
-def _cells(xyz: np.ndarray, which: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cells(xyz: np.ndarray, which: np.ndarray, near: np.ndarray, limit: float | None) -> tuple[np.ndarray, np.ndarray]:
     """Areas of some cells from the nearest points ``[n, k]``, in order, and whether no other point matters."""
     p = xyz[which]
     away = xyz[near] - p[:, None]  # [n, k, 3]
@@ -59,12 +68,36 @@ def _cells(xyz: np.ndarray, which: np.ndarray, near: np.ndarray) -> tuple[np.nda
     # a repeated corner (padding) has no triangle: its centre is that of the next one, and adds no area
     centre = np.where(size > 0, centre / np.where(size > 0, size, 1), 0.0)
     centre = _filled(centre, size[..., 0] > 0)
-    area = triangle_areas(p[:, None], centre, np.roll(centre, -1, 1)).sum(-1)
+    if limit is None:
+        area = triangle_areas(p[:, None], centre, np.roll(centre, -1, 1)).sum(-1)
+    else:
+        area = _within(p, basis, centre, np.roll(centre, -1, 1), limit).sum(-1)
     chord = np.linalg.norm(centre - p[:, None], axis=-1).max(-1)
     reach = 2 * np.arcsin(np.minimum(chord / 2, 1))  # radius of the cell
     return area, (near.shape[1] == len(xyz) - 1) | (
         2 * np.arcsin(np.minimum(np.sqrt(square[:, -1]) / 2, 1)) > 2 * reach
     )
+
+
+def _within(p: np.ndarray, basis: np.ndarray, a: np.ndarray, b: np.ndarray, reach: float) -> np.ndarray:
+    """Areas of triangles (p, a, b), counter-clockwise, ``[n, h]``, up to a distance from p.
+
+    By azimuth about p: the side is at the distance r with ``tan r = tan d / cos(phi)``, d its least one, and the
+    integral of ``1 - cos r`` is ``phi - asin(cos d sin phi)``; where r is beyond the reach it is that of a disc.
+    """
+    normal = np.cross(a, b)
+    size = np.linalg.norm(normal, axis=-1)
+    normal = normal / np.where(size > 0, size, 1)[..., None]
+    sine = np.clip((normal * p[:, None]).sum(-1), 0, 1)
+    cosine = np.sqrt(1 - sine**2)
+    foot, first, last = (np.arctan2(v[..., 1], v[..., 0]) for v in (-normal @ basis, a @ basis, b @ basis))
+    low = np.mod(first - foot + np.pi, 2 * np.pi) - np.pi
+    wide = np.where(size > 0, np.mod(last - first, 2 * np.pi), 0.0)
+    tangent = sine / np.maximum(cosine, 1e-300)
+    most = np.arccos(np.minimum(tangent / np.tan(reach), 1))
+    start, end = (np.clip(v, -most, most) for v in (low, low + wide))
+    near = end - start - np.arcsin(cosine * np.sin(end)) + np.arcsin(cosine * np.sin(start))
+    return np.where(size > 0, near + (1 - np.cos(reach)) * (wide - (end - start)), 0.0)
 
 
 def _tangents(p: np.ndarray) -> np.ndarray:

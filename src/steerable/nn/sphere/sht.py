@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,6 +20,8 @@ from steerable.nn.sphere.spectral_tables import SpectralTables
 
 class _Harmonic(EquivariantModule):
     """What both directions share: the sampling, the band, the plan and its fixed tensors."""
+
+    half_constants = False
 
     def __init__(
         self, sphere: Sphere | str, type: FieldType | str, band: int | None, inverse: bool,
@@ -62,14 +65,19 @@ class SHT(_Harmonic):
     :class:`HomAnalysis` without the dense matrix: FFT along the rings, and for each order one product with Legendre
     functions on half of the rings.
 
+    A field of spin n has two copies of each degree. With channels Q (along south) and U (from south to east) those of
+    spin 2 are B and -E, in this order, in the scale of a scalar's coefficients.
+
     Args:
         sphere: the sampling, or its name such as ``"gauss(32)"``. By rings it is fast; on the rings of McEwen and
             Wiaux orders are first taken to Gauss rings; points without rings are fitted by least squares with a dense
             matrix, for modest bands.
         type: type of SO2, or its string ``"1x0 + 1x2"``.
-        band: degrees ``l < band``; default ``sphere.sampling_band``, or
+        band: degrees ``l < band`` (:class:`Homogeneous` counts its band in); default ``sphere.sampling_band``, or
             ``sphere.usual_band`` where none is exact.
-        iterations: steps of Jacobi's ``c <- c + A (x - S c)``, for samplings whose weights are not exact.
+        iterations: steps of Jacobi's ``c <- c + A (x - S c)``, for samplings whose weights are not exact. On HEALPix
+            the default, none, has a relative error of 6e-3 for a white field below 2 nside and 3e-3 below nside; 3,
+            which is what healpy takes, 9e-6 and 7e-8.
         precompute: hold the Legendre functions; otherwise compute them block by block in every run, forward and
             backward, so that memory grows as ``band^2``.
 
@@ -181,6 +189,15 @@ class _Baked(nn.Module):
         for n, group in tables.items():
             for name, value in zip(self.table_names[n], group, strict=True):
                 self.register_buffer(name, value.detach().clone())
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> _Baked:
+        before = dict(self._buffers)
+        super()._apply(fn, recurse)
+        for name, was in before.items():  # sums are in float32 at least
+            now = self._buffers[name]
+            if was is not None and now is not None and now.dtype in (torch.float16, torch.bfloat16):
+                self._buffers[name] = was.to(now.device, torch.float32)
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         """The transform."""

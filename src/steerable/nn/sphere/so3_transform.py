@@ -15,6 +15,8 @@ from steerable.nn.sphere.spectral_tables import SpectralTables
 class _RotationTransform(ConstantModule):
     """What both directions share."""
 
+    half_constants = False
+
     def __init__(
         self, band: int, channels: int = 1, orders: int | None = None, precompute: bool = True,
         grid: int | None = None, tables: SpectralTables | None = None,

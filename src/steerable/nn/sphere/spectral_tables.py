@@ -8,13 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from steerable.domains.spectral.legendre import Legendre
+from steerable.nn.constants import at_least_float32
 
 
 class SpectralTables(nn.Module):
     """Tables for several sums over colatitude, no part of the state, one for both directions.
 
     They are computed in float64 and cast; whenever the dtype of the module changes they are computed again, so no copy
-    in float64 is kept. A module of the inverse transform holds the same object.
+    in float64 is kept. In a module of half precision they stay in float32, as sums do. A module of the inverse
+    transform holds the same object.
 
     Args:
         plans: the sums, by number (the spin).
@@ -26,7 +28,7 @@ class SpectralTables(nn.Module):
         self.plans, self.precompute = dict(plans), precompute
         self._names: dict[int, list[str]] = {n: [] for n in self.plans}
         for n, plan in self.plans.items() if precompute else ():
-            for i, table in enumerate(plan.tables(torch.get_default_dtype())):
+            for i, table in enumerate(plan.tables(at_least_float32(torch.get_default_dtype()))):
                 self._names[n].append(f"table{n}_{i}")
                 self.register_buffer(self._names[n][-1], table, persistent=False)
 
@@ -40,11 +42,14 @@ class SpectralTables(nn.Module):
         return sum(t.numel() * t.element_size() for group in self().values() for t in group)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SpectralTables:
-        before = {name: b.dtype for name, b in self._buffers.items() if b is not None}
+        before = {name: b for name, b in self._buffers.items() if b is not None}
         super()._apply(fn, recurse)
         for n, names in self._names.items():
             for i, name in enumerate(names):
                 table = self._buffers[name]
-                if table is not None and table.dtype != before[name] and table.device.type != "meta":
-                    self._buffers[name] = self.plans[n].table(i, table.device, table.dtype)
+                if table is None or table.dtype == before[name].dtype or table.device.type == "meta":
+                    continue
+                dtype, was = at_least_float32(table.dtype), before[name]
+                same = dtype == was.dtype and was.device.type != "meta"
+                self._buffers[name] = was.to(table.device) if same else self.plans[n].table(i, table.device, dtype)
         return self
