@@ -258,7 +258,7 @@ def _open_table(path: Path, hdu: int | None, values: bool) -> tuple[Any, list[st
             with path.open("rb") as raw, fits.open(raw, memmap=False, lazy_load_hdus=False) as file:
                 for k, unit in enumerate(file):
                     if isinstance(unit, fits.BinTableHDU) and hdu in (None, k):
-                        names = [str(n) for n in unit.columns.names]
+                        names = [str(n) for n in getattr(unit.columns, "names", None) or ()]
                         return unit.header, names, {n: np.array(unit.data[n]) for n in names if values}
                 kinds = [type(unit).__name__ for unit in file]
     except (OSError, ValueError, TypeError, fits.VerifyError, AstropyWarning) as e:

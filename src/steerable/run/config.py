@@ -94,8 +94,8 @@ class TrainConfig:
         loss: of a regression, on the standardised target: huber (auto), mae or mse; of vectors: mse (auto), mae or
             huber; classes have cross-entropy (auto).
         select: the validation figure by which the best epoch is kept; auto: val_accuracy, val_mae of a regression,
-            val_rmse of vectors and of a field, val_relative (the mean of RMSE over spread) of several fields, val_iou of
-            a segmentation.
+            val_rmse of vectors and of a field, val_relative (the mean of RMSE over spread) of several fields, val_iou
+            of a segmentation.
         device: cpu, gpu or auto.
         precision: 32-true, bf16-mixed or 64-true.
         validate_every: look at the validation part after every so many epochs; a divisor of epochs. For few training
