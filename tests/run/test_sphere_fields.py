@@ -12,13 +12,14 @@ from pyarrow import parquet
 
 from steerable.data import InputError, Samples, Target
 from steerable.data.sphere_file import first_table
-from steerable.data.sphere_map import UNSEEN
+from steerable.data.sphere_map import UNSEEN, read_mask_value
 from steerable.run.answer_files import AnswerFiles
 from steerable.run.cli import main
 from steerable.run.compare.merit import merit_of
 from steerable.run.config import DataConfig, FitConfig, TrainConfig
 from steerable.run.dense import field_errors, field_figures
 from steerable.run.objectives import objective_of
+from steerable.run.parse import parse_fit
 from steerable.run.readers import load_data
 from steerable.run.store import load, meaning
 
@@ -120,6 +121,14 @@ def test_a_run_is_scored_with_its_own_preparation(place, tmp_path):
     assert main(["evaluate", str(place / "run"), "--root", str(tmp_path)]) == 0
     again = json.loads((place / "run" / "evaluation.json").read_text())
     assert again["rmse"] == pytest.approx(own["rmse"], rel=1e-6)
+
+
+@pytest.mark.parametrize("mend", [".nan", "-1.6375e+30", "9.9692102e+36"])
+def test_the_mend_of_missing_pixels_can_be_typed(mend):
+    config, _ = parse_fit(["--config", "maps", "--data.root=maps", f"--data.options.mask_value={mend}"])
+    found = read_mask_value(config.data.options["mask_value"])
+    assert found == float(mend.lstrip(".")) or (mend == ".nan" and np.isnan(found))
+    assert config.data.scale == "fields"
 
 
 def save_fits(path, columns, **header):

@@ -120,7 +120,7 @@ def prepared_test(data: Splits, where: DataConfig, record: dict[str, Any]) -> Sa
     """
     if record["input"] != "pixels" or data.recipe.to_json() == record["preprocessing"]:
         return data.test
-    again = load_data(where, raw=True)
+    again = data if data.raw is not None else load_data(where, raw=True)
     if again.raw is None or len(again.raw.test) != len(data.test):  # only a few are held as they were
         return data.test
     return again.raw.test.with_images(recipe(record)(again.raw.test.x))
@@ -217,12 +217,13 @@ def evaluate_file(
     floors = Floors.from_json(header["floors"], str(path))
     if images is None:
         config = FitConfig.from_dict(record["config"]).data
+        config = config if root is None else dataclasses.replace(config, root=root)
         try:
-            data = load_data(config if root is None else dataclasses.replace(config, root=root), raw=True)
+            data = load_data(config, raw=True)
         except InputError as e:
             hint = " An exported file does not know where its images lie: say --root DIR or --images FILE.npz."
             raise InputError(f"'{path}': {e}{hint if root is None else ''}") from None
-        raw, prepared = (data.raw or data).test, data.test
+        raw, prepared = (data.raw or data).test, prepared_test(data, config, record)
     else:
         raw = given_images(images, path, record)
         prepared = raw.with_images(recipe(record)(raw.x))
