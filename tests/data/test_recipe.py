@@ -25,6 +25,7 @@ NUMBERS = {
     "asinh": {"by": 2.0},
     "noise": {"border": 0.2, "by": 1.0},
     "standardise": {"mean": 0.3, "std": 2.0},
+    "fields": {"mean": (0.3, 1.0), "by": (2.0, 0.5), "known": (1, 1)},
 }
 
 

@@ -59,7 +59,7 @@ def test_fits_columns_conventions_and_missing_pixels(tmp_path):
     assert torch.allclose(found[2, 6:].double(), -torch.from_numpy(u[6:]))  # U of the IAU has the other sign
     write_fits(file, (i, q, u), "RING", ("I_STOKES", "Q_STOKES", "U_STOKES"), POLCCONV="COSMO")
     assert torch.allclose(read_maps(file, "healpix(8)", UNSEEN)[0][2, 6:].double(), torch.from_numpy(u[6:]))
-    with pytest.raises(InputError, match=r"1 of 2304 pixels are -1\.6375e\+30 .*mask_value to -1\.6375e\+30"):
+    with pytest.raises(InputError, match=r"1 of 2304 pixels are -1\.6375e\+30 .*mask_value=\.nan"):
         read_maps(file, "healpix(8)")
     with pytest.raises(InputError, match=r"has the columns .*'I_STOKES'"):
         read_maps(file, "healpix(8)", columns=["T"])
@@ -122,7 +122,7 @@ def test_partial_maps(tmp_path, wanted, order):
     assert torch.allclose(found[:2, known].double(), torch.from_numpy(right)[:, known], atol=1e-6)
     (unseen,) = read_maps(file, wanted, UNSEEN)  # the value that whole maps of the same survey have
     assert torch.equal(unseen, found)
-    with pytest.raises(InputError, match=r"936 of 1536 pixels are NaN; expected numbers\. Set .*mask_value to \.nan"):
+    with pytest.raises(InputError, match=r"936 of 1536 pixels are NaN; expected numbers\. Train .*mask_value=\.nan"):
         read_maps(file, wanted)
     assert read_maps(file, wanted, math.nan, columns=["U_STOKES"])[0].shape == (2, 768)
     write_partial(file, pixels, own[:, pixels], order, POLCCONV="IAU")
@@ -189,7 +189,7 @@ def test_missing_pixels():
     x = np.ones((2, 3, 48), np.float32)
     x[0, 1, 7] = math.nan
     sphere = Sphere.healpix(2)
-    with pytest.raises(InputError, match=r"1 of 288 pixels are NaN; .*mask_value to \.nan"):
+    with pytest.raises(InputError, match=r"1 of 288 pixels are NaN; .*mask_value=\.nan"):
         as_maps(x, sphere, "maps")
     found = as_maps(x, sphere, "maps", math.nan)
     assert found.shape == (2, 4, 48) and found[0, :, 7].tolist() == [0, 0, 0, 0] and found.sum() == 2 * 4 * 48 - 4
@@ -293,3 +293,40 @@ def test_the_sign_of_u_leaves_missing_pixels_and_other_columns(tmp_path):
     assert read_maps(file, "healpix(8)", UNSEEN, ["U_STOKES"])[0][:, 5].tolist() == [0, 0]
     uu, qu, other = read_maps(file, "healpix(8)", columns=names[1:])[0]
     assert torch.equal(uu, -qu) and torch.equal(uu, other) and torch.allclose(uu.double(), torch.from_numpy(q))
+
+
+@pytest.mark.parametrize("name", ["U", "STOKES_U", "POL_U", "CMB_U", "U_POLARISATION", "UMAP", "U143", "u stokes"])
+def test_u_of_the_iau_is_found_by_its_name(tmp_path, name):
+    file, (u, q) = tmp_path / "map.fits", heights(nested=False)
+    write_fits(file, (q, u, u), "RING", ("Q_X", name, "UNIFORM"), POLCCONV="IAU")
+    found = read_maps(file, "healpix(8)")[0].double()
+    assert torch.allclose(found, torch.from_numpy(np.stack([q, -u, u])), atol=1e-6)
+
+
+def test_a_file_of_the_iau_without_one_u_is_refused(tmp_path):
+    file, (u, q) = tmp_path / "map.fits", heights(nested=False)
+    for names in (("SIGNAL", "P1", "P2"), ("T", "U_A", "U_B"), ("T", "Q", "U_ERR")):
+        write_fits(file, (u, q, u), "RING", names, POLCCONV="IAU")
+        with pytest.raises(InputError, match=r"POLCCONV 'IAU' and the columns .* expected exactly one.* Name it U, or"):
+            read_maps(file, "healpix(8)")
+        write_fits(file, (u, q, u), "RING", names, POLCCONV="COSMO")
+        assert len(read_maps(file, "healpix(8)")[0]) == 3
+    write_fits(file, (u, q), "RING", ("TEMPERATURE", "Q_STOKES"), POLCCONV="IAU")  # nothing in it is U
+    assert torch.allclose(read_maps(file, "healpix(8)")[0][0].double(), torch.from_numpy(u), atol=1e-6)
+
+
+def test_maps_of_another_table_and_for_training(tmp_path):
+    fits = pytest.importorskip("astropy.io.fits")
+    import steerable.data
+
+    file, (u, q) = tmp_path / "map.fits", heights(nested=False)
+    u[5] = UNSEEN
+    write_fits(tmp_path / "one.fits", (q,), "RING", ("T",))
+    write_fits(tmp_path / "two.fits", (u,), "RING", ("T",))
+    with fits.open(tmp_path / "one.fits") as one, fits.open(tmp_path / "two.fits") as two:
+        fits.HDUList([*one, two[1]]).writeto(file)
+    found = steerable.data.read_maps(file, "healpix(8)", hdu=2, nan=True)[0]
+    assert found.isnan().nonzero().tolist() == [[0, 5]] and torch.allclose(found[0, 6:].double(), torch.tensor(u[6:]))
+    assert torch.allclose(read_maps(file, "healpix(8)", hdu=1)[0][0].double(), torch.from_numpy(q), atol=1e-6)
+    with pytest.raises(InputError, match=r"expected a binary table as number 3, counted from 0 \(--hdu\)"):
+        read_maps(file, "healpix(8)", hdu=3)

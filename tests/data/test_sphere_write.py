@@ -64,3 +64,18 @@ def test_classes_stay_whole_and_what_cannot_be_written_is_told(tmp_path):
 def test_numbers_beyond_32_bits_stay(tmp_path):
     write_healpix(tmp_path / "n.fits", torch.full((1, 48), 2**40), st.Sphere.healpix(2), ["count"])
     assert (first_table(tmp_path / "n.fits")[1]["count"] == 2**40).all()
+
+
+def test_what_is_missing_and_the_frame_stand_in_the_file(tmp_path):
+    sphere, path = st.Sphere.healpix(2), tmp_path / "m.fits"
+    maps = torch.randn(2, 48, generator=torch.Generator().manual_seed(0))
+    maps[1, 3] = torch.nan
+    known = torch.arange(48) > 0
+    write_healpix(path, maps, sphere, ["T", "p"], ["K", "Pa"], nested=True, known=known, header={"COORDSYS": "G"})
+    header, table = first_table(path)
+    assert (header["COORDSYS"], header["TUNIT1"], header["TUNIT2"]) == ("G", "K", "Pa")
+    assert sum((table["T"] < -1e30).tolist()) == 1 and sum((table["p"] < -1e30).tolist()) == 2
+    found = read_maps(path, "healpix(2)", nan=True)[0]
+    assert found.isnan().nonzero().tolist() == [[0, 0], [1, 0], [1, 3]] and torch.equal(found[0, 1:], maps[0, 1:])
+    write_healpix(tmp_path / "c.fits", torch.ones(1, 48, dtype=torch.uint8), sphere, ["class"], known=known)
+    assert first_table(tmp_path / "c.fits")[1]["class"].tolist() == [-1] + 47 * [1]

@@ -116,14 +116,16 @@ def test_predict(tmp_path):
     assert sum(row[f"share_{c}"] for c in ("low", "middle", "high")) == pytest.approx(1)
 
 
-def test_evaluate_of_a_file_and_other_samplings(tmp_path):
+def test_evaluate_of_a_file_and_other_samplings(tmp_path, capsys):
     out = tmp_path / "out"
     assert fit(out, "wind") == 0
     test = made(kind="wind").test
     np.savez(tmp_path / "maps.npz", x=test.x.numpy(), wind=test.y.numpy())
     one = scores(out)
     assert main(["evaluate", str(out), "--images", str(tmp_path / "maps.npz")]) == 0
-    other = json.loads((out / "evaluation.json").read_text())
+    other = json.loads((out / "evaluation.maps.json").read_text())
+    assert "maps.npz, 6 maps" in capsys.readouterr().out and "source" in (out / "evaluation.json").read_text()
+    assert json.loads((out / "evaluation.json").read_text()) == one and (out / "row.maps.md").is_file()
     assert other["rmse"] == pytest.approx(one["rmse"])
     np.savez(tmp_path / "wrong.npz", x=test.x.numpy()[..., :20], wind=test.y.numpy()[..., :20])
     assert main(["evaluate", str(out), "--images", str(tmp_path / "wrong.npz")]) == 2

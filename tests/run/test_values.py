@@ -172,7 +172,7 @@ def test_a_linear_target_is_learned_in_its_unit(linear, tmp_path, capsys):
     assert len(json.loads((out / "evaluation.json").read_text())["bins"]) == 2
     same = tmp_path / "linear" / "test.npz"
     assert main(["evaluate", str(out), "--images", str(same)]) == 0
-    assert json.loads((out / "evaluation.json").read_text())["mae"] == pytest.approx(scores["mae"], rel=1e-6)
+    assert json.loads((out / "evaluation.test.json").read_text())["mae"] == pytest.approx(scores["mae"], rel=1e-6)
 
 
 def test_a_loss_that_broadcasts_is_caught(linear, tmp_path, monkeypatch):

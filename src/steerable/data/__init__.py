@@ -21,6 +21,7 @@ from steerable.data.recipe import Recipe as Recipe
 from steerable.data.resize import bin_pixels as bin_pixels
 from steerable.data.resize import centre as centre
 from steerable.data.samples import Samples as Samples
+from steerable.data.sphere_file import read_maps as read_maps
 from steerable.data.splits import stratified_split as stratified_split
 from steerable.data.target import Regions as Regions
 from steerable.data.target import Target as Target

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from steerable.data.errors import InputError
+from steerable.data.sphere_map import check_huge, missing_pixels
 from steerable.domains.sphere import EquiangularSphere, GaussSphere, LatLonSphere
 
 # share of a step by which a latitude may differ from its ring: files round; the nearest other grid differs by a quarter
@@ -64,17 +65,19 @@ class LatLonGrid:
         shift = half if abs(shift - half) < 1e-3 else round(shift, 6)
         self.sphere, self.sampling = _rings(lat[self._rows], count, shift)
 
-    def maps(self, values: Any) -> Tensor:
+    def maps(self, values: Any, mask_value: float | None = None) -> Tensor:
         """Bring values on the grid into the order of the sampling.
 
         Args:
-            values: ``[..., nlat, nlon]``, array or tensor; what a masked array hides becomes NaN.
+            values: ``[..., nlat, nlon]``, array or tensor; what a masked array hides becomes NaN, as UNSEEN does.
+            mask_value: what stands at missing values, such as ``1e20``: it becomes NaN, too.
 
         Returns:
-            ``[..., *sphere.shape]``, north to south; floats as float32, whole numbers as they are.
+            ``[..., *sphere.shape]``, north to south; floats as float32, whole numbers as they are, but where a
+            `mask_value` is given.
 
         Raises:
-            InputError: another shape, naming the likely reason.
+            InputError: another shape, naming the likely reason; numbers above 1e19, which stand for something else.
         """
         if isinstance(values, np.ma.MaskedArray):
             values = values.astype(np.float64).filled(np.nan) if np.ma.is_masked(values) else values.data
@@ -87,20 +90,24 @@ class LatLonGrid:
                 f"LatLonGrid: values are {x.dtype} {list(x.shape)}; expected numbers [..., {self._shape[0]}, "
                 f"{self._shape[1]}], latitude before longitude.{likely}"
             )
+        missing = missing_pixels(x, mask_value)
+        check_huge(x, missing, "LatLonGrid", "mask_value={}")
+        x = np.where(missing, np.nan, x) if mask_value is not None or missing.any() else x
         x = np.ascontiguousarray(x[..., self._rows, :][..., self._columns])
         return torch.from_numpy(x.astype(np.float32) if x.dtype.kind == "f" else x)
 
-    def wind(self, u: Any, v: Any) -> Tensor:
+    def wind(self, u: Any, v: Any, mask_value: float | None = None) -> Tensor:
         """Bring a vector field into the order and the frame of the sampling: fields of type ``1x1``.
 
         Args:
             u: component to the east ``[..., nlat, nlon]``.
             v: component to the north.
+            mask_value: what stands at missing values, as in :meth:`maps`.
 
         Returns:
             ``[..., 2, *sphere.shape]``: components to the south, ``-v``, and to the east, ``u``.
         """
-        return torch.stack([-self.maps(v), self.maps(u)], -3)
+        return torch.stack([-self.maps(v, mask_value), self.maps(u, mask_value)], -3)
 
     def values(self, maps: Tensor) -> Tensor:
         """Bring maps back into the order of the grid: the inverse of :meth:`maps`.

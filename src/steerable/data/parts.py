@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from steerable.data.errors import InputError
+from steerable.data.field_scale import field_recipe
 from steerable.data.recipe import Recipe, scale_steps
 from steerable.data.samples import Samples
 from steerable.data.target import Target
@@ -62,12 +63,15 @@ class Splits:
         """What the values are; None for labels."""
         return self.train.target
 
-    def prepare(self, recipe: Recipe, scale: str = "none") -> Splits:
+    def prepare(self, recipe: Recipe, scale: str = "none", masks: Sequence[int] = ()) -> Splits:
         """Apply a recipe and then a named scale to the images of all parts.
 
         Args:
             recipe: steps that do not depend on the data.
-            scale: one of :data:`steerable.data.recipe.SCALES`; ``dataset`` measures the training part.
+            scale: one of :data:`steerable.data.recipe.SCALES`, or ``fields`` (on the sphere); this and ``dataset``
+                measure the training part.
+            masks: of fields on the sphere: for each channel the one that is 1 where it is known, for such a channel
+                itself; nothing: there are none. What is not known is not measured.
 
         Raises:
             InputError: an unknown scale, or a step that cannot be done on images of this size.
@@ -78,15 +82,18 @@ class Splits:
                 f"{self.train.source}: data.scale is '{scale}' and the recipe '{recipe}'; expected none of point sets, "
                 "which have no pixels. Leave data.scale at null."
             )
-        if domain == "sphere" and (recipe.steps or scale not in ("none", "dataset")):
+        if domain == "sphere" and (recipe.steps or scale not in ("none", "fields", "dataset")):
             raise InputError(
-                f"{self.train.source}: data.scale is '{scale}' and the recipe '{recipe}'; expected none or dataset: "
-                "fields on the sphere have no border, and components of a field are not scaled by themselves."
+                f"{self.train.source}: data.scale is '{scale}' and the recipe '{recipe}'; expected none, fields or "
+                "dataset: fields on the sphere have no border, and components of a field are not scaled by themselves."
             )
         if domain == "points":
             return self
         once = [part.with_images(recipe(part.x)) for part in (self.train, self.val, self.test)]
-        last = scale_steps(scale, once[0].x)
+        if domain == "sphere" and scale != "none":
+            last = field_recipe(once[0], masks, scale)
+        else:
+            last = scale_steps(scale, once[0].x)
         train, val, test = (part.with_images(last(part.x)) for part in once)
         return replace(
             self, train=train, val=val, test=test, recipe=self.recipe + recipe + last,

@@ -16,6 +16,9 @@ from steerable.data.resize import PADS, bin_pixels, centre, middle
 
 SCALES = ("none", "peak", "noise", "sqrt", "standard", "dataset")
 
+#: what a step takes: a number, or one for each channel
+Number = float | Sequence[float]
+
 
 def divide(x: Tensor, by: float) -> Tensor:
     """Divide ``[N, C, H, W]`` by one number."""
@@ -87,6 +90,32 @@ def standardise(x: Tensor, mean: float, std: float) -> Tensor:
     return (x - mean) / std
 
 
+def fields(x: Tensor, mean: Sequence[float], by: Sequence[float], known: Sequence[int] = ()) -> Tensor:
+    """Bring each channel of ``[N, C, *shape]`` to its own mean and unit; what is not known, 0 there, stays 0.
+
+    It is linear in the channels and those that say where they are known, so maps may be interpolated before or after.
+
+    Args:
+        x: the maps.
+        mean: of each channel, which is subtracted where it is known.
+        by: what each channel is divided by.
+        known: for each channel the one that is 1 where it is known; nothing: everywhere.
+
+    Raises:
+        InputError: another number of channels.
+    """
+    if not x.shape[1] == len(mean) == len(by) or len(known) not in (0, len(mean)):
+        raise InputError(
+            f"recipe: fields of {len(mean)}, {len(by)} and {len(known)} numbers for maps of {x.shape[1]} channels; "
+            "expected one for each."
+        )
+    shape = (-1, *[1] * (x.ndim - 2))
+    middle, unit = (x.new_tensor(list(n)).view(shape) for n in (mean, by))
+    if len(known):
+        middle = middle * torch.stack([x[:, int(c)] for c in known], 1)
+    return (x - middle) / unit
+
+
 def grey(x: Tensor) -> Tensor:
     """Return ``[N, 1, H, W]`` of grey or colour images: the luma of ITU-R BT.601, 0.299 R + 0.587 G + 0.114 B.
 
@@ -123,6 +152,7 @@ STEPS: Mapping[str, Callable[..., Tensor]] = {
     "noise": noise,
     "standard": standard,
     "standardise": standardise,
+    "fields": fields,
     "grey": grey,
     "rgb": rgb,
 }
@@ -135,27 +165,31 @@ class Recipe:
     Every image is treated on its own, so one image alone is prepared as it was among the others.
     """
 
-    steps: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = ()
+    steps: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
 
     @staticmethod
-    def of(*steps: tuple[str, Mapping[str, float]]) -> Recipe:
+    def of(*steps: tuple[str, Mapping[str, Number]]) -> Recipe:
         """Build from pairs such as ``("centre", {"size": 65})``.
 
         Raises:
             InputError: an unknown step, or numbers that it does not take.
         """
+        found = []
         for name, numbers in steps:
             if name not in STEPS:
                 raise InputError(
                     f"recipe: no step '{name}'; expected one of {', '.join(STEPS)}.{did_you_mean(name, STEPS)}"
                 )
             try:
-                if not all(isinstance(v, (int, float)) for v in numbers.values()):
+                several = {k: tuple(v) for k, v in numbers.items() if isinstance(v, (list, tuple))}
+                every = [v for k, v in numbers.items() if k not in several] + [n for v in several.values() for n in v]
+                if not all(isinstance(v, (int, float)) for v in every):
                     raise TypeError(f"{list(numbers.values())} are no numbers")
                 inspect.signature(STEPS[name]).bind(None, **numbers)
             except TypeError as e:
                 raise InputError(f"recipe: step '{name}' with {dict(numbers)}: {e}; expected its numbers.") from None
-        return Recipe(tuple((name, tuple(sorted(numbers.items()))) for name, numbers in steps))
+            found.append((name, tuple(sorted({**numbers, **several}.items()))))
+        return Recipe(tuple(found))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the prepared images."""
@@ -167,12 +201,13 @@ class Recipe:
         return Recipe(self.steps + other.steps)
 
     def __str__(self) -> str:
-        words = [" ".join([name, *(f"{k}={v:g}" for k, v in numbers)]) for name, numbers in self.steps]
+        words = [" ".join([name, *(f"{k}={_text(v)}" for k, v in numbers)]) for name, numbers in self.steps]
         return ", then ".join(words) or "as they are"
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return plain JSON that :meth:`from_json` reads."""
-        return [{"step": name, **dict(numbers)} for name, numbers in self.steps]
+        plain = [(name, {k: list(v) if isinstance(v, tuple) else v for k, v in n}) for name, n in self.steps]
+        return [{"step": name, **numbers} for name, numbers in plain]
 
     @staticmethod
     def from_json(value: Sequence[Mapping[str, Any]]) -> Recipe:
@@ -187,6 +222,10 @@ class Recipe:
             raise InputError(
                 f"recipe: {json.dumps(value, default=str)[:80]} was given; expected a list of steps."
             ) from None
+
+
+def _text(value: Number) -> str:
+    return ",".join(f"{v:g}" for v in value) if isinstance(value, (list, tuple)) else f"{value:g}"
 
 
 def geometry(size: int | None, bins: int = 1, pad: str = "zero") -> Recipe:
@@ -213,14 +252,16 @@ def scale_steps(scale: str, train: Tensor) -> Recipe:
     Args:
         scale: ``none``; ``peak``: each image by its largest pixel; ``noise``: in units of the noise at the border of
             each image, then asinh; ``sqrt``: square root; ``standard``: each image to mean 0 and standard deviation 1;
-            ``dataset``: by the standard deviation of all training pixels.
+            ``dataset``: by the standard deviation of all training pixels. ``fields`` is for fields on the sphere, see
+            :func:`steerable.data.field_scale.field_recipe`.
         train: the training images ``[N, C, H, W]``, which ``dataset`` measures.
 
     Raises:
         InputError: another name, or training images that are constant.
     """
     if scale not in SCALES:
-        raise InputError(f"data.scale is '{scale}'; expected one of {', '.join(SCALES)}.{did_you_mean(scale, SCALES)}")
+        more = " Of fields on the sphere there is fields, too." if scale == "fields" else did_you_mean(scale, SCALES)
+        raise InputError(f"data.scale is '{scale}'; expected one of {', '.join(SCALES)}.{more}")
     if scale == "dataset":
         by = float(train.std())
         if not by > 0:

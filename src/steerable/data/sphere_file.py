@@ -37,16 +37,17 @@ def is_map(path: Path) -> bool:
 
 
 def read_maps(
-    path: str | Path, sampling: str | Sphere, mask_value: float | None = None, columns: Sequence[str] | None = None
-) -> list[Tensor]:
+    path: str | Path, sampling: str | Sphere, mask_value: float | None = None, columns: Sequence[str] | None = None,
+    hdu: int | None = None, mask: str = "map", type: str = "", nan: bool = False,
+) -> list[Tensor]:  # fmt: skip
     """Read maps as float32 ``[C, *shape]`` each, in the order of the samples of a sampling.
 
     A `.npy` file holds one map ``[*shape]`` or ``[C, *shape]``, or ``[N, C, *shape]``; a `.npz` file under `x` maps
-    ``[N, *shape]`` or ``[N, C, *shape]``; 8-bit integers come into [0, 1]. A FITS file holds one HEALPix map, a column
-    of its first binary table for each channel; it is reordered from the ``ORDERING`` of its header to that of the
-    sampling, and U is brought to the convention of HEALPix where the header says ``POLCCONV = 'IAU'``. Where it says
-    ``INDXSCHM = 'EXPLICIT'`` the file holds a part of the sky, its pixels named by the column PIXEL: all others are
-    missing.
+    ``[N, *shape]`` or ``[N, C, *shape]``; 8-bit integers come into [0, 1]. A FITS file holds one HEALPix map, a
+    column of its first binary table (or of that in `hdu`) for each channel; it is reordered from the ``ORDERING`` of
+    its header to that of the sampling, and U is brought to the convention of HEALPix where the header says
+    ``POLCCONV = 'IAU'``. Where it says ``INDXSCHM = 'EXPLICIT'`` the file holds a part of the sky, its pixels named by
+    the column PIXEL: all others are missing.
 
     Args:
         path: the file.
@@ -54,10 +55,18 @@ def read_maps(
         mask_value: what stands at missing pixels; there the map becomes 0, and a channel is added that is 1 elsewhere,
             see :func:`steerable.data.sphere_map.as_maps`. UNSEEN in FITS files is -1.6375e30.
         columns: of a FITS file, by name; None: all.
+        hdu: of a FITS file, its number from 0; None: the first binary table.
+        mask: ``map``: one such channel; ``fields``: one for each field of `type`.
+        type: the fields of the file; empty: scalars.
+        nan: missing pixels become NaN, as an `.npz` file for training has them, and no channel is added.
 
     Raises:
         InputError: another format, a file that cannot be read, another length or NSIDE, missing pixels without
-            `mask_value`.
+            `mask_value`, numbers above 1e19.
+
+    Example:
+        >>> x = torch.stack([read_maps(file, "healpix(64)", nan=True)[0] for file in files])
+        >>> np.savez("maps/all.npz", x=x, y=y)
     """
     path = Path(path)
     sphere = sampling_of(sampling, str(path))
@@ -67,9 +76,10 @@ def read_maps(
         raise InputError(f"'{path}' does not exist; expected a file of maps. Mend the path.")
     if path.name.lower().endswith(FITS):
         fill = math.nan if mask_value is None else mask_value
-        return list(as_maps(read_healpix(path, sphere, columns, fill)[None], sphere, str(path), mask_value))
+        found = read_healpix(path, sphere, columns, fill, hdu)[None]
+        return list(as_maps(found, sphere, str(path), mask_value, mask, type, nan))
     if path.suffix.lower() == ".npz":
-        return list(as_maps(load_npz(path, ("x",))["x"], sphere, str(path), mask_value))
+        return list(as_maps(load_npz(path, ("x",))["x"], sphere, str(path), mask_value, mask, type, nan))
     try:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as e:
@@ -78,27 +88,28 @@ def read_maps(
             f"[C, {_shape(sphere)}] or [N, C, {_shape(sphere)}]."
         ) from None
     found = found if found.ndim > 1 + len(sphere.shape) else found[None]
-    return list(as_maps(found, sphere, str(path), mask_value))
+    return list(as_maps(found, sphere, str(path), mask_value, mask, type, nan))
 
 
 def read_healpix(
-    path: Path, sphere: Sphere, columns: Sequence[str] | None = None, missing: float = math.nan
+    path: Path, sphere: Sphere, columns: Sequence[str] | None = None, missing: float = math.nan, hdu: int | None = None
 ) -> np.ndarray:
-    """Return the maps of the first binary table of a FITS file ``[C, 12 nside^2]`` in the order of `sphere`.
+    """Return the maps of a binary table of a FITS file ``[C, 12 nside^2]`` in the order of `sphere`.
 
     Args:
         path: the file.
         sphere: a HEALPix sampling.
         columns: by name; None: all, but that of the pixels.
         missing: what stands where a partial map has no pixel.
+        hdu: of the table, from 0; None: the first one.
 
     Raises:
         InputError: no such table, columns that it does not have or of another length, no ORDERING, pixels that there
-            are not or that come twice, or another NSIDE or sampling.
+            are not or that come twice, another NSIDE or sampling, or the convention of the IAU without one column U.
     """
     if not isinstance(sphere, HealpixSphere):
         raise InputError(f"'{path}' is a FITS file, of a HEALPix map; expected {sphere!r}. Save it as .npy on that.")
-    header, table = first_table(path)
+    header, table = first_table(path, hdu)
     order = str(header.get("ORDERING", "")).strip().upper()
     scheme = str(header.get("INDXSCHM", "IMPLICIT")).strip().upper()
     nested = order in ("NESTED", "NEST")
@@ -125,6 +136,7 @@ def read_healpix(
             f"data.options.sampling to {like} and train again."
         )
     if str(header.get("POLCCONV", "")).strip().upper() == "IAU":
+        check_iau(names, list(table), str(path))
         # what stands at missing pixels keeps its sign
         seen = [~(missing_pixels(m, None) | missing_pixels(m, missing)) for m in maps]
         turns = [k & odd_in_u(n) for k, n in zip(seen, names, strict=True)]
@@ -140,10 +152,44 @@ def read_healpix(
     return found.numpy()
 
 
+#: words of a column that say that it holds no Stokes parameter itself
+_SPREADS = {"COV", "ERR", "ERROR", "HITS", "RMS", "SIGMA", "STD", "STDDEV", "UNC", "VAR", "WEIGHT"}
+#: columns without a part of U
+_EVEN = {"I", "T", "Q", "V", "TT", "II", "QQ", "UU", "TEMPERATURE", "INTENSITY", "TMAP", "IMAP", "QMAP"}
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[^A-Z]+", name.strip().upper())) - {""}
+
+
+def is_u(name: str) -> bool:
+    """Whether a column is the Stokes parameter U: one of its words is, as in ``STOKES_U``, ``U_143``, ``UMAP``."""
+    words = _words(name)
+    return not words & _SPREADS and any(re.fullmatch(r"U(MAP|STOKES|POL)?|(MAP|STOKES|POL)U", w) for w in words)
+
+
 def odd_in_u(name: str) -> bool:
-    """Whether the numbers of a column change sign with U: ``U``, ``U_STOKES``, ``QU_COV``; not ``UU_COV``."""
-    word = re.split(r"[^A-Z]", name.strip().upper())[0]
-    return re.fullmatch(r"U|[ITQV]U|U[ITQV]", word) is not None
+    """Whether the numbers of a column change sign with U: ``U``, ``STOKES_U``, ``QU_COV``; not ``UU_COV``."""
+    return is_u(name) or any(re.fullmatch(r"[ITQV]U|U[ITQV]", w) for w in _words(name))
+
+
+def check_iau(names: Sequence[str], columns: Sequence[str], source: str) -> None:
+    """Refuse a file in the convention of the IAU whose column U is not known by its name.
+
+    Args:
+        names: of the columns that are read.
+        columns: all of the file.
+        source: the file.
+
+    Raises:
+        InputError: not exactly one is U, where one of those that are read may be.
+    """
+    found = [n for n in columns if is_u(n)]
+    if len(found) != 1 and not all(_words(n) & _EVEN and not is_u(n) for n in names):
+        raise InputError(
+            f"'{source}' has POLCCONV 'IAU' and the columns {list(columns)}, of which {found or 'none'} are U by name; "
+            "expected exactly one, whose sign is changed. Name it U, or change its sign and write POLCCONV 'COSMO'."
+        )
 
 
 def pixel_numbers(table: Mapping[str, np.ndarray], header: Mapping[str, Any], source: str) -> np.ndarray:
@@ -171,12 +217,37 @@ def pixel_numbers(table: Mapping[str, np.ndarray], header: Mapping[str, Any], so
     return pixels
 
 
-def first_table(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
-    """Return the header and the columns of the first binary table of a FITS file.
+def first_table(path: Path, hdu: int | None = None) -> tuple[Any, dict[str, np.ndarray]]:
+    """Return the header and the columns of a binary table of a FITS file.
+
+    Args:
+        path: the file.
+        hdu: its number, from 0; None: the first one.
 
     Raises:
         InputError: none, or a file that cannot be read.
     """
+    header, names, table = _open_table(path, hdu, values=True)
+    return header, {n: table[n] for n in names}
+
+
+def map_header(path: Path, hdu: int | None = None) -> tuple[dict[str, str], list[str]]:
+    """Return what a FITS file says of its frame on the sky (COORDSYS), and the columns of maps.
+
+    Args:
+        path: the file.
+        hdu: as in :func:`first_table`.
+
+    Raises:
+        InputError: no binary table, or a file that cannot be read.
+    """
+    header, names, _ = _open_table(path, hdu, values=False)
+    said = {k: str(header[k]).strip() for k in ("COORDSYS",) if str(header.get(k, "")).strip()}
+    partial = str(header.get("INDXSCHM", "")).strip().upper() == "EXPLICIT"
+    return said, [n for n in names if not partial or n.upper() != PIXEL]
+
+
+def _open_table(path: Path, hdu: int | None, values: bool) -> tuple[Any, list[str], dict[str, np.ndarray]]:
     from astropy.io import fits
     from astropy.utils.exceptions import AstropyWarning
 
@@ -185,15 +256,17 @@ def first_table(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
             warnings.simplefilter("ignore", AstropyWarning)
             warnings.filterwarnings("error", message=".*truncated.*")
             with path.open("rb") as raw, fits.open(raw, memmap=False, lazy_load_hdus=False) as file:
-                for unit in file:
-                    if isinstance(unit, fits.BinTableHDU):
-                        return unit.header, {str(n): np.array(unit.data[n]) for n in unit.data.dtype.names or ()}
+                for k, unit in enumerate(file):
+                    if isinstance(unit, fits.BinTableHDU) and hdu in (None, k):
+                        names = [str(n) for n in getattr(unit.columns, "names", None) or ()]
+                        return unit.header, names, {n: np.array(unit.data[n]) for n in names if values}
                 kinds = [type(unit).__name__ for unit in file]
     except (OSError, ValueError, TypeError, fits.VerifyError, AstropyWarning) as e:
         raise InputError(
             f"'{path}' cannot be read ({str(e).splitlines()[0]}); expected a FITS file with a HEALPix map."
         ) from None
-    raise InputError(f"'{path}' holds {kinds}; expected a binary table, as HEALPix maps are written.")
+    where = "" if hdu is None else f" as number {hdu}, counted from 0 (--hdu)"
+    raise InputError(f"'{path}' holds {kinds}; expected a binary table{where}, as HEALPix maps are written.")
 
 
 def _shape(sphere: Sphere) -> str:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from steerable.data.checks import field_type
 from steerable.data.errors import InputError
 from steerable.domains.sphere import HealpixSphere, Sphere, parse_sphere
 
 #: what HEALPix software writes where nothing was observed
 UNSEEN = -1.6375e30
+#: above it numbers stand for something else (1e20 and 9.97e36 in files of climate data), and squares overflow
+HUGE = 1e19
+#: a channel that says where a map is known: one for all channels, or one for each field
+MASKS = ("map", "fields")
 
 
 def sampling_of(text: str | Sphere, source: str) -> Sphere:
@@ -27,18 +33,26 @@ def sampling_of(text: str | Sphere, source: str) -> Sphere:
         raise InputError(f"{source}: {e}.") from None
 
 
-def as_maps(x: np.ndarray, sphere: Sphere, source: str, mask_value: float | None = None) -> Tensor:
+def as_maps(
+    x: np.ndarray, sphere: Sphere, source: str, mask_value: float | None = None, mask: str = "map", type: str = "",
+    nan: bool = False,
+) -> Tensor:  # fmt: skip
     """Turn ``[N, *shape]`` or ``[N, C, *shape]`` into float32 ``[N, C, *shape]``; 8-bit integers come into [0, 1].
 
     Args:
         x: the maps.
         sphere: where they lie.
         source: what they are called in a message.
-        mask_value: what stands at missing pixels, such as :data:`UNSEEN` or NaN. There all channels become 0, and one
-            more channel is added, the last, which is 1 where the map is known; then the result has ``C + 1`` channels.
+        mask_value: what stands at missing pixels, such as :data:`UNSEEN` or NaN. There the map becomes 0, and channels
+            are added, the last, which are 1 where it is known.
+        mask: one of :data:`MASKS`: one channel more, and where one channel is missing all are taken so; or one more for
+            each field.
+        type: the fields of `x`; empty: scalars.
+        nan: missing pixels become NaN instead, and no channel is added.
 
     Raises:
-        InputError: another shape, naming what it most likely is; no numbers; missing pixels without `mask_value`.
+        InputError: another shape, naming what it most likely is; no numbers; missing pixels without `mask_value`;
+            numbers above 1e19, which stand for something else.
     """
     k = len(sphere.shape)
     if x.dtype.kind not in "fiub" or x.ndim not in (k + 1, k + 2) or x.shape[-k:] != sphere.shape or not len(x):
@@ -47,37 +61,106 @@ def as_maps(x: np.ndarray, sphere: Sphere, source: str, mask_value: float | None
             f"[N, C, {_shape(sphere)}] on {sphere!r}{likely(x.shape, sphere)}."
         )
     missing = missing_pixels(x, mask_value)
+    check_huge(x, missing, source, "--data.options.mask_value={}")
     with np.errstate(over="ignore"):
         found = torch.from_numpy(np.ascontiguousarray(np.where(missing, 0, x)).astype(np.float32))
     found = found / 255 if x.dtype == np.uint8 else found
     gone = torch.from_numpy(missing)
     if x.ndim == k + 1:
         found, gone = found[:, None], gone[:, None]
+    if nan:
+        return found.masked_fill(gone, math.nan)
     if mask_value is not None:
-        gone = gone.any(1, keepdim=True)
-        return torch.cat([found.masked_fill(gone, 0), (~gone).float()], 1)
+        sizes = mask_groups(mask, type, found.shape[1], source)
+        each = [part.any(1, keepdim=True) for part in gone.split(sizes, 1)]
+        wide = torch.cat([g.expand_as(part) for g, part in zip(each, gone.split(sizes, 1), strict=True)], 1)
+        return torch.cat([found.masked_fill(wide, 0), *((~g).float() for g in each)], 1)
     if gone.any():
         values = x[missing]
         what = "NaN" if np.isnan(values).all() else f"{UNSEEN:g} (UNSEEN of HEALPix)"
         raise InputError(
-            f"{source}: {int(gone.sum())} of {gone.numel()} pixels are {what}; expected numbers. Set "
-            f"data.options.mask_value to {'.nan' if np.isnan(values).all() else f'{UNSEEN:g}'} in training: such "
-            "pixels become 0, and a channel is added that says where the map is known."
+            f"{source}: {int(gone.sum())} of {gone.numel()} pixels are {what}; expected numbers. Train with "
+            "--data.options.mask_value=.nan (UNSEEN is missing with it, too): such pixels become 0, and a channel is "
+            "added that says where the map is known."
         )
     return found
 
 
-def read_mask_value(given: float | str | None) -> float | None:
+def mask_groups(mask: str, type: str, channels: int, source: str) -> list[int]:
+    """Return how many channels each of the added channels speaks of, in order.
+
+    Args:
+        mask: one of :data:`MASKS`.
+        type: of the fields of the file; empty: scalars.
+        channels: of the file.
+        source: what it is called in a message.
+
+    Raises:
+        InputError: another word, or a type of another number of channels.
+    """
+    if mask not in MASKS:
+        raise InputError(f"data.options.mask is '{mask}'; expected one of {', '.join(MASKS)}.")
+    if mask == "map":
+        return [channels]
+    sizes = [rep.size for rep in field_type(type, channels, source).fields]
+    if sum(sizes) != channels:
+        raise InputError(
+            f"{source}: fields of type '{type}' have {sum(sizes)} channels, and there are {channels}; expected as many."
+        )
+    return sizes
+
+
+def mask_channels(sizes: Sequence[int]) -> list[int]:
+    """Return for each channel of masked maps the one that says where it is known; for such a channel itself.
+
+    Args:
+        sizes: what :func:`mask_groups` returned.
+    """
+    count = sum(sizes)
+    of = [count + k for k, size in enumerate(sizes) for _ in range(size)]
+    return of + [count + k for k in range(len(sizes))]
+
+
+def check_huge(x: np.ndarray, missing: np.ndarray, source: str, option: str) -> None:
+    """Refuse finite numbers above :data:`HUGE` where nothing is missing.
+
+    Args:
+        x: any numbers.
+        missing: where they do not count, of the same shape.
+        source: what they are called in a message.
+        option: that says what stands at missing pixels, with ``{}`` for the number.
+
+    Raises:
+        InputError: naming the number, and how many there are.
+    """
+    if x.dtype.kind != "f":
+        return
+    huge = np.isfinite(x) & (np.abs(x) > HUGE) & ~missing
+    if huge.any():
+        values, counts = np.unique(x[huge].astype(np.float64), return_counts=True)
+        most = float(values[counts.argmax()])
+        raise InputError(
+            f"{source}: {int(huge.sum())} of {x.size} values are above {HUGE:g} in size, such as {most:.8g}; expected "
+            f"smaller ones. If it stands for a missing value, say {option.format(f'{most:.8g}')}; if values are that "
+            "large, take a larger unit."
+        )
+
+
+def read_mask_value(given: float | str | None, name: str = "mask_value") -> float | None:
     """Return the value of missing pixels; a text such as ``nan`` or ``-1.6375e30`` is read as a number.
+
+    Args:
+        given: the option.
+        name: of the option.
 
     Raises:
         InputError: a text that is none.
     """
     try:
-        return None if given is None else float(given)
+        return None if given is None else float(str(given).replace(".nan", "nan"))
     except (TypeError, ValueError):
         raise InputError(
-            f"data.options.mask_value is {given!r}; expected the number that stands at missing pixels, such as .nan or "
+            f"data.options.{name} is {given!r}; expected the number that stands at missing pixels, such as .nan or "
             f"{UNSEEN:g}."
         ) from None
 
@@ -93,15 +176,15 @@ def missing_pixels(x: np.ndarray, mask_value: float | None) -> np.ndarray:
     return found | (np.abs(x - mask_value) <= 1e-5 * abs(mask_value))
 
 
-def with_mask(type: str, channels: int, masked: bool) -> str:
-    """Return the type of the fields when a channel was added that says where they are known.
+def with_masks(type: str, channels: int, masks: int) -> str:
+    """Return the type of the fields when channels were added that say where they are known.
 
     Args:
         type: of the fields of the file; empty: scalars.
         channels: of the file.
-        masked: whether there is such a channel.
+        masks: how many were added.
     """
-    return f"{type or f'{channels}x0'} + 1x0" if masked else type
+    return f"{type or f'{channels}x0'} + {masks}x0" if masks else type
 
 
 def likely(shape: tuple[int, ...], sphere: Sphere) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from steerable.data.errors import InputError
+from steerable.data.sphere_map import UNSEEN
 from steerable.domains.sphere import HealpixSphere, Sphere
 
 
@@ -33,9 +34,11 @@ def write_healpix(
     maps: Tensor,
     sphere: Sphere,
     names: Sequence[str],
-    unit: str = "",
+    unit: str | Sequence[str] = "",
     nested: bool | None = None,
     polarised: bool = False,
+    known: Tensor | None = None,
+    header: Mapping[str, str] | None = None,
 ) -> None:
     """Write maps ``[C, 12 nside^2]`` as columns of a binary table, one row a pixel.
 
@@ -44,9 +47,12 @@ def write_healpix(
         maps: in the order of `sphere`; numbers, whole ones stay whole.
         sphere: a HEALPix sampling.
         names: of the columns, C of them.
-        unit: of all columns.
+        unit: of all columns, or C of them.
         nested: the order of the file: NESTED or RING; None: that of `sphere`.
         polarised: two columns are Q and U along south and east; the header then says so (``POLCCONV = 'COSMO'``).
+        known: where there is something to write, bool ``[12 nside^2]`` in the order of `sphere`; elsewhere, and where
+            maps are NaN, the file has UNSEEN, and -1 where numbers are whole.
+        header: further keys, such as ``COORDSYS``.
 
     Raises:
         InputError: another sampling, another shape, or a file that exists.
@@ -58,6 +64,11 @@ def write_healpix(
     if maps.shape != (len(names), grid.num_points) or path.exists():
         there = "exists already" if path.exists() else f"maps are {list(maps.shape)} with the names {list(names)}"
         raise InputError(f"'{path}': {there}; expected a new file, maps [{len(names)}, {grid.num_points}] and C names.")
+    units = [unit] * len(names) if isinstance(unit, str) else list(unit)
+    gone = maps.isnan() if maps.is_floating_point() else torch.zeros_like(maps, dtype=torch.bool)
+    gone = gone if known is None else gone | ~known.to(gone.device)
+    fill = UNSEEN if maps.is_floating_point() else -1
+    maps = (maps if maps.is_floating_point() else maps.long()).masked_fill(gone, fill) if gone.any() else maps
     order = grid.nested if nested is None else nested
     found = (maps if order == grid.nested else grid.reorder(maps, order)).cpu()
     if found.is_floating_point():
@@ -65,12 +76,15 @@ def write_healpix(
     else:
         values = found.numpy().astype(np.int64)
         kind, values = ("J", values.astype(np.int32)) if np.abs(values).max(initial=0) < 2**31 else ("K", values)
-    columns = [fits.Column(n, kind, unit or None, array=v) for n, v in zip(names, values, strict=True)]
+    columns = [fits.Column(n, kind, u or None, array=v) for n, u, v in zip(names, units, values, strict=True)]
     table = fits.BinTableHDU.from_columns(columns)
     about = {
         "PIXTYPE": "HEALPIX", "ORDERING": "NESTED" if order else "RING", "NSIDE": grid.nside, "FIRSTPIX": 0,
         "LASTPIX": grid.num_points - 1, "INDXSCHM": "IMPLICIT", "OBJECT": "FULLSKY",
     }  # fmt: skip
-    for key, value in {**about, **({"POLCCONV": "COSMO"} if polarised else {})}.items():
+    more: dict[str, str | float] = {"POLCCONV": "COSMO"} if polarised else {}
+    if gone.any() and maps.is_floating_point():
+        more["BAD_DATA"] = UNSEEN
+    for key, value in {**about, **more, **(header or {})}.items():
         table.header[key] = value
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(path)

@@ -23,10 +23,11 @@ class Target:
             costs, whose truth is 0.
         type: of a vector everywhere on the sphere: the fields that its entries are, such as ``1x0 + 1x1`` (a scalar,
             then components along south and east); empty: scalars.
+        units: of each entry of a vector, where they are not all one; then `unit` is empty.
 
     Raises:
         ValueError: a vector of one entry, whose column ``[N, 1]`` would broadcast, or names that occur twice; a type,
-            a head or a baseline of what has none.
+            a head or a baseline of what has none; another number of units than of entries.
     """
 
     name: str
@@ -37,12 +38,18 @@ class Target:
     everywhere: bool = False
     type: str = ""
     trade: float = 0.0
+    units: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.columns) == 1 or len(set(self.columns)) < len(self.columns):
             raise ValueError(
                 f"Target {self.name}: got the columns {list(self.columns)}; expected none (a single value) or at least "
                 "two different names."
+            )
+        if self.units and (self.unit or len(self.units) != len(self.columns)):
+            raise ValueError(
+                f"Target {self.name}: got the unit '{self.unit}' and units {list(self.units)} of the columns "
+                f"{list(self.columns)}; expected one unit of all, or one for each column."
             )
         if (self.type and not self.everywhere) or (self.everywhere and (self.head or self.baseline)):
             raise ValueError(
@@ -66,7 +73,8 @@ class Target:
         return self.columns or (self.name,)
 
     def __str__(self) -> str:
-        return f"{self.name} [{self.unit}]" if self.unit else self.name
+        unit = self.unit or ", ".join(self.units)
+        return f"{self.name} [{unit}]" if unit else self.name
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class AnswerFiles:
         form: one of :data:`FORMS`.
         sphere: of FITS files.
         nested: their order; None: that of the sampling.
+        fill: FITS files have the answer also where the map is missing; else UNSEEN there.
     """
 
     folder: Path
@@ -40,10 +41,11 @@ class AnswerFiles:
     form: str = "npy"
     sphere: Sphere | None = None
     nested: bool | None = None
+    fill: bool = False
 
     @staticmethod
     def of(
-        name: str | None, record: Mapping[str, Any], form: str = "npy", order: str | None = None
+        name: str | None, record: Mapping[str, Any], form: str = "npy", order: str | None = None, fill: bool = False
     ) -> AnswerFiles | None:
         """Look at the folder, where one was named; the first answer makes it.
 
@@ -52,11 +54,14 @@ class AnswerFiles:
             record: of the run.
             form: one of :data:`FORMS`.
             order: of FITS files, one of :data:`ORDERS`; None: that of the sampling.
+            fill: these have the answer also where the map is missing.
 
         Raises:
             InputError: a network that answers once for a sample, a folder that holds something, or a form that does
                 not hold its answers: FITS maps on HEALPix, TIFF images and volumes, PNG classes of images.
         """
+        if fill and form != "fits":
+            raise InputError(f"--fill-missing and {form} files, which have all answers; expected --answer-format fits.")
         if name is None:
             if form != "npy" or order is not None:
                 what = f"--answer-format {form}" if order is None else f"--order {order}"
@@ -81,22 +86,26 @@ class AnswerFiles:
             _check_form(form, record)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(f"--answers '{name}' exists and is not empty; expected a new folder. Say another one.")
-        return AnswerFiles(folder, record, form, sphere, None if order is None else order == "nested")
+        return AnswerFiles(folder, record, form, sphere, None if order is None else order == "nested", fill)
 
-    def write(self, name: str, answer: Tensor) -> None:
+    def write(
+        self, name: str, answer: Tensor, known: Tensor | None = None, header: Mapping[str, str] | None = None
+    ) -> None:
         """Write the answer to one sample.
 
         Args:
             name: its id.
             answer: classes ``[*places]``, -1 where there is none (255 in PNG files), or values ``[K, *places]``.
+            known: of FITS files: where the map is not missing; None: everywhere.
+            header: of FITS files: further keys, such as COORDSYS.
 
         Raises:
             InputError: a file of that name is there.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         name = name.replace("/", "_")
-        known = self.form != "npy" and name.lower().endswith(ENDS[self.form])
-        path = self.folder / (name if known else f"{name}.{self.form}")
+        whole = self.form != "npy" and name.lower().endswith(ENDS[self.form])
+        path = self.folder / (name if whole else f"{name}.{self.form}")
         if path.exists():
             raise InputError(
                 f"'{path}': another sample has this name; expected names that differ when / is _. Rename the sample."
@@ -105,11 +114,13 @@ class AnswerFiles:
         if self.sphere is None:
             _write(path, self.form, answer.numpy(), target is None)
             return
+        known = None if self.fill else known
         if target is None:
-            write_healpix(path, answer[None], self.sphere, ["class"], "", self.nested)
+            write_healpix(path, answer[None], self.sphere, ["class"], "", self.nested, False, known, header)
             return
         polarised = re.search(r"x2\b", str(target.get("type", ""))) is not None
-        write_healpix(path, answer, self.sphere, target["columns"], target["unit"], self.nested, polarised)
+        unit = target.get("units") or target["unit"]
+        write_healpix(path, answer, self.sphere, target["columns"], unit, self.nested, polarised, known, header)
 
 
 def _check_form(form: str, record: Mapping[str, Any]) -> None:

@@ -14,7 +14,16 @@ Augment = Literal[
     "upright", "cube", "cube_flips",
 ]  # fmt: skip
 Select = Literal[
-    "auto", "val_accuracy", "val_auc", "val_mae", "val_rmse", "val_loss", "val_iou", "val_psnr", "val_rate"
+    "auto",
+    "val_accuracy",
+    "val_auc",
+    "val_mae",
+    "val_rmse",
+    "val_loss",
+    "val_iou",
+    "val_psnr",
+    "val_rate",
+    "val_relative",
 ]
 Loss = Literal["auto", "huber", "mae", "mse"]
 
@@ -47,7 +56,7 @@ class DataConfig:
             Volumes: volumes_synthetic, density_maps, volume_folder. Point sets: shapes, qm7, qm9, modelnet40, points.
         root: where the files lie; null takes the environment variable STEERABLE_DATA.
         target: the column of values to predict (a regression); null: the classes.
-        scale: none, peak, noise, sqrt, standard or dataset; null: the reader's own.
+        scale: none, peak, noise, sqrt, standard or dataset, or fields (on the sphere); null: the reader's own.
         per_class: use only this many training images of each class; null uses all.
         images: the same for a regression: this many training images in all; null uses all.
         options: further arguments of the reader, by name (size, split_seed, ...).
@@ -85,7 +94,8 @@ class TrainConfig:
         loss: of a regression, on the standardised target: huber (auto), mae or mse; of vectors: mse (auto), mae or
             huber; classes have cross-entropy (auto).
         select: the validation figure by which the best epoch is kept; auto: val_accuracy, val_mae of a regression,
-            val_rmse of vectors, or val_iou of a segmentation.
+            val_rmse of vectors and of a field, val_relative (the mean of RMSE over spread) of several fields, val_iou
+            of a segmentation.
         device: cpu, gpu or auto.
         precision: 32-true, bf16-mixed or 64-true.
         validate_every: look at the validation part after every so many epochs; a divisor of epochs. For few training

@@ -7,10 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from steerable.data import Samples
+from steerable.data import Samples, Target
 from steerable.groups.group import Group
 from steerable.run.domains import domain_of
+from steerable.run.field_units import field_parts, field_spreads
 from steerable.run.scores import predict
+
+FIGURES = {"RMSE": "rmse", "MAE": "mae", "bias": "bias"}
 
 
 def place_counts(out: Tensor, y: Tensor, areas: Tensor | None = None) -> Tensor:
@@ -74,6 +77,45 @@ def field_errors(answer: Tensor, y: Tensor, areas: Tensor | None = None) -> dict
     return {"rmse": mean.pop("s") ** 0.5, **mean}
 
 
+def field_figures(answer: Tensor, y: Tensor, areas: Tensor | None, target: Target) -> dict[str, Any]:
+    """Return :func:`field_errors` of all entries, and, of several fields, those of each, which have units of their own.
+
+    Args:
+        answer: ``[N, K, *places]``.
+        y: the truth in the same shape; NaN where there is none.
+        areas: of the places.
+        target: what the entries are.
+
+    Returns:
+        rmse, mae, bias; of several fields also `relative`, the mean over fields of RMSE over the spread of the truth,
+        and `tables`: RMSE, MAE and bias by field. Errors of a vector are over all its components.
+    """
+    errors: dict[str, Any] = field_errors(answer, y, areas)
+    parts = field_parts(target)
+    if len(parts) < 2:
+        return errors
+    each = {name: field_errors(answer[:, part], y[:, part], areas) for name, part in parts}
+    spreads = field_spreads(y, areas, target)
+    ratios = [e["rmse"] / s for e, s in zip(each.values(), spreads, strict=True) if s > 0]
+    tables = {f"{k} by field": {n: e[f] for n, e in each.items()} for k, f in FIGURES.items()}
+    return {"relative": sum(ratios) / max(len(ratios), 1), **errors, "tables": tables}
+
+
+def with_turned(figures: dict[str, Any], turned: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of :func:`field_figures` with the root mean square errors of turned samples.
+
+    Args:
+        figures: of the samples.
+        turned: of the same turned.
+    """
+    found = {**figures, "rmse_turned": turned["rmse"]}
+    if "tables" not in figures:
+        return found
+    name = "RMSE by field"
+    tables = {**figures["tables"], f"{name}, turned": turned["tables"][name]}
+    return {**found, "relative_turned": turned["relative"], "tables": tables}
+
+
 def region_scores(model: nn.Module, data: Samples, group: Group | None = None) -> dict[str, Any]:
     """Score a segmentation on samples, and on the same turned (see :mod:`steerable.run.domains`).
 
@@ -114,17 +156,18 @@ def field_scores(model: nn.Module, data: Samples, group: Group | None = None) ->
 
     Returns:
         rmse, rmse_turned, mae, bias, moved (root mean square change of the answer under a turn), images; by area on the
-        sphere, over places whose truth is known.
+        sphere, over places whose truth is known. Of several fields also what :func:`field_figures` returns.
     """
     domain = domain_of(data)
     areas, turn = domain.areas(data), domain.turn(group, data)
     answer = predict(model, data.x)
     back = turn.back(predict(model, turn.turned(data)), data)
-    errors = field_errors(answer, data.y, areas)
+    if data.target is None:
+        raise TypeError(f"{data.source}: labels; expected values at every place")
+    errors = field_figures(answer, data.y, areas, data.target)
     everywhere = torch.ones_like(answer, dtype=torch.bool)
     return {
-        **errors,
-        "rmse_turned": field_errors(back, data.y, areas)["rmse"],
+        **with_turned(errors, field_figures(back, data.y, areas, data.target)),
         "moved": float(known_mean((answer - back).double().square(), everywhere, areas)) ** 0.5,
         "images": len(data),
     }

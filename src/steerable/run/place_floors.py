@@ -12,7 +12,7 @@ from steerable.data import Samples
 from steerable.data.checks import field_type
 from steerable.domains.sphere import parse_sphere
 from steerable.run.coded import CODED, LowPass, coded_floors, fit_coded
-from steerable.run.dense import field_errors, mean_iou, place_counts, share_right
+from steerable.run.dense import field_figures, mean_iou, place_counts, share_right, with_turned
 from steerable.run.domains import domain_of
 from steerable.run.domains.sphere import answer_type, input_type, sphere_of
 from steerable.run.field_units import field_units
@@ -78,8 +78,8 @@ def place_scores(
     if data.target is not None:
         mean = torch.tensor(constant["mean"], dtype=torch.float64).view(-1, *[1] * len(data.places))
         answers = {"constant": mean.expand(data.y.shape), "linear": _values(linear, spec, data)}
-        errors = {name: field_errors(a, data.y, areas) for name, a in answers.items()}
-        return {name: {**e, "rmse_turned": e["rmse"], "moved": 0.0} for name, e in errors.items()}
+        errors = {name: field_figures(a, data.y, areas, data.target) for name, a in answers.items()}
+        return {name: {**with_turned(e, e), "moved": 0.0} for name, e in errors.items()}
     kind = torch.int64 if areas is None else torch.float64
     counts = {name: torch.zeros(outputs, outputs, dtype=kind) for name in ("constant", "linear")}
     statistics = find_statistics(**spec)

@@ -18,12 +18,18 @@ WHOLE = "whole"
 
 
 class Row(NamedTuple):
-    """One image: its id, ``[C, H, W]`` (a volume, a point set) or what is wrong, its own size if that was another."""
+    """One image: its id, ``[C, H, W]`` (a volume, a point set) or what is wrong, its own size if that was another.
+
+    Of a map of the sphere also where any of its fields is known, bool ``[*shape]`` (None: everywhere), and what the
+    header of its file says of its frame.
+    """
 
     id: str
     image: Tensor | Clouds | None
     error: str | None = None
     size: tuple[int, ...] | None = None
+    known: Tensor | None = None
+    header: Mapping[str, str] | None = None
 
 
 class Want(NamedTuple):

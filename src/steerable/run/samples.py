@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from steerable.data import Clouds, Regions, Samples, Target
 from steerable.data.files import as_images, as_labels, as_values, load_npz
 from steerable.data.point_file import PointReading, read_points
+from steerable.data.sphere_map import as_maps, check_huge, missing_pixels, read_mask_value, sampling_of
 from steerable.data.volume_file import as_volumes
+from steerable.run.domains.sphere import map_reading
 
 
 def read_npz_samples(path: str, what: tuple[str, ...] | Target | Regions, record: Mapping[str, Any]) -> Samples:
@@ -42,7 +46,7 @@ def read_npz_samples(path: str, what: tuple[str, ...] | Target | Regions, record
 
 
 def read_npz_maps(path: str, what: tuple[str, ...] | Target | Regions, record: Mapping[str, Any]) -> Samples:
-    """Read fields on the sphere ``x [N, C, *shape]`` with their truth, on the sampling of a run.
+    """Read fields on the sphere ``x [N, C, *shape]`` with their truth, on the sampling of a run and as it read its own.
 
     Args:
         path: the file; values at every place are ``[N, K, *shape]``, labels ``[N, *shape]``.
@@ -54,6 +58,12 @@ def read_npz_maps(path: str, what: tuple[str, ...] | Target | Regions, record: M
     """
     key = what.name if isinstance(what, Target) else "y"
     z = load_npz(path, ("x", key))
-    x = as_values(z["x"], path)
-    y = as_values(z[key], path) if isinstance(what, Target) else as_labels(z[key], path)
+    options = record["config"]["data"]["options"]
+    x = as_maps(z["x"], sampling_of(record["sampling"], path), path, **map_reading(record))
+    if not isinstance(what, Target):
+        return Samples(x, as_labels(z[key], path), what, path, sampling=record["sampling"], type=record["type"])
+    y = z[key][:, None] if what.everywhere and z[key].ndim == x.ndim - 1 else z[key]
+    missing = missing_pixels(y, read_mask_value(options.get("target_mask_value"), "target_mask_value"))
+    check_huge(y, missing, f"{path}, '{key}'", "data.options.target_mask_value={} in training")
+    y = as_values(np.where(missing, np.nan, y) if missing.any() else y, path)
     return Samples(x, y, what, path, sampling=record["sampling"], type=record["type"])

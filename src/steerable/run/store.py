@@ -250,7 +250,7 @@ def meaning(record: dict[str, Any]) -> tuple[str, ...] | Target | Regions:
     columns = columns if len(columns) > 1 else ()  # the one entry of a value everywhere is called as the value
     return Target(
         target["name"], target["unit"], columns, target.get("head", ""), baseline, everywhere, target.get("type", ""),
-        float(target.get("trade", 0.0)),
+        float(target.get("trade", 0.0)), tuple(target.get("units", ())),
     )  # fmt: skip
 
 

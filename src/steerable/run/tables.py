@@ -6,6 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from steerable.data import Target
+from steerable.run.field_units import field_parts
+from steerable.run.store import meaning
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -30,6 +34,7 @@ FIELDS = Columns(
     ("rmse", "rmse_turned", "mae", "bias", "moved"),
     ("RMSE", TURNED, "MAE", "bias", "moved"),
 )
+SEVERAL = Columns(("relative", "relative_turned"), ("RMSE/spread", TURNED))
 CODEC = Columns(("psnr", "psnr_turned", "rate", "loss"), ("PSNR [dB]", TURNED, "bits a sample", "loss"))
 REGIONS = Columns(
     ("iou", "iou_turned", "accuracy", "changed", "logit_error"),
@@ -53,7 +58,8 @@ def columns_of(record: dict[str, Any], turn: str = TURNED) -> Columns:
     elif record["target"].get("trade"):
         found = CODEC
     elif record["target"].get("everywhere"):
-        found = FIELDS
+        what = meaning(record)
+        found = SEVERAL if isinstance(what, Target) and len(field_parts(what)) > 1 else FIELDS
     else:
         found = VECTORS if record["target"].get("columns") else VALUES
     return Columns(found.keys, tuple(turn if h == TURNED else h for h in found.heads))

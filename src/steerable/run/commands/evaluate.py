@@ -17,7 +17,7 @@ from steerable.run.answer.opening import is_exported, open_file
 from steerable.run.build import network_group, try_model
 from steerable.run.calibrate import expected_error
 from steerable.run.coded import coded_scores
-from steerable.run.config import FitConfig
+from steerable.run.config import DataConfig, FitConfig
 from steerable.run.dense import field_scores, region_scores
 from steerable.run.domains import domain_of
 from steerable.run.export.images import check_shape
@@ -105,6 +105,27 @@ def given_images(path: str, folder: Path, record: dict[str, Any]) -> Samples:
     return data
 
 
+def file_name(what: str, images: str | None, end: str) -> str:
+    """Return the name of what is written: ``evaluation.json`` of the test part, ``evaluation.FILE.json`` of a file."""
+    return f"{what}.{end}" if images is None else f"{what}.{Path(images).stem}.{end}"
+
+
+def prepared_test(data: Splits, where: DataConfig, record: dict[str, Any]) -> Samples:
+    """Return the test part, prepared as that of the run was: its numbers are those of its own training part.
+
+    Args:
+        data: as it was read now, perhaps from another folder, or with other defaults.
+        where: from where.
+        record: of the run.
+    """
+    if record["input"] != "pixels" or data.recipe.to_json() == record["preprocessing"]:
+        return data.test
+    again = data if data.raw is not None else load_data(where, raw=True)
+    if again.raw is None or len(again.raw.test) != len(data.test):  # only a few are held as they were
+        return data.test
+    return again.raw.test.with_images(recipe(record)(again.raw.test.x))
+
+
 def score(
     model: nn.Module,
     test: Samples,
@@ -144,7 +165,7 @@ def score(
 def evaluate(
     folder: Path, images: str | None, root: str | None, read: dict[str, Splits], bins: int = 4
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Score one run and write `evaluation.json` into its folder.
+    """Score one run and write `evaluation.json` into its folder, or `evaluation.FILE.json` of a given file.
 
     Args:
         folder: the run.
@@ -162,21 +183,21 @@ def evaluate(
     if images is None:
         where = data_config(record) if root is None else dataclasses.replace(data_config(record), root=root)
         data = read[repr(where)] = read.get(repr(where)) or load_data(where)
-        test = data.test
+        test = prepared_test(data, where, record)
     else:
         raw = given_images(images, folder, record)
         test = raw.with_images(recipe(record)(raw.x))
     check_data(folder, record, test)
     try_model(model, test, config.model.exact_sizes)
     scores = score(model, test, floors, bins, record)
-    write_json(folder / "evaluation.json", {"seed": record["seed"], **scores})
+    write_json(folder / file_name("evaluation", images, "json"), {"seed": record["seed"], **scores})
     return record, scores
 
 
 def evaluate_file(
     path: Path, images: str | None, root: str | None, bins: int = 4
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Score an exported file and write `FILE.evaluation.json` beside it.
+    """Score an exported file and write `FILE.evaluation.json` beside it, or `FILE.evaluation.GIVEN.json`.
 
     Args:
         path: of `steerable export`.
@@ -199,12 +220,13 @@ def evaluate_file(
     floors = Floors.from_json(header["floors"], str(path))
     if images is None:
         config = data_config(record)
+        config = config if root is None else dataclasses.replace(config, root=root)
         try:
-            data = load_data(config if root is None else dataclasses.replace(config, root=root), raw=True)
+            data = load_data(config, raw=True)
         except InputError as e:
             hint = " An exported file does not know where its images lie: say --root DIR or --images FILE.npz."
             raise InputError(f"'{path}': {e}{hint if root is None else ''}") from None
-        raw, prepared = (data.raw or data).test, data.test
+        raw, prepared = (data.raw or data).test, prepared_test(data, config, record)
     else:
         raw = given_images(images, path, record)
         prepared = raw.with_images(recipe(record)(raw.x))
@@ -212,16 +234,21 @@ def evaluate_file(
     check_shape(raw.x, record, raw.source)
     seen = raw if header["recipe_in_graph"] else prepared
     scores = score(Answers(answerer), seen, floors, bins, record, prepared)
-    write_json(path.with_name(f"{path.name}.evaluation.json"), {"seeds": answerer.seeds, **scores})
+    write_json(
+        path.with_name(f"{path.name}.{file_name('evaluation', images, 'json')}"), {"seeds": answerer.seeds, **scores}
+    )
     model = {**record["config"]["model"], "name": f"{record['config']['model']['name']} ({header['kind']})"}
     return {**record, "config": {**record["config"], "model": model}, "networks": len(answerer.seeds)}, scores
 
 
-def tables(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[tuple[list[str], list[list[str]], str]]:
+def tables(
+    found: list[tuple[dict[str, Any], dict[str, Any]]], images: str | None = None
+) -> list[tuple[list[str], list[list[str]], str]]:
     """Return the tables of one network: heads, rows (the network, then its floors) and a title.
 
     Args:
         found: record and scores of each seed.
+        images: the file that was scored; None: the test part.
     """
     record, scores = found[0][0], [s for _, s in found]
     first = scores[0]
@@ -231,7 +258,7 @@ def tables(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[tuple[lis
         cell(summary.get(k), len(scores) > 1) for k in columns.keys
     ]
     floors = [floor_row(name, first["floors"][name], columns.keys) for name in FLOORS]
-    title = f"test part, {first['images']} {domain_of(record).noun}"
+    title = f"{'test part' if images is None else Path(images).name}, {first['images']} {domain_of(record).noun}"
     if record["target"] is None:
         return [([*NETWORK, *columns.heads], [row, *floors], title)]
     what = str(meaning(record))
@@ -262,7 +289,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("run", nargs="+", help="folders of `steerable fit`, with one seed or several, or files of "
                         "`steerable export`")  # fmt: skip
     parser.add_argument("--root", help="where the data lies now, if not where it lay in training")
-    parser.add_argument("--images", help="an .npz file with x, y and classes (or the target) to score instead")
+    parser.add_argument("--images", help="an .npz file with x, y and classes (or the target) to score instead; into "
+                        "evaluation.FILE.json and row.FILE.md")  # fmt: skip
     parser.add_argument("--bins", type=int, default=4, help="bins of the true value of a regression; default: quarters")
     args = parser.parse_args(argv)
     if args.bins < 1:
@@ -275,20 +303,23 @@ def main(argv: list[str]) -> int:
         folder = Path(name)
         if is_exported(name):
             found = [evaluate_file(folder, args.images, args.root, args.bins)]
-            written.append(f"{folder.name}.evaluation.json")
+            written.append(f"{folder.name}.{file_name('evaluation', args.images, 'json')}")
         else:
             found = [evaluate(run, args.images, args.root, read, args.bins) for run in find_runs(folder)]
-            written += [n for n in ("evaluation.json", "row.md") if n not in written]
-        own = tables(found)
+            names = [file_name("evaluation", args.images, "json"), file_name("row", args.images, "md")]
+            written += [n for n in names if n not in written]
+        own = tables(found, args.images)
         if len(found) > 1:
             keys = columns_of(found[0][0]).keys
             summary = summarise([s for _, s in found], keys)
             write_json(
-                folder / "summary.json",
+                folder / file_name("summary", args.images, "json"),
                 {"seeds": [r["seed"] for r, _ in found], "test": summary, "floors": found[0][1]["floors"]},
             )
         if not is_exported(name):
-            write_text(folder / "row.md", "\n".join(markdown(heads, rows) for heads, rows, _ in own))
+            write_text(
+                folder / file_name("row", args.images, "md"), "\n".join(markdown(heads, rows) for heads, rows, _ in own)
+            )
         for heads, rows, title in own:
             before, _ = merged.setdefault((title, *heads), ([], title))
             before += [r for r in rows if r not in before]

@@ -30,8 +30,8 @@ from steerable.run.tables import number, summarise
 from steerable.run.training import read_checkpoint, train_network
 
 # the figures of a run: key, and how it is called
-SHOWN = {"iou": "mean IoU", "accuracy": "accuracy", "auc": "AUC", "mae": "MAE", "rmse": "RMSE", "bias": "bias",
-         "psnr": "PSNR", "rate": "bits a sample"}  # fmt: skip
+SHOWN = {"iou": "mean IoU", "accuracy": "accuracy", "auc": "AUC", "relative": "RMSE/spread", "mae": "MAE",
+         "rmse": "RMSE", "bias": "bias", "psnr": "PSNR", "rate": "bits a sample"}  # fmt: skip
 VALIDATION = (*(f"val_{k}" for k in SHOWN), "val_loss", "seconds")
 
 

@@ -51,12 +51,15 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--resize", choices=(*RESIZE, WHOLE), help="bring images of another size to that of training: "
                         "cut or pad about the centre, or interpolate; whole: answer at every pixel or voxel of the "
                         "image as it is")  # fmt: skip
-    parser.add_argument("--hdu", type=int, help="the HDU of FITS files; default: the first one with an image")
+    parser.add_argument("--hdu", type=int, help="the HDU of FITS files, from 0; default: the first one with an "
+                        "image, or a table of maps")  # fmt: skip
     parser.add_argument("--batch-size", type=int, default=64, help="samples at a time")
     parser.add_argument("--answers", metavar="FOLDER", help="a folder for answers at every place, a file for each row")
     parser.add_argument("--answer-format", choices=FORMS, default="npy", help="of these files: npy; TIFF of images "
                         "and volumes, PNG of classes, FITS of maps on HEALPix")  # fmt: skip
     parser.add_argument("--order", choices=ORDERS, help="of the FITS files; default: that of the sampling")
+    parser.add_argument("--fill-missing", action="store_true", help="FITS files have the answer also where the map is "
+                        "missing; default: UNSEEN there")  # fmt: skip
     parser.add_argument("--device", choices=("cpu", "gpu", "auto"), default="auto", help="where the network runs")
     for name, what in OPTIONS.items():
         flag = f"--{name.replace('_', '-')}"
@@ -99,7 +102,7 @@ def answer(
             columns = {**{k: [v for s in sums for v in s[k]] for k in sums[0]}, **extra}
             for row, place in zip(good, places, strict=True):
                 if files is not None:
-                    files.write(row.id, place)
+                    files.write(row.id, place, row.known, row.header)
         else:
             columns = {**answerer.columns(seen), **extra}
         for name, values in columns.items():
@@ -166,7 +169,7 @@ def main(argv: list[str]) -> int:
     record = answerer.record
     prepare, options = preparation(record, {k: getattr(args, k) for k in OPTIONS})
     kind = domain_of(record).files
-    files = AnswerFiles.of(args.answers, record, args.answer_format, args.order)
+    files = AnswerFiles.of(args.answers, record, args.answer_format, args.order, args.fill_missing)
     noun = domain_of(record).noun
     if args.resize == WHOLE:
         require_any_size(answerer)

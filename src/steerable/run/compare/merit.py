@@ -13,6 +13,7 @@ from steerable.data import Samples
 from steerable.run.coded import square_error
 from steerable.run.dense import mean_iou, place_counts
 from steerable.run.domains import domain_of
+from steerable.run.field_units import field_parts, field_spreads
 
 
 class Merit(NamedTuple):
@@ -65,11 +66,33 @@ def answers(out: Tensor, data: Samples) -> np.ndarray:
 
 def square_sums(out: Tensor, data: Samples) -> np.ndarray:
     """Sum of square errors of each sample over places by area, and the area of those that are known: ``[N, 2]``."""
-    areas = domain_of(data).areas(data)
-    known = torch.isfinite(data.y)
+    return _sums(out.double(), data.y.double(), domain_of(data).areas(data))
+
+
+def _sums(out: Tensor, y: Tensor, areas: Tensor | None) -> np.ndarray:
+    known = torch.isfinite(y)
     share = known.double() if areas is None else known * areas.double()
-    error = torch.where(known, out.double() - data.y.double(), 0).square() * share
+    error = torch.where(known, out - y, 0).square() * share
     return torch.stack([error.flatten(1).sum(1), share.flatten(1).sum(1)], 1).numpy()
+
+
+def field_sums(out: Tensor, data: Samples) -> np.ndarray:
+    """As :func:`square_sums`, of each field by itself in units of the spread of its truth: ``[N, F, 2]``."""
+    if data.target is None:
+        raise TypeError(f"{data.source}: labels; expected values at every place")
+    areas = domain_of(data).areas(data)
+    spreads = field_spreads(data.y, areas, data.target)
+    sums = []
+    for (_, part), spread in zip(field_parts(data.target), spreads, strict=True):
+        if spread > 0:
+            sums.append(_sums(out[:, part].double() / spread, data.y[:, part].double() / spread, areas))
+    return np.stack(sums, 1)
+
+
+def minus_mean_root(tally: np.ndarray) -> np.ndarray:
+    """As :func:`minus_root`, the mean over fields; from ``[S, F, 2]``."""
+    with np.errstate(invalid="ignore"):
+        return -np.sqrt(tally[..., 0] / tally[..., 1]).mean(-1)
 
 
 def region_counts(out: Tensor, data: Samples) -> np.ndarray:
@@ -107,6 +130,7 @@ VALUES = Merit(("mae", "rmse"), "val_mae", False, answers, _absolute, plain_mean
 VECTORS = Merit(("rmse", "mae"), "val_rmse", False, answers, _square, minus_root)
 REGIONS = Merit(("iou", "accuracy"), "val_iou", True, region_counts, _itself, overlap)
 FIELDS = Merit(("rmse", "mae"), "val_rmse", False, square_sums, _itself, minus_root)
+SEVERAL = Merit(("relative",), "val_relative", False, field_sums, _itself, minus_mean_root)
 CODEC = Merit(("loss", "psnr", "rate"), "val_loss", False, traded, _itself, np.negative)
 
 
@@ -119,5 +143,5 @@ def merit_of(data: Samples) -> Merit:
     if data.target.trade:
         return CODEC
     if data.target.everywhere:
-        return FIELDS
+        return SEVERAL if len(field_parts(data.target)) > 1 else FIELDS
     return VECTORS if data.target.columns else VALUES

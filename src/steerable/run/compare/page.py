@@ -11,8 +11,8 @@ from steerable.run.outputs import write_json, write_text
 from steerable.run.tables import markdown, number
 
 HEADS = ("network", "parameters", "M mult-adds", "s a seed", "seeds")
-NAMES = {"accuracy": "accuracy", "auc": "AUC", "mae": "MAE", "rmse": "RMSE", "iou": "mean IoU", "psnr": "PSNR [dB]",
-         "rate": "bits a sample", "loss": "loss"}  # fmt: skip
+NAMES = {"accuracy": "accuracy", "auc": "AUC", "mae": "MAE", "rmse": "RMSE", "relative": "RMSE/spread",
+         "iou": "mean IoU", "psnr": "PSNR [dB]", "rate": "bits a sample", "loss": "loss"}  # fmt: skip
 TITLES = {"accuracy": "share right"}  # of places: what is a share of samples elsewhere
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from steerable.data import Samples
 from steerable.data.checks import field_type
 from steerable.data.errors import InputError
 from steerable.data.rotations import random_rotations
-from steerable.data.sphere_file import EXTENSIONS, list_maps, read_maps
+from steerable.data.sphere_file import EXTENSIONS, FITS, list_maps, map_header, read_maps
 from steerable.data.sphere_map import read_mask_value
 from steerable.domains.sphere import Sphere
 from steerable.domains.sphere.turned_fields import Turn as FieldTurn
@@ -108,14 +109,46 @@ def shown(group: Group | None) -> Augment:
     return "upright" if group is not None and group.order == 1 else "turn"
 
 
-def map_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any], chunk: int) -> Iterator[Row]:
-    """Yield fields ``[C, *shape]`` on the sampling of training, with its channel of masks where it had one."""
-    missing = read_mask_value(record["config"]["data"]["options"].get("mask_value"))
+def map_reading(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how maps of a run are read: what is missing, and which channels say so, as arguments of ``read_maps``."""
+    options = record["config"]["data"]["options"]
+    value = read_mask_value(options.get("mask_value"))
+    return {"mask_value": value, "mask": options.get("mask", "map"), "type": options.get("type", "")}
 
-    def make(field: Tensor, name: str) -> Row:
+
+def mask_count(record: Mapping[str, Any]) -> int:
+    """Return how many channels of a run say where its maps are known."""
+    how = map_reading(record)
+    if how["mask_value"] is None:
+        return 0
+    return 1 if how["mask"] == "map" else int(record["in_channels"]) - _field_channels(record)
+
+
+def _field_channels(record: Mapping[str, Any]) -> int:
+    fields = list(field_type(record["type"], int(record["in_channels"]), "run").fields)
+    return sum(rep.size for rep in fields[: len(fields) // 2])
+
+
+def map_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any], chunk: int) -> Iterator[Row]:
+    """Yield fields ``[C, *shape]`` on the sampling of training, with its channels of masks where it had such."""
+    how, masks = map_reading(record), mask_count(record)
+
+    def read(path: Path) -> list[tuple[Tensor, Mapping[str, str] | None]]:
+        header, names = map_header(path, want.hdu) if path.name.lower().endswith(FITS) else (None, None)
+        if names is not None and len(names) != want.channels - masks:
+            raise InputError(
+                f"'{path}' has {len(names)} columns of maps, {names}; expected {want.channels - masks}, as the network "
+                f"in '{want.run}' saw. Save those it needs: numpy.save('map.npy', steerable.data.read_maps(file, "
+                f"'{record['sampling']}', columns=[...], nan=True)[0])."
+            )
+        return [(field, header) for field in read_maps(path, record["sampling"], hdu=want.hdu, **how)]
+
+    def make(found: tuple[Tensor, Mapping[str, str] | None], name: str) -> Row:
+        field, header = found
         if len(field) != want.channels:
             raise InputError(
-                f"'{name}' has {len(field)} channels; expected {want.channels}, as the network in '{want.run}' saw."
+                f"'{name}' has {len(field) - masks} channels; expected {want.channels - masks}, as the network in "
+                f"'{want.run}' saw. Give it maps of the kind that it was trained on."
             )
         bad = int((~torch.isfinite(field)).sum())
         if bad:
@@ -123,9 +156,9 @@ def map_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any], c
                 f"'{name}' has {bad} of {field.numel()} samples that are NaN or infinite; expected finite values, and "
                 "a channel that says where there is none."
             )
-        return Row(name, field)
+        return Row(name, field, known=(field[-masks:] == 1).any(0) if masks else None, header=header)
 
-    return rows_of(sources, lambda path: read_maps(path, record["sampling"], missing), make)
+    return rows_of(sources, read, make)
 
 
 SPHERE = Domain(

@@ -36,5 +36,5 @@ def objective_of(data: Samples, train: TrainConfig) -> Objective:
     if data.target.trade:
         return Coded(data.target.trade, train, domain_of(data).areas(data))
     if data.target.everywhere:
-        return Fields(target, train, domain_of(data).areas(data))
+        return Fields(target, train, domain_of(data).areas(data), data.target)
     return Vectors(target, train) if data.target.columns else Values(target["mean"], target["std"], train)

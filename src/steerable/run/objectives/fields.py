@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from steerable.data import Target
 from steerable.run.config import TrainConfig
-from steerable.run.dense import field_errors, known_mean
+from steerable.run.dense import field_figures, known_mean
+from steerable.run.field_units import field_parts
 from steerable.run.objectives.objective import distance, pick
 from steerable.run.units import Affine
 
@@ -20,11 +22,16 @@ class Fields:
         target: what :func:`steerable.run.objectives.target.target_record` returns.
         train: how to train; the loss is mse by default, which no turn of the frames changes.
         areas: of the places ``[*places]``, mean 1; None: they count alike.
+        meaning: what the values are. Of several fields the best epoch is the one with the least mean of RMSE over
+            spread, for their units differ.
     """
 
-    def __init__(self, target: dict[str, Any], train: TrainConfig, areas: Tensor | None = None) -> None:
+    def __init__(self, target: dict[str, Any], train: TrainConfig, areas: Tensor | None, meaning: Target) -> None:
         self.areas = areas
-        self.select = pick("select", train.select, ("val_rmse", "val_mae", "val_loss"), "values at every place")
+        self._target = meaning
+        several = len(field_parts(meaning)) > 1
+        known = ("val_relative",) * several + ("val_rmse", "val_mae", "val_loss")
+        self.select = pick("select", train.select, known, "values at every place")
         self._function = distance(train.loss, ("mse", "mae", "huber"), "values at every place")
         self._units = Affine(target["mean"], target["std"])
 
@@ -44,6 +51,7 @@ class Fields:
         return known_mean(self._function(out, truth, reduction="none"), known, self.areas)
 
     def figures(self, out: Tensor, y: Tensor) -> dict[str, float]:
-        """Return RMSE and MAE in the unit of the values, and the loss."""
-        errors = field_errors(self._units(out.double()), y, self.areas)
-        return {"val_rmse": errors["rmse"], "val_mae": errors["mae"], "val_loss": float(self.loss(out, y))}
+        """Return RMSE and MAE in the unit of the values, and the loss; of several fields RMSE over spread, too."""
+        errors = field_figures(self._units(out.double()), y, self.areas, self._target)
+        found = {f"val_{k}": errors[k] for k in ("relative", "rmse", "mae") if k in errors}
+        return {**found, "val_loss": float(self.loss(out, y))}

@@ -21,6 +21,8 @@ def target_record(data: Samples) -> dict[str, Any]:
     if target is None:
         raise InputError(f"{data.source}: the images have the classes {list(data.classes)}; expected values.")
     found: dict[str, Any] = {"name": target.name, "unit": target.unit}
+    if target.units:
+        found["units"] = list(target.units)
     if target.everywhere:
         mean, std = ([0.0] * target.size, [1.0] * target.size) if target.trade else field_units(data)
         more = {"everywhere": True, "type": target.type, "columns": list(target.names), "trade": target.trade}
