@@ -176,14 +176,10 @@ def _rings(lat: np.ndarray, nlon: int, shift: float) -> tuple[LatLonSphere, str]
     for kind, usual in (("cc", 2 * n - 2), ("fejer", 2 * n), ("mw", 2 * n - 1)):
         wide = "" if nlon == usual else f", nlon={nlon}"
         tries.append((EquiangularSphere(kind, n, nlon, shift), f"equiangular(nlat={n}, kind={kind}{wide}{moved})"))
-    tries.append((GaussSphere(n, nlon), f"gauss({n}{'' if nlon == 2 * n else f', nlon={nlon}'})"))
+    wide = "" if nlon == 2 * n else f", nlon={nlon}"
+    tries.append((GaussSphere(n, nlon, shift), f"gauss({n}{wide}{moved})"))
     for sphere, name in tries:
         if np.abs(90 - np.rad2deg(sphere.rings.colatitude) - lat).max() <= _ROUNDED * 180 / n:
-            if shift and isinstance(sphere, GaussSphere):
-                raise InputError(
-                    f"LatLonGrid: Gaussian latitudes, and a first longitude of {shift * 360 / nlon:g} degrees; expected"
-                    " 0. Turn the globe by it, or interpolate to equal steps of latitude."
-                )
             return sphere, name
     raise InputError(
         f"LatLonGrid: {n} latitudes from {lat[0]:g} to {lat[-1]:g} degrees, {lat[0] - lat[1]:g} the first step; "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 import steerable.nn as snn
-from steerable.domains.sphere import Sphere, parse_sphere
+from steerable.domains.sphere import LatLonSphere, Sphere, parse_sphere
 from steerable.fields.type import FieldType
 from steerable.groups import Group
 from steerable.models.grid_unet import read
@@ -16,15 +16,28 @@ from steerable.models.unet import ByLayer, UNet
 
 
 def levels(sphere: str | Sphere, count: int) -> list[Sphere]:
-    """A sampling and coarser ones of its kind.
+    """A sampling and coarser ones: of its kind, or Gauss rings where a grid of latitudes cannot be halved.
+
+    Gauss rings are half as many. Longitudes are halved where their number is even, else kept: one number divides the
+    other, and convolutions between such rings are fast. So ``192 x 288`` with poles is followed by
+    ``gauss(96, nlon=144)``.
 
     Raises:
         ValueError: if there are not as many.
     """
     found = [parse_sphere(sphere)]
     while len(found) < count:
-        found.append(found[-1].coarser())
+        found.append(_coarser(found[-1]))
     return found
+
+
+def _coarser(sphere: Sphere) -> Sphere:
+    try:
+        return sphere.coarser()
+    except ValueError:
+        if not isinstance(sphere, LatLonSphere) or sphere.nlat < 4:
+            raise
+    return Sphere.gauss(sphere.nlat // 2, sphere.nlon if sphere.nlon % 2 else sphere.nlon // 2, sphere.shift)
 
 
 def radii(spheres: Sequence[Sphere], reach: float, radius: float | None) -> list[float]:

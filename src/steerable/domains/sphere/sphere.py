@@ -53,16 +53,17 @@ class Sphere(Domain):
     # ---- the samplings
 
     @staticmethod
-    def gauss(L: int, nlon: int | None = None) -> GaussSphere:
+    def gauss(L: int, nlon: int | None = None, shift: float = 0.0) -> GaussSphere:
         """Rings at the nodes of Gauss and Legendre, the fewest for fields of degrees ``l < L``.
 
         Args:
             L: number of rings and band limit.
             nlon: longitudes; default ``2 L``, at least ``2 L - 1`` for the band to be L.
+            shift: longitude of the first sample in steps.
         """
         from steerable.domains.sphere.gauss import GaussSphere
 
-        return GaussSphere(L, 2 * L if nlon is None else nlon)
+        return GaussSphere(L, 2 * L if nlon is None else nlon, shift)
 
     @staticmethod
     def equiangular(
