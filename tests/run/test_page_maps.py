@@ -41,6 +41,22 @@ def test_inputs_are_drawn_in_units_and_unknown_where_they_were_masked():
     assert as_given(raw, record())[0].isfinite().all()
 
 
+def test_masks_of_single_fields():
+    raw = torch.rand(1, 3, 8, 16) + 1
+    masks = torch.ones(1, 2, 8, 16)
+    masks[:, 0, 3], masks[:, 1, 5] = 0, 0
+    mean, by, known = [2.0, 0.0, 0.0, 0.0, 0.0], [3.0, 0.5, 0.5, 1.0, 1.0], [3, 4, 4, 3, 4]
+    wide = masks[:, [0, 1, 1]]
+    shape = (-1, 1, 1)
+    seen = (raw - torch.tensor(mean[:3]).view(shape)) * wide / torch.tensor(by[:3]).view(shape)
+    step = {"step": "fields", "mean": mean, "by": by, "known": known}
+    about = {**record(steps=[step], mask_value=0.0, mask="fields"), "type": "1x0 + 1x1 + 2x0"}
+    found, said = as_given(torch.cat([seen, masks], 1), about)
+    assert said == RAW and torch.equal(found[:, 3:], masks.double())
+    assert torch.equal(found[:, :3].isnan(), wide == 0)
+    assert torch.allclose(found[:, :3][wide > 0], raw[wide > 0].double(), atol=1e-6)
+
+
 def test_arrows_turn_with_the_projection():
     def place(longitude, latitude):
         t = latitude.clone()

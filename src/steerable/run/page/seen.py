@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from steerable.data.checks import field_type
+
 RAW = "What was seen is in the units of its file."
 STANDARDISED = "What was seen is standardised, as the network gets it, and not in units."
 
 
 def as_given(x: Tensor, record: Mapping[str, Any]) -> tuple[Tensor, str]:
-    """Return the input before it was divided and masked, and a sentence about its units.
+    """Return the input before it was scaled and masked, and a sentence about its units.
 
     Args:
         x: ``[N, C, *shape]`` as the network sees it.
@@ -23,38 +25,48 @@ def as_given(x: Tensor, record: Mapping[str, Any]) -> tuple[Tensor, str]:
         ``[N, C, *shape]``, NaN at missing pixels; channels that say where a map is known are 0 and 1.
     """
     masks = _masks(x, record)
-    known = {k: x[:, k] != 0 for k in masks}
     found, said = _undone(x.double(), record)
-    for k, here in known.items():
-        empty = ~here[:, None] & (x == 0)
-        empty[:, masks] = False
-        found = found.masked_fill(empty, torch.nan)
-        found[:, k] = here.to(found)
+    for mask, channels in masks.items():
+        here = x[:, mask] != 0
+        for k in channels:
+            found[:, k] = found[:, k].masked_fill(~here & (x[:, k] == 0), torch.nan)
+        found[:, mask] = here.to(found)
     return found, said
 
 
-def _masks(x: Tensor, record: Mapping[str, Any]) -> list[int]:
-    """Channels that say where maps are known: the one that `mask_value` added; of prepared globes those of two values.
+def _masks(x: Tensor, record: Mapping[str, Any]) -> dict[int, list[int]]:
+    """Channels that say where maps are known, and those of which they say it.
 
-    What has 0 and one other value in all samples is a mask of the tasks in this library, whose fields are 0 outside.
+    The last one if there was a `mask_value`, or the last ones, one for each field; of the prepared globes of this
+    library those that have 0 and one other value in all samples: their maps are 0 outside.
     """
-    if record["config"]["data"]["options"].get("mask_value") is not None:
-        return [x.shape[1] - 1]
+    options, count = record["config"]["data"]["options"], x.shape[1]
+    if options.get("mask_value") is not None:
+        if options.get("mask", "map") == "map":
+            return {count - 1: list(range(count - 1))}
+        fields = list(field_type(record["type"], count, "run").fields)
+        sizes = [rep.size for rep in fields[: len(fields) // 2]]
+        first = sum(sizes)
+        return {first + i: list(range(sum(sizes[:i]), sum(sizes[: i + 1]))) for i in range(len(sizes))}
     if record["input"] in ("pixels", "standardised"):
-        return []
-    values = [x[:, k].unique() for k in range(x.shape[1])]
-    return [k for k, v in enumerate(values) if len(v) == 2 and bool((v == 0).any())]
+        return {}
+    values = [x[:, k].unique() for k in range(count)]
+    masks = [k for k, v in enumerate(values) if len(v) == 2 and bool((v == 0).any())]
+    return {k: [c for c in range(count) if c not in masks] for k in masks}
 
 
 def _undone(x: Tensor, record: Mapping[str, Any]) -> tuple[Tensor, str]:
     steps: Sequence[Mapping[str, Any]] = record["preprocessing"]
-    if record["input"] not in ("pixels", "standardised") or any(s["step"] != "divide" for s in steps):
+    known = record["input"] in ("pixels", "standardised") and all(s["step"] in ("divide", "fields") for s in steps)
+    if not known:
         return x, STANDARDISED
-    for step in steps:
-        x = x * step["by"]
+    shape = (1, -1, *(1,) * (x.dim() - 2))
+    for step in reversed(steps):
+        x = x * torch.as_tensor(step["by"], dtype=x.dtype).view(shape)
+        if "mean" in step:
+            x = x + torch.as_tensor(step["mean"], dtype=x.dtype).view(shape)
     if record["input"] == "standardised":
         numbers = record["input_settings"]
-        shape = (1, -1, *(1,) * (x.dim() - 2))
         mean, scale = (torch.tensor(numbers[k], dtype=x.dtype).view(shape) for k in ("mean", "scale"))
         x = torch.where(scale.isfinite(), x * scale, 0) + mean  # what was constant was divided by infinity
     return x, RAW
