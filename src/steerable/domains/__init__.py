@@ -16,6 +16,7 @@ from steerable.domains.sphere import HealpixSphere as HealpixSphere
 from steerable.domains.sphere import IcosahedralSphere as IcosahedralSphere
 from steerable.domains.sphere import LatLonSphere as LatLonSphere
 from steerable.domains.sphere import Pooling as Pooling
+from steerable.domains.sphere import Regrid as Regrid
 from steerable.domains.sphere import Rings as Rings
 from steerable.domains.sphere import RingSphere as RingSphere
 from steerable.domains.sphere import Sphere as Sphere

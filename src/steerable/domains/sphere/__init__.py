@@ -9,6 +9,7 @@ from steerable.domains.sphere.nodes import FibonacciSphere as FibonacciSphere
 from steerable.domains.sphere.nodes import SpherePoints as SpherePoints
 from steerable.domains.sphere.parse import parse_sphere as parse_sphere
 from steerable.domains.sphere.pooling import Pooling as Pooling
+from steerable.domains.sphere.regrid import Regrid as Regrid
 from steerable.domains.sphere.rings import Rings as Rings
 from steerable.domains.sphere.rings import RingSphere as RingSphere
 from steerable.domains.sphere.sphere import Sphere as Sphere

@@ -222,6 +222,30 @@ class Sphere(Domain):
         """
         return nearest_pooling(self, self.coarser() if coarse is None else coarse)
 
+    def regrid(self, x: Tensor, type: FieldType | str, to: Sphere) -> Tensor:
+        """Fields of any spin from this sampling to another: linear interpolation, with transport of the frames.
+
+        At each place of the other sampling a linear function is fitted to the samples at most two spacings away, whose
+        frames are carried there, so that vectors stay vectors, over the poles as well. Constants stay; the error of
+        smooth fields falls with the square of the spacing. Nothing is averaged: to a much coarser sampling go by
+        :meth:`pooling` (means of areas), or by harmonics (:class:`steerable.nn.SHT`), which are exact up to a band.
+        For many calls hold a :class:`steerable.domains.sphere.Regrid`.
+
+        Args:
+            x: ``[..., type.size, *shape]``, NaN where nothing is known.
+            type: of SO2, or its text such as ``"1x0 + 1x1"``.
+            to: where the fields are wanted.
+
+        Returns:
+            ``[..., type.size, *to.shape]``, NaN where the nearest sample is unknown, or none is near.
+
+        Raises:
+            ValueError: a map of another length, other channels, or a type of another group.
+        """
+        from steerable.domains.sphere.regrid import Regrid  # it reads samplings
+
+        return Regrid(self, to)(x, type)
+
     def areas(self) -> Tensor:
         """What pooling conserves ``[N]``: the weights."""
         return self.flat_weights()
