@@ -77,6 +77,8 @@ def test_every_page_is_in_a_table_of_contents() -> None:
 
 @pytest.mark.parametrize("page", [p for p in sorted(DOCS.glob("*.md")) if blocks(p)], ids=lambda p: p.stem)
 def test_python_blocks_print_what_is_shown(page: Path) -> None:
-    for package in {"lensing": ("astropy",), "hub": ("huggingface_hub",)}.get(page.stem, ()):
+    for package in {"lensing": ("astropy",), "hub": ("huggingface_hub",), "microscopy": ("tifffile",)}.get(
+        page.stem, ()
+    ):
         pytest.importorskip(package)
     run_page(page)

@@ -92,6 +92,20 @@ def test_folders_that_are_refused(folder, tmp_path):
     refused("only class ['arc']", "at least two", root=only(folder, tmp_path))
 
 
+def test_a_folder_of_masks_is_no_class(folder):
+    (folder / "arc").rename(folder / "images")
+    (folder / "none").rename(folder / "aside")
+    for path in (folder / "aside").iterdir():
+        path.unlink()
+    for k, path in enumerate((folder / "images").iterdir()):
+        write(folder / "aside" / f"{path.stem}.npy", np.full((6, 6), k / 40))
+    assert len(image_folder(folder).classes) == 2
+    (folder / "aside").rename(folder / "Masks")
+    refused("has the name of another image, as masks have", "say --config segmentation", root=folder)
+    next((folder / "Masks").iterdir()).rename(folder / "Masks" / "other.npy")
+    assert "Masks" in image_folder(folder).classes  # a class that is called so
+
+
 def only(folder, tmp_path):
     import shutil
 

@@ -44,7 +44,8 @@ def test_unlike_sizes(folder):
     for resize in ("scale", "crop"):
         s = image_folder(folder, fractions=SPLIT, resize=resize, side=9)
         assert s.train.size == s.raw_size == (9, 9)
-        assert s.reading == {"depth": "file", "resize": resize}
+        pad = {"pad": "border"} if resize == "crop" else {}
+        assert s.reading == {"depth": "file", "resize": resize, **pad}
     s = image_folder(folder, fractions=SPLIT, resize="scale", side=[7, 11], size=9)
     assert (s.raw_size, s.train.size) == ((7, 11), (9, 9))
     refused("expected both or neither", root=folder, resize="scale")

@@ -104,6 +104,88 @@ def test_padded_voxels_have_no_label(tmp_path):
     assert torch.equal(found.train.y, (found.train.x[:, 0] > 0).long())
 
 
+def numbered(folder, table, count=6):
+    """Label volumes in which 0 and 1 are other numbers; the first row of the first volume is `table[-1]`."""
+    for i in range(count):
+        y = (volume(i) > 0).astype(np.int16)
+        y = np.where(y > 0, table[1], table[0]).astype(np.int16)
+        if -1 in table and i == 0:
+            y[:, -1] = table[-1]
+        write(folder / "labels" / f"{i}.map", y, mode=1)
+    return folder
+
+
+def test_values_of_labels(tmp_path):
+    plain = volume_folder(regions(tmp_path), labels="labels", scale="none")
+    folder = numbered(tmp_path, {0: 7, 1: 255})
+    found = volume_folder(folder, labels="labels", values=[7, 255], classes=("low", "high"), scale="none")
+    assert found.classes == ("low", "high") and torch.equal(found.train.y, plain.train.y)
+    assert volume_folder(folder, labels="labels", values=[7, 255]).classes == ("7", "255")
+    turned = volume_folder(folder, labels="labels", values=[255, 7], scale="none")
+    assert torch.equal(turned.train.y, 1 - plain.train.y)  # in the order that is said
+    padded = volume_folder(folder, labels="labels", values=[7, 255], resize="crop", side=8)
+    assert (padded.train.y[:, 0] == -1).all() and (padded.train.y[:, 1:7, 1:7, 1:7] >= 0).all()
+    scaled = volume_folder(folder, labels="labels", values=[7, 255], resize="scale", side=12)
+    assert scaled.train.y.unique().tolist() == [0, 1]
+
+
+def test_what_is_no_class_and_labels_that_number_things(tmp_path):
+    folder = numbered(regions(tmp_path), {0: 0, 1: 9, -1: 3})
+    for options in ({"values": [0, 9], "ignore": 3}, {"instances": True, "ignore": 3}):
+        found = volume_folder(folder, labels="labels", scale="none", **options)
+        parts = (found.train, found.val, found.test)
+        y = {i: y for part in parts for i, y in zip(part.ids, part.y, strict=True)}["volumes/0.mrc"]
+        assert (y[:, 0] == -1).all() and y[:, 1:].unique().tolist() == [0, 1]  # x2 falls along the rows
+    found = volume_folder(folder, labels="labels", instances=True)
+    assert all(set(part.y.unique().tolist()) == {0, 1} for part in (found.train, found.val, found.test))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"values": [0, 9]}, r"values is \[0, 9\], and the labels of '.*labels' also hold \[3\]"),
+        ({"values": [0, 9, 9], "ignore": 3}, "each once"),
+        ({"values": [0, 3, 9], "ignore": 3}, "expected a value that is no class"),
+        ({"values": [0, 3, 9], "classes": ("a", "b")}, "and one name for each. Mend one of the two"),
+        ({"values": [-1, 0, 3, 9]}, "values from 0 on"),
+        ({}, r"hold 0, 3, 9; expected 0, 1, ... without a gap. Say which they are"),
+        ({"labels": None, "values": [0, 9]}, "Set data.options.labels"),
+    ],
+)
+def test_values_and_labels_that_disagree_are_one_line(tmp_path, options, says):
+    folder = numbered(regions(tmp_path), {0: 0, 1: 9, -1: 3})
+    with pytest.raises(InputError, match=says) as e:
+        volume_folder(folder, **({"labels": "labels"} | options))
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("name", ["labels", "Masks"])
+def test_a_folder_of_labels_is_no_class(tmp_path, name):
+    regions(tmp_path)
+    (tmp_path / "labels").rename(tmp_path / "aside")
+    (tmp_path / "aside").rename(tmp_path / name)
+    with pytest.raises(InputError, match=f"Of a segmentation, say --data.options.labels={name};") as e:
+        volume_folder(tmp_path)
+    assert "\n" not in str(e.value)
+    assert volume_folder(tmp_path, labels=name).train.regions
+
+
+@pytest.mark.parametrize("ground", [0.0, 200.0])
+def test_padded_voxels_have_the_background(tmp_path, ground):
+    for k, name in enumerate(("hollow", "solid")):
+        (tmp_path / name).mkdir()
+        for i in range(6):
+            x = np.full((6, 6, 6), ground, np.float32)
+            x[2:4, 2:4, 2:4] += 1 + i + 10 * k
+            np.save(tmp_path / name / f"{i}.npy", x)
+    found = volume_folder(tmp_path, resize="crop", side=8, scale="none")
+    assert (found.train.x[:, :, 0] == ground).all() and found.reading["pad"] == "border"
+    found = volume_folder(tmp_path, resize="crop", side=8, scale="none", pad="zero")
+    assert (found.train.x[:, :, 0] == 0).all() and found.reading["pad"] == "zero"
+    with pytest.raises(InputError, match=r"data.options.pad is 'edge'; expected one of border, zero"):
+        volume_folder(tmp_path, pad="edge")
+
+
 def test_labels_beside_loose_volumes_and_in_npz(tmp_path):
     (tmp_path / "own").mkdir()
     for i in range(3):

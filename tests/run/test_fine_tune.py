@@ -85,7 +85,7 @@ def test_one_command(saved, mine, tmp_path, capsys):
     assert record["start"]["classes"] == list(NAMES)
     assert record["balance"]["how"] == "loss"
     assert record["balance"]["classes"]["standing"]["weight"] > 1 > record["balance"]["classes"]["lying"]["weight"]
-    assert record["reading"] == {"colour": "grey", "depth": "full", "resize": "scale"}
+    assert record["reading"] == {"colour": "grey", "depth": "full", "pad": "border", "resize": "scale"}
     assert record["calibration"]["images"] == sum(record["images"]["val"])
     assert main(["evaluate", str(out)]) == 0
     scores = json.loads((out / "evaluation.json").read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
@@ -9,12 +10,20 @@ import pytest
 import torch
 from tests.data.test_mask_folder import write
 
-from steerable.data.image_file import read_image_file
+from steerable.data.image_file import EXTENSIONS, read_image_file
+from steerable.data.image_folder import list_images
 from steerable.data.mask_folder import read_mask
+from steerable.domains.sphere import parse_sphere
 from steerable.run.answer import Folder
 from steerable.run.cli import main
+from steerable.run.domains import domain_of
+from steerable.run.inputs import find_inputs
+from steerable.run.page.class_colours import class_colours
 from steerable.run.page.grid_pictures import busiest, grid_pictures, slices
-from steerable.run.page.map_pictures import Panel
+from steerable.run.page.map_pictures import Panel, map_pictures
+from steerable.run.readers import load_data
+from steerable.run.rows import Want
+from steerable.run.store import data_config
 
 Image = pytest.importorskip("PIL.Image")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -56,6 +65,36 @@ def test_volumes_are_cut_where_there_is_something():
     assert busiest(torch.full((4, 6), torch.nan)) == (2, 3)
 
 
+def colours_of(png):
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).reshape(-1, 3)
+    found, counts = np.unique(pixels, axis=0, return_counts=True)
+    return {tuple(c) for c, n in zip(found.tolist(), counts.tolist(), strict=True) if n > 100}
+
+
+@pytest.mark.parametrize("count", [3, 20, 30, 64])
+def test_every_class_has_a_colour_of_its_own(count):
+    colours = {tuple(round(255 * v) for v in c) for c in class_colours(count)}
+    apart = torch.pdist(torch.tensor(class_colours(count)))
+    assert len(colours) == count and float(apart.min()) > 0.04
+    labels = torch.arange(count)[:, None].expand(count, 5).repeat_interleave(64 // count, 0)
+    names = tuple(f"kind {k}" for k in range(count))
+    png = grid_pictures([[Panel("truth", labels.double(), names=names)]])
+    assert colours <= colours_of(png)  # those that are drawn
+    shown = torch.where(labels == 1, 0, labels).double()
+    alone = colours_of(grid_pictures([[Panel("truth", shown, names=names)]]))
+    assert colours <= alone  # and those that are named, where they do not occur
+    first = min(count, 20)
+    assert class_colours(99)[:first] == class_colours(count)[:first]  # those of every page
+
+
+def test_maps_of_many_classes_are_drawn():
+    sphere = parse_sphere("healpix(4)")
+    labels = torch.arange(sphere.num_points) % 30
+    names = tuple(f"kind {k}" for k in range(30))
+    colours = {tuple(round(255 * v) for v in c) for c in class_colours(30)}
+    assert colours <= colours_of(map_pictures([[Panel("truth", labels.double(), names=names)]], sphere))
+
+
 def test_discs_are_found_whichever_way_they_are_turned(place, capsys):
     assert main(["evaluate", str(place / "run")]) == 0
     scores = json.loads((place / "run/evaluation.json").read_text())
@@ -91,6 +130,22 @@ def test_masks_as_pictures(place, tmp_path, capsys, form):
         assert np.array_equal(found, np.where(expected < 0, 255, expected) if form == "png" else expected)
     assert main([*words, "--overwrite", f"--answers={tmp_path / 'c'}", "--answer-format=fits"]) == 2
     assert "expected maps on HEALPix" in capsys.readouterr().err
+
+
+def test_runs_that_were_padded_with_zeros_still_are(place, tmp_path):
+    """The record says it: what is padded has the background, in runs of before there was a choice 0."""
+    record = json.loads((place / "run/run.json").read_text())
+    assert record["reading"] == {"depth": "full", "pad": "border"}
+    old = {**record, "reading": {"depth": "full"}}
+    write(tmp_path / "new", 3, side=5, seed=9)
+    sources, _ = find_inputs([str(tmp_path / "new/images")], (), list_images, EXTENSIONS)
+    for one, low, high in ((record, 0.1, 0.9), (old, 0.0, 0.0)):
+        images = [row.image for row in domain_of(one).files.rows(sources, Want.of(one, "crop", "run"), one, 4)]
+        assert len(images) == 3 and all(low <= float(x[0, 0, 0]) <= high and x.shape == (1, 9, 9) for x in images)
+    config = {**record["config"], "data": {**record["config"]["data"], "options": {"resize": "crop", "side": 13}}}
+    for one, pad in ((record, "border"), (old, "zero")):
+        data = load_data(data_config({**one, "config": config}))
+        assert data.reading["pad"] == pad and bool((data.train.x[:, :, 0] == 0).all()) == (pad == "zero")
 
 
 @pytest.mark.parametrize(("how", "side"), [("crop", 13), ("crop", 8), ("scale", 18)])

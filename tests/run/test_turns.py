@@ -10,9 +10,13 @@ import torch
 from steerable.data import Clouds, InputError, Regions, Samples, Target
 from steerable.data.rotations import quaternion_matrix, random_rotations
 from steerable.domains import VoxelGrid
+from steerable.groups.naming import parse_group
+from steerable.run.build import network_group
+from steerable.run.config import FitConfig, ModelConfig
 from steerable.run.domains import DOMAINS, augmented, check_augment, domain_of
-from steerable.run.domains.plane import turn_axes
 from steerable.run.domains.volume import turn_cubes, turn_volumes
+from steerable.run.domains.voxel_turns import TURNS, move_voxels
+from steerable.run.twin import plain_twin
 
 
 def draws(seed=0):
@@ -26,9 +30,14 @@ def moved_by(x, y, how, generator):
     return augmented(x, y, how, generator, data)
 
 
-def turned(x):
+def the_turn(x, group=None):
     data = Samples(x if isinstance(x, Clouds) else x.float(), torch.zeros(len(x), dtype=torch.int64), ("a",))
-    return domain_of(data).turned(data)
+    return domain_of(data).turn(group, data), data
+
+
+def turned(x, group=None):
+    turn, data = the_turn(x, group)
+    return turn.turned(data)
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
@@ -160,24 +169,75 @@ def test_the_turn_of_evaluation():
     x = torch.randn(2, 1, 5, 5, 5)
     assert not torch.equal(turned(x), x)
     assert torch.equal(turned(turned(turned(x))), x)  # a third of a turn
-    assert torch.equal(turn_axes(turned(x), 3, -1), x)
-    assert torch.equal(turn_axes(turn_axes(x[:, 0], 3), 3, -1), x[:, 0])
-    assert torch.equal(turned(x)[:, 0], turn_axes(x[:, 0], 3))
-    data = Samples(x, torch.zeros(2, 5, 5, 5, dtype=torch.int64), Regions(("a", "b")))
-    assert torch.equal(DOMAINS["volume"].back(turned(x), data), x)
+    turn, data = the_turn(x)
+    assert turn.words == "turned by 120 deg about a diagonal"
+    assert torch.equal(turn.back(turned(x), data), x)
+    assert torch.equal(turn.back(turned(x)[:, 0], data), x[:, 0])
     image = torch.randn(2, 1, 5, 6)
     assert torch.equal(turned(image), torch.rot90(image, 1, (-2, -1)))
-    for shape in ((4, 5, 5), (4, 5, 6)):
-        v = torch.randn(1, 1, *shape)
-        assert turned(v).shape == v.shape and torch.equal(turn_axes(turned(v), 3, -1), v)
-    p = VoxelGrid(3, 3, 3).points().movedim(-1, 0)[None]
-    flat = p[0].flatten(1)
-    m = turned(p.float())[0].double().flatten(1) @ flat.T @ torch.linalg.inv(flat @ flat.T)
-    assert float(torch.linalg.det(m)) == pytest.approx(1) and float(m.trace()) == pytest.approx(0, abs=1e-12)
+    turn, data = the_turn(image)
+    assert turn.words == "turned by 90 deg" and torch.equal(turn.back(turned(image), data), image)
     for n in (2, 3):
         cloud = Clouds.of([(torch.ones(4, 1), torch.randn(4, n))])
         assert torch.allclose(torch.pdist(turned(cloud).positions), torch.pdist(cloud.positions), atol=1e-5)
         assert not torch.allclose(turned(cloud).positions, cloud.positions, atol=0.05)
+
+
+@pytest.mark.parametrize(("words", "rows"), TURNS)
+def test_voxels_move_as_the_matrix_says(words, rows):
+    matrix = torch.tensor(rows, dtype=torch.float64)
+    p = VoxelGrid(3, 3, 3).points()
+    moved = move_voxels(p.movedim(-1, 0), matrix).movedim(0, -1)
+    assert torch.equal(moved, p @ matrix)  # (g f)(p) = f(g^-1 p)
+    order = 3 if "120" in words else 4 if "90" in words else 2
+    assert torch.equal(torch.linalg.matrix_power(matrix, order), torch.eye(3).double())
+    assert float(torch.linalg.det(matrix)) == pytest.approx(-1 if "mirrored" in words else 1)
+    if words.endswith(("x1", "x2", "x3")):
+        axis = matrix[int(words[-1]) - 1, int(words[-1]) - 1]
+        assert float(axis) == (-1 if "mirrored" in words else 1)
+
+
+@pytest.mark.parametrize(
+    ("group", "size", "words"),
+    [
+        (None, (5, 5, 5), "turned by 120 deg about a diagonal"),
+        (None, (4, 5, 6), "turned by 180 deg about x3"),
+        ("SO3", (5, 5, 5), "turned by 120 deg about a diagonal"),
+        ("O", (4, 5, 5), "turned by 90 deg about x3"),
+        ("O", (4, 5, 6), "turned by 180 deg about x3"),
+        ("Oh", (5, 5, 5), "turned by 120 deg about a diagonal"),
+        ("T", (4, 5, 5), "turned by 180 deg about x3"),
+        ("D4", (5, 5, 5), "turned by 90 deg about x3"),
+        ("D4h", (5, 5, 5), "turned by 90 deg about x3"),
+        ("C4", (4, 5, 5), "turned by 90 deg about x3"),
+        ("SO2", (5, 5, 5), "turned by 90 deg about x3"),
+        ("C2", (5, 5, 5), "turned by 180 deg about x3"),
+        ("D1", (5, 5, 5), "mirrored in x2"),
+        ("Ci", (5, 5, 5), "mirrored in all axes"),
+        ("C3", (5, 5, 5), "turned by 90 deg about x3, which C3 does not hold"),
+    ],
+)
+def test_volumes_are_turned_by_what_the_group_of_the_network_holds(group, size, words):
+    group = None if group is None else parse_group(group)
+    x = torch.randn(1, 1, *size)
+    turn, data = the_turn(x, group)
+    assert turn.words == words
+    moved = turn.turned(data)
+    assert moved.shape == x.shape and not torch.equal(moved, x) and torch.equal(turn.back(moved, data), x)
+    if group is not None and len(set(size)) == 1 and "does not" not in words:
+        matrix = torch.tensor(dict(TURNS)[words], dtype=torch.float64)
+        grid, g = VoxelGrid.of(x), group.from_action(matrix)
+        assert torch.allclose(grid.move(x.double(), group, g), moved.double())
+
+
+@pytest.mark.parametrize("name", ["volume_cnn", "volume_unet"])
+def test_a_plain_twin_is_turned_as_its_network(name):
+    config = FitConfig(model=ModelConfig(name, "D4"))
+    twin = plain_twin(config, "plain")
+    assert twin.model.group is None
+    assert network_group(twin.model) == network_group(config.model) == parse_group("D4")
+    assert network_group(ModelConfig(name)) == parse_group("SO3")  # the default of the model
+    assert network_group(ModelConfig("unknown")) is None
 
 
 def test_each_kind_has_its_own_names():

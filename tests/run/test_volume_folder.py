@@ -51,10 +51,11 @@ def test_classes(tmp_path, folder, capsys):
     assert main(["fit", "--config=volume_folder", f"--data.root={folder}", f"--out={out}", *TINY]) == 0
     record = json.loads((out / "run.json").read_text())
     assert (record["domain"], record["classes"], record["raw_size"]) == ("volume", ["ball", "shell"], [SIDE] * 3)
-    assert record["reading"] == {"axes": "dhw", "resize": "crop", "voxel": "1.5"}
+    assert record["reading"] == {"axes": "dhw", "pad": "border", "resize": "crop", "voxel": "1.5"}
     assert main(["evaluate", str(out)]) == 0
     found = json.loads((out / "evaluation.json").read_text())
     assert found["logit_error"] < 1e-5 and "floors" in found
+    assert found["turn"] == "turned by 120 deg about a diagonal"
     table = tmp_path / "answers.parquet"
     assert main(["predict", str(out), str(folder), f"--out={table}"]) == 0  # the larger ones are cut, as in training
     rows = parquet.read_table(table).to_pylist()
@@ -81,11 +82,15 @@ def test_regions(tmp_path):
         save(root / "volumes" / f"{i}.mrc", x)
         save(root / "labels" / f"{i}.mrc", (x > 0.5).astype(np.int8))
     words = ["--data.options.labels=labels", "--data.options.classes=[outside, inside]", "--model.name=volume_unet"]
+    words += ["--model.group=D4"]
     tiny = [f"--data.options.side={SIDE}", *TINY[2:], "--model.options={widths: [1, 1], kernel_size: 3}"]
     assert main(["fit", "--config=volume_folder", f"--data.root={root}", f"--out={out}", *words, *tiny]) == 0
     record = json.loads((out / "run.json").read_text())
     assert record["regions"] and record["classes"] == ["outside", "inside"]
     assert main(["evaluate", str(out)]) == 0
+    found = json.loads((out / "evaluation.json").read_text())
+    assert found["turn"] == "turned by 90 deg about x3" and found["logit_error"] < 1e-5
+    assert found["turn"] in (out / "row.md").read_text()
     table, labels = tmp_path / "answers.parquet", tmp_path / "answers"
     assert main(["predict", str(out), str(root / "volumes"), f"--out={table}", f"--answers={labels}"]) == 0
     assert np.load(labels / "0.mrc.npy").shape == (SIDE,) * 3

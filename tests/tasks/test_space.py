@@ -13,7 +13,7 @@ from steerable.data import Clouds, InputError, Regions
 from steerable.data.rotations import random_rotations
 from steerable.domains import VoxelGrid
 from steerable.run.config import DataConfig
-from steerable.run.domains.plane import turn_axes
+from steerable.run.domains.voxel_turns import TURNS, move_voxels
 from steerable.run.floors import Floors
 from steerable.run.readers import load_data
 from steerable.tasks.floor import image_statistics
@@ -118,12 +118,14 @@ def test_statistics_of_clouds_know_no_orientation():
 
 def test_statistics_of_volumes_know_no_orientation():
     x = torch.randn(3, 2, 6, 6, 6, generator=torch.Generator().manual_seed(0))
-    assert torch.allclose(image_statistics(turn_axes(x, 3)), image_statistics(x), atol=1e-6)
+    diagonal = torch.tensor(TURNS[0][1], dtype=torch.float64)
+    assert torch.allclose(image_statistics(move_voxels(x, diagonal)), image_statistics(x), atol=1e-6)
     assert image_statistics(x).shape == (3, 32)
     places = place_statistics(x)
     assert places.shape == (3 * 216, 17)
     grid = torch.arange(3 * 216).view(3, 1, 6, 6, 6)
-    assert torch.allclose(place_statistics(turn_axes(x, 3)), places[turn_axes(grid, 3).flatten()], atol=1e-6)
+    moved = places[move_voxels(grid, diagonal).flatten()]
+    assert torch.allclose(place_statistics(move_voxels(x, diagonal)), moved, atol=1e-6)
     assert place_statistics(x[:, :, 0]).shape == (3 * 36, 17)
     y = torch.arange(3 * 216).view(3, 6, 6, 6)
     some, label = some_places(x, y)

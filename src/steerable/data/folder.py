@@ -47,6 +47,7 @@ def npz_folder(
     scale: str = "none",
     unit: str = "",
     size: int | None = None,
+    pad: str = "border",
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     split_seed: int = 0,
 ) -> Splits:
@@ -58,6 +59,7 @@ def npz_folder(
         scale: see :func:`steerable.data.recipe.scale_steps`.
         unit: of the target.
         size: pad or crop to this side; None leaves the images as they are.
+        pad: what stands in padded pixels: ``border``: the median of the border of each channel; ``zero``.
         fractions: shares of training, validation and test where the folder has no split.
         split_seed: which split.
 
@@ -83,7 +85,7 @@ def npz_folder(
             raise InputError(
                 f"folder: '{folder}' has the parts {present}; expected all of {list(PARTS)}. Add the others."
             )
-        return Splits(*(read_npz_images(named[p], what) for p in PARTS)).prepare(geometry(size), scale)
+        return Splits(*(read_npz_images(named[p], what) for p in PARTS)).prepare(geometry(size, pad=pad), scale)
     parts = [read_npz_images(f, what) for f in files]
     first = parts[0]
     for part in parts[1:]:
@@ -95,4 +97,4 @@ def npz_folder(
     names = max((p.classes for p in parts), key=len)
     meaning = what or (Regions(names) if first.regions else names)
     whole = Samples(torch.cat([p.x for p in parts]), torch.cat([p.y for p in parts]), meaning, str(folder))
-    return Splits(*divide(whole, fractions, split_seed)).prepare(geometry(size), scale)
+    return Splits(*divide(whole, fractions, split_seed)).prepare(geometry(size, pad=pad), scale)

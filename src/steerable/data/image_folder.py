@@ -21,6 +21,8 @@ from steerable.data.table import read_columns
 from steerable.data.target import Target
 
 PARTS = ("train", "training", "val", "valid", "validation", "test")
+#: sub-folders of these names hold masks, where their files have the names of others
+MASKS = ("label", "labels", "mask", "masks")
 
 
 def list_images(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -45,6 +47,7 @@ def image_folder(
     depth: str = "file",
     resize: str | None = None,
     side: int | list[int] | None = None,
+    pad: str = "border",
     recipe: list[dict[str, Any]] | None = None,
     hdu: int | None = None,
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
@@ -70,6 +73,8 @@ def image_folder(
         resize: ``crop`` (cut or pad about the centre) or ``scale`` (interpolate) to `side`; None: all files must have
             the same size.
         side: height and width after that, or one number for both.
+        pad: what stands in padded pixels: ``border``: the median of the border of each channel, which is the
+            background, bright or dark; ``zero``.
         recipe: the steps of a saved run, in place of size, bins and scale.
         hdu: the HDU of FITS files; None: the first one with an image.
         fractions: shares of training, validation and test; stratified by class, or by quarters of the values.
@@ -102,7 +107,7 @@ def image_folder(
         found = read_columns(where, (id, column))
         files, names = [folder / str(f) for f in found[id]], found[column]
         _check_files(files, where)
-    reading = Reading.of(colour, depth, resize, side)
+    reading = Reading.of(colour, depth, resize, side, pad)
     if target is None and len(set(map(str, names))) < 2:
         raise InputError(
             f"images: '{folder}' has the only class {sorted(set(map(str, names)))}; expected at least two classes."
@@ -117,7 +122,7 @@ def image_folder(
         y = as_values(np.asarray(names), str(table))
         data = Samples(x, y, Target(target, unit), str(folder), ids)
     parts = Splits(*divide(data, fractions, split_seed), reading=reading.to_json())
-    return parts.prepare(geometry(size, bins) if recipe is None else Recipe.from_json(recipe), scale)
+    return parts.prepare(geometry(size, bins, pad) if recipe is None else Recipe.from_json(recipe), scale)
 
 
 def _by_folder(folder: Path) -> tuple[list[Path], list[str]]:
@@ -137,6 +142,13 @@ def _by_folder(folder: Path) -> tuple[list[Path], list[str]]:
     empty = [p for p in inside if not any(f.is_relative_to(p) for f in images)]
     if empty:
         raise InputError(f"images: the class folder '{empty[0]}' holds no image; expected some. Fill or remove it.")
+    for kind in inside:
+        if kind.name.lower() in MASKS and _is_of_others(kind, images):
+            raise InputError(
+                f"images: each file in '{kind}' has the name of another image, as masks have, and would be a class; "
+                "expected one sub-folder for each class. Of a segmentation, say --config segmentation (folders images "
+                "and masks); if it is a class, give the folder another name."
+            )
     parts = [p.name for p in inside if p.name.lower() in PARTS]
     if len(parts) > 1 and any(q.is_dir() for p in inside for q in p.iterdir()):
         raise InputError(
@@ -149,6 +161,12 @@ def _by_folder(folder: Path) -> tuple[list[Path], list[str]]:
             f"{', '.join(EXTENSIONS)}. Convert or remove it."
         )
     return images, [p.relative_to(folder).parts[0] for p in images]
+
+
+def _is_of_others(kind: Path, images: list[Path]) -> bool:
+    """Whether each image below a folder has the bare name of one elsewhere."""
+    own = {p.stem for p in images if p.is_relative_to(kind)}
+    return own <= {p.stem for p in images if not p.is_relative_to(kind)}
 
 
 def _check_files(files: list[Path], table: Path) -> None:

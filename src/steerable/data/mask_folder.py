@@ -14,6 +14,7 @@ from steerable.data.divide import divide
 from steerable.data.errors import InputError
 from steerable.data.image_file import BROKEN, EXTENSIONS
 from steerable.data.image_folder import list_images, read_with_sizes
+from steerable.data.label_values import class_numbers, class_values, joined
 from steerable.data.parts import Splits
 from steerable.data.reading import Reading
 from steerable.data.recipe import Recipe
@@ -25,7 +26,6 @@ from steerable.data.tiff import tiff_mask
 
 PARTS = ("train", "val", "test")
 IMAGES, MASKS = "images", "masks"
-MOST = 64  # more values than that are no classes
 
 
 def mask_folder(
@@ -39,6 +39,7 @@ def mask_folder(
     depth: str = "full",
     resize: str | None = None,
     side: int | list[int] | None = None,
+    pad: str = "border",
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     split_seed: int = 0,
 ) -> Splits:
@@ -62,6 +63,8 @@ def mask_folder(
         resize: ``crop`` (cut or pad about the centre; what is padded has no class) or ``scale`` (interpolate; masks
             take the nearest pixel) to `side`; None: all images must have one size.
         side: height and width after that, or one number for both.
+        pad: what stands in padded pixels: ``border``: the median of the border of each channel, which is the
+            background, bright or dark; ``zero``.
         fractions: shares of training, validation and test where the folder has no parts.
         split_seed: which split.
 
@@ -72,14 +75,14 @@ def mask_folder(
     if root is None or not Path(root).expanduser().is_dir():
         raise InputError(f"masks: data.root is '{root}'; expected a folder with {IMAGES} and {MASKS}. Mend data.root.")
     folder = Path(root).expanduser()
-    reading = Reading.of(colour, depth, resize, side)
+    reading = Reading.of(colour, depth, resize, side, pad)
     present = [p for p in PARTS if (folder / p).is_dir()]
     if 0 < len(present) < len(PARTS):
         raise InputError(f"masks: '{folder}' has the parts {present}; expected all of {list(PARTS)}, or none of them.")
     parts = [_read(folder / p, reading) for p in present] or [_read(folder, reading)]
     if instances:
-        parts = [(x, _joined(m, ignore), ids) for x, m, ids in parts]
-    known = _values([m for _, m, _ in parts], values, ignore, str(folder))
+        parts = [(x, joined(m, (NONE, ignore)), ids) for x, m, ids in parts]
+    known = class_values([m for _, m, _ in parts], values, ignore, NONE, str(folder))
     names = tuple(classes) or tuple(map(str, known))
     if len(names) != len(known) or len(known) < 2:
         raise InputError(
@@ -88,10 +91,7 @@ def mask_folder(
         )
     found = []
     for (x, masks, ids), part in zip(parts, present or [""], strict=True):
-        y = torch.full_like(masks, -1)
-        for k, value in enumerate(known):
-            y[masks == value] = k
-        found.append(Samples(x, y, Regions(names), str(folder / part), ids))
+        found.append(Samples(x, class_numbers(masks, known), Regions(names), str(folder / part), ids))
     if len(found) == 1:
         found = divide(found[0], fractions, split_seed)
     return Splits(*found, reading=reading.to_json()).prepare(Recipe(), scale)
@@ -191,33 +191,3 @@ def _by_name(folder: Path) -> dict[Path, Path]:
         if first != path:
             raise InputError(f"masks: '{first}' and '{path}' have one name; expected each once. Rename one of them.")
     return found
-
-
-def _joined(masks: Tensor, ignore: int | None) -> Tensor:
-    """All things as one class."""
-    kept = (masks == NONE) if ignore is None else (masks == NONE) | (masks == ignore)
-    return torch.where(kept, masks, (masks != 0).long())
-
-
-def _values(masks: list[Tensor], given: Sequence[int] | None, ignore: int | None, source: str) -> list[int]:
-    """The values of the classes, all that occur among them."""
-    occur = sorted({v for m in masks for v in m.unique().tolist()} - {ignore, NONE})
-    if given is None:
-        if len(occur) > MOST:
-            raise InputError(
-                f"masks: those of '{source}' have {len(occur)} different values; expected at most {MOST} classes. If "
-                "they number single things, set data.options.instances; else name them in data.options.values."
-            )
-        return occur
-    if ignore in given:
-        raise InputError(
-            f"masks: data.options.values is {list(given)}, data.options.ignore {ignore}; expected a value that is no "
-            "class, or none. Take it out of one of the two."
-        )
-    other = [v for v in occur if v not in given]
-    if other or len(set(given)) < len(given):
-        raise InputError(
-            f"masks: data.options.values is {list(given)}, and the masks of '{source}' also hold {other[:5]}"
-            f"{', ...' if len(other) > 5 else ''}; expected all of them, each once, or one in data.options.ignore."
-        )
-    return list(given)

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from steerable.data.errors import InputError, did_you_mean
 from steerable.data.recipe import grey, rgb
-from steerable.data.resize import cut, resample
+from steerable.data.resize import PADS, pad_or_cut, resample
 
-RESIZE: dict[str, Callable[[Tensor, int, int], Tensor]] = {"crop": cut, "scale": resample}
+RESIZE = ("crop", "scale")
 COLOUR: dict[str, Callable[[Tensor], Tensor]] = {"grey": grey, "rgb": rgb}
 DEPTHS = ("file", "full")
 
@@ -26,6 +26,8 @@ class Reading:
             others as they are.
         resize: ``crop`` (cut or pad about the centre) or ``scale`` (interpolate; the two sides on their own).
         side: height and width after that.
+        pad: what stands in padded pixels: ``border`` (the median of the border of each channel, see
+            :func:`steerable.data.resize.background`) or ``zero``.
 
     Raises:
         InputError: another word, or one of resize and side without the other.
@@ -35,12 +37,14 @@ class Reading:
     depth: str = "file"
     resize: str | None = None
     side: tuple[int, int] | None = None
+    pad: str = "border"
 
     def __post_init__(self) -> None:
         for what, given, known in (
             ("colour", self.colour, (None, *COLOUR)),
             ("depth", self.depth, DEPTHS),
             ("resize", self.resize, (None, *RESIZE)),
+            ("pad", self.pad, PADS),
         ):
             if given not in known:
                 words = ", ".join("null" if k is None else k for k in known)
@@ -55,7 +59,9 @@ class Reading:
             raise InputError(f"data.options.side is {list(self.side)}; expected at least 1 pixel.")
 
     @staticmethod
-    def of(colour: str | None, depth: str, resize: str | None, side: int | list[int] | None) -> Reading:
+    def of(
+        colour: str | None, depth: str, resize: str | None, side: int | list[int] | None, pad: str = "border"
+    ) -> Reading:
         """Build from the options of a reader; one number is both sides.
 
         Raises:
@@ -64,7 +70,7 @@ class Reading:
         pair = [side, side] if isinstance(side, int) else side
         if pair is not None and (len(pair) != 2 or not all(isinstance(n, int) for n in pair)):
             raise InputError(f"data.options.side is {side}; expected one number, or height and width.")
-        return Reading(colour, depth, resize, None if pair is None else (pair[0], pair[1]))
+        return Reading(colour, depth, resize, None if pair is None else (pair[0], pair[1]), pad)
 
     @property
     def full(self) -> bool:
@@ -86,9 +92,10 @@ class Reading:
             images = COLOUR[self.colour](images)
         if self.side is None or self.resize is None or tuple(images.shape[-2:]) == self.side:
             return images
-        return RESIZE[self.resize](images, *self.side)
+        return pad_or_cut(images, self.side, self.pad) if self.resize == "crop" else resample(images, *self.side)
 
     def to_json(self) -> Mapping[str, str]:
         """Return what was decided, for the record; the size stands there already."""
-        found = {"colour": self.colour, "depth": self.depth, "resize": self.resize}
+        pad = self.pad if self.resize == "crop" else None
+        found = {"colour": self.colour, "depth": self.depth, "resize": self.resize, "pad": pad}
         return {k: v for k, v in found.items() if v is not None}

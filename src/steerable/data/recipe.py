@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from steerable.data.errors import InputError, did_you_mean
-from steerable.data.resize import bin_pixels, centre
+from steerable.data.resize import PADS, bin_pixels, centre, middle
 
 SCALES = ("none", "peak", "noise", "sqrt", "standard", "dataset")
 
@@ -36,13 +36,6 @@ def peak(x: Tensor) -> Tensor:
     """Divide each image of ``[N, C, H, W]``, or volume, by its largest absolute pixel; the ratio of channels stays."""
     top = x.abs().amax(tuple(range(1, x.ndim)), keepdim=True)
     return x / torch.where(top > 0, top, 1)
-
-
-def middle(x: Tensor) -> Tensor:
-    """Return the median of ``[..., n]`` along the last axis, the lower of two: ``[...]``."""
-    if torch.compiler.is_exporting():  # the same number by an operator that every exporter knows
-        return x.sort(-1).values[..., (x.shape[-1] - 1) // 2]
-    return x.median(-1).values
 
 
 def noise(x: Tensor, border: float = 0.1, by: float = 2.0) -> Tensor:
@@ -196,14 +189,21 @@ class Recipe:
             ) from None
 
 
-def geometry(size: int | None, bins: int = 1) -> Recipe:
+def geometry(size: int | None, bins: int = 1, pad: str = "zero") -> Recipe:
     """Return the steps that bring images to `size` pixels a side: pad or crop to ``size * bins``, then bin.
 
     Args:
         size: side of the result; None: leave the images as they are and only bin.
         bins: average blocks of this many pixels; 1 does not.
+        pad: with zeros (``zero``), or with the background (``border``): see :func:`steerable.data.resize.background`.
+
+    Raises:
+        InputError: another word.
     """
-    cut = Recipe() if size is None else Recipe.of(("centre", {"size": size * bins}))
+    if pad not in PADS:
+        raise InputError(f"data.options.pad is '{pad}'; expected one of {', '.join(PADS)}.{did_you_mean(pad, PADS)}")
+    numbers = {"size": (size or 0) * bins} | ({"border": 1} if pad == "border" else {})
+    cut = Recipe() if size is None else Recipe.of(("centre", numbers))
     return cut if bins == 1 else cut + Recipe.of(("bin_pixels", {"factor": bins}))
 
 

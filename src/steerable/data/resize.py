@@ -9,11 +9,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from steerable.data.errors import InputError
+from steerable.data.errors import InputError, did_you_mean
+
+#: what stands in pixels that a file does not have: the background, see :func:`background`, or 0
+PADS = ("border", "zero")
 
 
-def centre(x: Tensor, size: int) -> Tensor:
-    """Pad with zeros or crop ``[..., H, W]`` to ``[..., size, size]`` about the centre; volumes to a cube.
+def centre(x: Tensor, size: int, border: float = 0) -> Tensor:
+    """Pad or crop ``[..., H, W]`` to ``[..., size, size]`` about the centre; volumes to a cube.
+
+    Args:
+        x: images, or volumes ``[N, C, D, H, W]``.
+        size: of each side.
+        border: 1: pad with the :func:`background`; 0: with zeros, as recipes say it that were written before there was
+            a choice.
 
     A quarter turn about the centre commutes with this only if the same number of pixels is added or taken on all four
     sides; where the parities of H and `size` differ, one row below and one column on the right are added or taken
@@ -22,20 +31,58 @@ def centre(x: Tensor, size: int) -> Tensor:
     Raises:
         InputError: a size below 1.
     """
-    if x.ndim == 5 and size >= 1:
-        return crop(x, (size, size, size))
-    return cut(x, size, size)
+    return pad_or_cut(x, [size] * (3 if x.ndim == 5 else 2), PADS[0] if border else PADS[1])
 
 
-def cut(x: Tensor, height: int, width: int) -> Tensor:
-    """Pad with zeros or crop ``[..., H, W]`` to ``[..., height, width]`` about the centre; see :func:`centre`.
+def pad_or_cut(x: Tensor, size: Sequence[int], pad: str = "border") -> Tensor:
+    """Pad or cut the last axes of images or volumes to `size` about the centre; see :func:`centre`.
+
+    Args:
+        x: ``[..., H, W]`` or ``[..., D, H, W]``; without NaN.
+        size: of the last two or three axes.
+        pad: ``border``: with the :func:`background` of each channel; ``zero``: with zeros.
 
     Raises:
-        InputError: a size below 1.
+        InputError: a size below 1, or another word.
     """
-    if min(height, width) < 1:
-        raise InputError(f"resize: size {min(height, width)}; expected at least 1 pixel.")
-    return crop(x, (height, width))
+    if min(size) < 1:
+        raise InputError(f"resize: size {min(size)}; expected at least 1 pixel.")
+    if pad not in PADS:
+        raise InputError(f"data.options.pad is '{pad}'; expected one of {', '.join(PADS)}.{did_you_mean(pad, PADS)}")
+    have = x.shape[x.dim() - len(size) :]
+    found = crop(x, size)
+    if pad == "zero" or all(n <= h for n, h in zip(size, have, strict=True)):
+        return found
+    inside = crop(torch.ones(have, dtype=torch.bool, device=x.device), size)
+    return torch.where(inside, found, background(x, len(size)))
+
+
+def background(x: Tensor, axes: int) -> Tensor:
+    """Return the median of the outermost pixels of each channel: what lies around most pictures, bright or dark.
+
+    It does not change with turns and flips of the pixels, and things that touch less than half of the border do not
+    move it.
+
+    Args:
+        x: ``[..., H, W]`` or ``[..., D, H, W]``.
+        axes: 2 or 3.
+
+    Returns:
+        ``[..., 1, 1]`` or ``[..., 1, 1, 1]``; of an even number of pixels the lower of the two in the middle.
+    """
+    parts, inner = [], x
+    for axis in range(-axes, 0):
+        n = inner.shape[axis]
+        parts += [inner.narrow(axis, k, 1).flatten(-axes) for k in ((0, n - 1) if n > 1 else (0,))]
+        inner = inner.narrow(axis, 1, max(n - 2, 0)) if n > 1 else inner.narrow(axis, 0, 0)
+    return middle(torch.cat(parts, -1))[(..., *[None] * axes)]
+
+
+def middle(x: Tensor) -> Tensor:
+    """Return the median of ``[..., n]`` along the last axis, the lower of two: ``[...]``."""
+    if torch.compiler.is_exporting():  # the same number by an operator that every exporter knows
+        return x.sort(-1).values[..., (x.shape[-1] - 1) // 2]
+    return x.median(-1).values
 
 
 def resample(x: Tensor, height: int, width: int) -> Tensor:

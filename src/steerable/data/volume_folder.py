@@ -13,9 +13,10 @@ from torch import Tensor
 from steerable.data.divide import divide
 from steerable.data.errors import InputError, did_you_mean
 from steerable.data.folder import PARTS
+from steerable.data.label_values import class_numbers, class_values, joined
 from steerable.data.parts import Splits
 from steerable.data.recipe import Recipe
-from steerable.data.resize import crop
+from steerable.data.resize import PADS, crop, pad_or_cut
 from steerable.data.samples import Samples
 from steerable.data.target import Regions
 from steerable.data.volume_file import (
@@ -29,6 +30,10 @@ from steerable.data.volume_file import (
 
 RESIZE = ("crop", "scale")
 VOXELS = ("equal", "any")
+#: sub-folders of these names hold labels, not a class
+LABELS = ("label", "labels", "mask", "masks")
+#: names of classes, values, what is no class, whether the labels number things
+Said = tuple[Sequence[str], Sequence[int] | None, int | None, bool]
 
 
 def volume_folder(
@@ -36,8 +41,12 @@ def volume_folder(
     scale: str = "standard",
     labels: str | None = None,
     classes: Sequence[str] = (),
+    values: Sequence[int] | None = None,
+    ignore: int | None = None,
+    instances: bool = False,
     resize: str | None = None,
     side: int | list[int] | None = None,
+    pad: str = "border",
     axes: str = "dhw",
     voxels: str = "equal",
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
@@ -53,10 +62,16 @@ def volume_folder(
             :func:`steerable.data.recipe.scale_steps`.
         labels: a segmentation: the sub-folder that holds, under the path that the volume has outside of it, whatever
             the ends of the two names, the class of each of its voxels: whole numbers, -1 where there is none.
-        classes: of a segmentation: the names of the classes 0, 1, ...; empty: their numbers.
-        resize: ``crop`` (cut, or pad with zeros, about the centre; padded voxels have no label) or ``scale``
+        classes: of a segmentation: the names of the classes; empty: their numbers.
+        values: of a segmentation: what stands in the labels, one number for each class in order, such as ``[0, 255]``;
+            None: 0, 1, ... without a gap.
+        ignore: of a segmentation: what stands, beside -1, where a voxel has no class.
+        instances: of a segmentation: labels number single things: 0 is the first class, every other number the second.
+        resize: ``crop`` (cut or pad about the centre; padded voxels have no label) or ``scale``
             (interpolate; labels take the nearest) to `side`; None: all files must have the same size.
         side: depth, height and width after that, or one number for all.
+        pad: what stands in padded voxels: ``border``: the median of the outermost voxels, which is the background,
+            bright or dark; ``zero``.
         axes: of npy and npz files: ``dhw`` (x1 along W, x2 falling along H, x3 along D), ``zyx`` (y growing along the
             rows) or ``xyz`` (x first, y growing). MRC files say it themselves.
         voxels: ``equal``: those of MRC and TIFF files must be cubes of one size, to one per cent, where the files say
@@ -66,9 +81,11 @@ def volume_folder(
 
     Raises:
         InputError: no folder, no volumes, an empty class, a class too small for the split, a volume without labels,
-            files that cannot be read, volumes that differ in size or channels, voxels that are no cubes.
+            values that are not said, files that cannot be read, volumes that differ in size or channels, voxels that
+            are no cubes.
     """
-    for what, given, known in (("resize", resize, (None, *RESIZE)), ("voxels", voxels, VOXELS)):
+    said = (("resize", resize, (None, *RESIZE)), ("voxels", voxels, VOXELS), ("pad", pad, PADS))
+    for what, given, known in said:
         if given not in known:
             words = ", ".join("null" if k is None else k for k in known)
             hint = did_you_mean(str(given), [k for k in known if k])
@@ -82,32 +99,56 @@ def volume_folder(
     if root is None or not Path(root).expanduser().is_dir():
         raise InputError(f"volumes: data.root '{root}' is not a folder; expected one with volumes. Mend data.root.")
     folder = Path(root).expanduser()
+    if labels is None and (values is not None or ignore is not None or instances):
+        raise InputError(
+            f"data.options.values is {values}, ignore {ignore}, instances {instances}, but labels {labels}; expected "
+            "the sub-folder of the labels that they are of. Set data.options.labels, or drop them."
+        )
     files, names = _by_class(folder) if labels is None else (_volumes(folder, labels), [])
     answers = [] if labels is None else _partners(files, folder, labels)
-    read = _read_all(files, folder, resize, size, axes, voxels == "equal")
+    fit = None if size is None else _Fit(str(resize), size, pad)
+    read = _read_all(files, folder, fit, axes, voxels == "equal")
     x, ids = read.x, read.ids
     if labels is None:
         known = tuple(sorted(set(names)))
         y = torch.tensor([known.index(names[r]) for r in read.rows])
         data = Samples(x, y, known, str(folder), ids)
     else:
-        y = _read_labels(answers, files, read, resize, size, axes)
-        least = max(2, int(y.max()) + 1)
-        occur = y[y >= 0].unique().tolist()
-        if not classes and len(occur) < least and occur != [0]:
-            shown = ", ".join(map(str, occur[:10])) + (", ..." if len(occur) > 10 else "")
-            raise InputError(
-                f"volumes: the labels in '{folder / str(labels)}' hold {shown}; expected 0, 1, ... without a gap. "
-                "Number the classes so in the files; where some do not occur, name all in data.options.classes."
-            )
-        given = tuple(classes) or tuple(map(str, range(least)))
+        y = _read_labels(answers, files, read, fit, axes)
+        y, given = _classes(y, (classes, values, ignore, instances), folder / str(labels))
         data = Samples(x, y, Regions(given), str(folder), ids)
     how = (
         {"axes": axes}
         | ({} if resize is None else {"resize": resize})
+        | ({"pad": pad} if resize == "crop" else {})
         | ({} if read.voxel is None else {"voxel": read.voxel})
     )
     return Splits(*divide(data, fractions, split_seed, "volume"), reading=how).prepare(Recipe(), scale)
+
+
+def _classes(y: Tensor, said: Said, where: Path) -> tuple[Tensor, tuple[str, ...]]:
+    """The number of the class of each voxel, and their names, from what stands in the files and what is said of it."""
+    classes, values, ignore, instances = said
+    y = joined(y, (-1, ignore)) if instances else y
+    if values is not None:
+        known = class_values([y], values, ignore, -1, str(where), ("volumes", "labels"))
+        names = tuple(classes) or tuple(map(str, known))
+        if len(names) != len(known) or len(known) < 2 or min(known) < 0:
+            raise InputError(
+                f"volumes: data.options.values is {known} and data.options.classes {list(names)}; expected at least "
+                "two values from 0 on, and one name for each. Mend one of the two."
+            )
+        return class_numbers(y, known), names
+    y = y if ignore is None else torch.where(y == ignore, -1, y)
+    least = max(2, int(y.max()) + 1)
+    occur = y[y >= 0].unique().tolist()
+    if not classes and len(occur) < least and occur != [0]:
+        shown = ", ".join(map(str, occur[:10])) + (", ..." if len(occur) > 10 else "")
+        raise InputError(
+            f"volumes: the labels in '{where}' hold {shown}; expected 0, 1, ... without a gap. Say which they are, "
+            "such as --data.options.values [0, 255]; where some do not occur, name all in data.options.classes."
+        )
+    return y, tuple(classes) or tuple(map(str, range(least)))
 
 
 def _by_class(folder: Path) -> tuple[list[Path], list[str]]:
@@ -118,6 +159,12 @@ def _by_class(folder: Path) -> tuple[list[Path], list[str]]:
         raise InputError(
             f"volumes: '{folder}' has the sub-folders {list(listed)}; expected two or more, one for each class, with "
             f"files of {', '.join(EXTENSIONS)}. Of a segmentation, name the folder of labels in data.options.labels."
+        )
+    answers = [k for k in listed if k.lower() in LABELS]
+    if answers:
+        raise InputError(
+            f"volumes: '{folder}' has the sub-folder '{answers[0]}', which would be a class; expected one for each "
+            f"class. Of a segmentation, say --data.options.labels={answers[0]}; if it is a class, give it another name."
         )
     parts = [k for k in listed if k.lower() in PARTS]
     if parts:
@@ -184,6 +231,14 @@ def _alone(path: Path, first: Path, what: str) -> None:
         )
 
 
+class _Fit(NamedTuple):
+    """How volumes are brought to a size: `how`, to which, and what stands in padded voxels."""
+
+    how: str
+    size: tuple[int, ...]
+    pad: str
+
+
 class _Read(NamedTuple):
     """Volumes ``[N, C, D, H, W]``, their names, the file of each, the shape in each file, the size of a voxel."""
 
@@ -194,9 +249,7 @@ class _Read(NamedTuple):
     voxel: str | None
 
 
-def _read_all(
-    files: list[Path], folder: Path, resize: str | None, size: tuple[int, ...] | None, axes: str, equal: bool
-) -> _Read:
+def _read_all(files: list[Path], folder: Path, fit: _Fit | None, axes: str, equal: bool) -> _Read:
     found: list[Tensor] = []
     ids: list[str] = []
     shapes: list[tuple[int, ...]] = []
@@ -210,8 +263,8 @@ def _read_all(
         if voxel is not None and equal:
             like = like or sum(voxel) / 3
             check_voxel(voxel, like, str(path))
-        if size is not None:
-            x = crop(x, size) if resize == "crop" else scale_volume(x, size)
+        if fit is not None:
+            x = pad_or_cut(x, fit.size, fit.pad) if fit.how == "crop" else scale_volume(x, fit.size)
         if found and x.shape[1:] != found[0].shape[1:]:
             raise InputError(
                 f"'{path}' has {_shape(x.shape[1:])} (channels and voxels), '{files[0]}' {_shape(found[0].shape[1:])}; "
@@ -224,9 +277,7 @@ def _read_all(
     return _Read(torch.cat(found), tuple(ids), rows, shapes, None if like is None else f"{like:.6g}")
 
 
-def _read_labels(
-    answers: list[Path], files: list[Path], read: _Read, resize: str | None, size: tuple[int, ...] | None, axes: str
-) -> Tensor:
+def _read_labels(answers: list[Path], files: list[Path], read: _Read, fit: _Fit | None, axes: str) -> Tensor:
     """The class of each voxel ``[N, D, H, W]``, brought to the size of the volumes as these were."""
     parts = []
     for path, file, (count, _, *own) in zip(answers, files, read.shapes, strict=True):
@@ -236,10 +287,10 @@ def _read_labels(
                 f"'{path}' has {_shape(y.shape)} labels (volumes and voxels), '{file}' {_shape((count, *own))}; "
                 "expected one for each voxel."
             )
-        if size is not None and resize == "crop":
-            y = crop(y, size, -1)
-        elif size is not None:
-            y = F.interpolate(y[:, None].double(), size, mode="nearest-exact")[:, 0].long()
+        if fit is not None and fit.how == "crop":
+            y = crop(y, fit.size, -1)
+        elif fit is not None:
+            y = F.interpolate(y[:, None].double(), fit.size, mode="nearest-exact")[:, 0].long()
         parts.append(y)
     return torch.cat(parts)
 

@@ -167,7 +167,7 @@ class ProductIrreps(Group):
         flat = matrix.reshape(-1, 3, 3)
         pairs = [self._factor(m) for m in flat]
         x, y = torch.stack([p[0] for p in pairs]), torch.stack([p[1] for p in pairs])
-        return self.join(x, y).reshape(*matrix.shape[:-2], *self.element_shape)
+        return self.join(x, y).reshape((*matrix.shape[:-2], *self.element_shape))  # of one matrix the empty shape
 
     def _factor(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
         """Elements of both factors whose actions multiply to one matrix."""

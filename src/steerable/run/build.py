@@ -31,6 +31,20 @@ def read_group(text: str | None, what: str = "model.group") -> Group | None:
         raise InputError(f"{what} is '{text}'; {str(e).split('; ')[-1]}, or null for a plain network.") from None
 
 
+def network_group(config: ModelConfig) -> Group | None:
+    """Return the symmetry of a network; of a plain twin that of the network which it stands beside.
+
+    Raises:
+        InputError: another group than :func:`read_group` knows.
+    """
+    from steerable.models import list_models, model_arguments
+
+    named = config.group or config.options.get("group")
+    if named is None and config.name in list_models():
+        named = model_arguments(config.name).get("group")
+    return named if isinstance(named, Group) else read_group(named)
+
+
 def build_model(config: ModelConfig, in_channels: int, num_classes: int) -> nn.Module:
     """Build the network of a config for images of `in_channels` channels.
 

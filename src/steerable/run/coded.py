@@ -53,7 +53,7 @@ def coded_scores(model: nn.Module, data: Samples) -> dict[str, Any]:
     """
     domain = domain_of(data)
     areas = domain.areas(data)
-    turned = domain.turned(data).clamp(0, 1)
+    turned = domain.turn(None, data).turned(data).clamp(0, 1)
     truth = torch.cat([turned, torch.zeros_like(turned[:, :1])], 1)
     found = both(predict(model, data.x), data, areas)
     return {**found, "psnr_turned": coded_figures(predict(model, turned), truth, areas)["psnr"], "images": len(data)}

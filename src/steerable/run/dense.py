@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from steerable.data import Samples
+from steerable.groups.group import Group
 from steerable.run.domains import domain_of
 from steerable.run.scores import predict
 
@@ -73,21 +74,22 @@ def field_errors(answer: Tensor, y: Tensor, areas: Tensor | None = None) -> dict
     return {"rmse": mean.pop("s") ** 0.5, **mean}
 
 
-def region_scores(model: nn.Module, data: Samples) -> dict[str, Any]:
+def region_scores(model: nn.Module, data: Samples, group: Group | None = None) -> dict[str, Any]:
     """Score a segmentation on samples, and on the same turned (see :mod:`steerable.run.domains`).
 
     Args:
         model: ``[B, C, *places] -> [B, K, *places]``.
         data: the test part, with regions.
+        group: by whose turn, see :class:`steerable.run.domains.Domain`.
 
     Returns:
         iou and iou_turned (mean intersection over union), accuracy (share of places that are right), changed (share of
         places whose answer a turn changes), logit_error, images, confusion (of places). All by area on the sphere.
     """
     domain = domain_of(data)
-    areas = domain.areas(data)
+    areas, turn = domain.areas(data), domain.turn(group, data)
     logits = predict(model, data.x)
-    back = domain.back(predict(model, domain.turned(data)), data)
+    back = turn.back(predict(model, turn.turned(data)), data)
     counts = place_counts(logits, data.y, areas)
     moved = (logits.argmax(1) != back.argmax(1)).double()
     everywhere = torch.ones_like(moved, dtype=torch.bool)
@@ -102,21 +104,22 @@ def region_scores(model: nn.Module, data: Samples) -> dict[str, Any]:
     }
 
 
-def field_scores(model: nn.Module, data: Samples) -> dict[str, Any]:
+def field_scores(model: nn.Module, data: Samples, group: Group | None = None) -> dict[str, Any]:
     """Score a regression at every place, in the unit of the target, on samples and on the same turned.
 
     Args:
         model: ``[B, C, *places] -> [B, K, *places]``.
         data: the test part.
+        group: by whose turn.
 
     Returns:
         rmse, rmse_turned, mae, bias, moved (root mean square change of the answer under a turn), images; by area on the
         sphere, over places whose truth is known.
     """
     domain = domain_of(data)
-    areas = domain.areas(data)
+    areas, turn = domain.areas(data), domain.turn(group, data)
     answer = predict(model, data.x)
-    back = domain.back(predict(model, domain.turned(data)), data)
+    back = turn.back(predict(model, turn.turned(data)), data)
     errors = field_errors(answer, data.y, areas)
     everywhere = torch.ones_like(answer, dtype=torch.bool)
     return {

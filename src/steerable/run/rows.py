@@ -10,7 +10,7 @@ from torch import Tensor
 from steerable.data.clouds import Clouds
 from steerable.data.errors import InputError
 from steerable.data.image_file import FITS, check_image, count_images, extension, iterate_images
-from steerable.data.reading import RESIZE, Reading
+from steerable.data.reading import Reading
 from steerable.run.inputs import Source
 
 #: samples of other sizes are taken as they are
@@ -38,6 +38,7 @@ class Want(NamedTuple):
         sky_up: turn FITS images over, whose first row is the lowest on the sky, so that row 0 is the highest.
         colour: make grey or coloured images so: ``grey`` or ``rgb``.
         full: whole numbers of 16 bits come into [0, 1].
+        pad: what stands in padded pixels: ``border`` or ``zero``; runs that do not say it were padded with zeros.
     """
 
     channels: int
@@ -48,6 +49,7 @@ class Want(NamedTuple):
     sky_up: bool = False
     colour: str | None = None
     full: bool = False
+    pad: str = "zero"
 
     @staticmethod
     def of(record: Mapping[str, Any], resize: str | None, run: str, hdu: int | None = None) -> Want:
@@ -63,6 +65,7 @@ class Want(NamedTuple):
         return Want(
             int(record["in_channels"]), tuple(record["raw_size"]), resize or how.get("resize"), run, hdu,
             record["config"]["data"]["name"] == "lensing", how.get("colour"), how.get("depth") == "full",
+            how.get("pad", "zero"),
         )  # fmt: skip
 
     def other(self, size: Sequence[int]) -> tuple[int, ...] | None:
@@ -112,9 +115,10 @@ def usable(image: Tensor, name: str, want: Want) -> Tensor:
             "saw. Say --resize crop (cut or pad) or --resize scale (interpolate)."
         )
     check_image(image, name)
-    return (
-        image if (h, w) == want.size or want.resize == WHOLE else RESIZE[str(want.resize)](image[None], *want.size)[0]
-    )
+    if (h, w) == want.size or want.resize == WHOLE:
+        return image
+    size = (want.size[0], want.size[1])
+    return Reading(resize=want.resize, side=size, pad=want.pad)(image[None], name)[0]
 
 
 def resized_text(count: int, total: int, want: Want, asked: bool, noun: str = "images") -> str:

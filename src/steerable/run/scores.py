@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from steerable.data import Clouds, Samples
+from steerable.groups.group import Group
 from steerable.run.ask import ask, batch_of, like
 from steerable.run.domains import domain_of
 
@@ -89,18 +90,19 @@ def binned(answer: Tensor, y: Tensor, edges: list[float]) -> list[dict[str, floa
     return rows
 
 
-def class_scores(model: nn.Module, data: Samples) -> dict[str, Any]:
+def class_scores(model: nn.Module, data: Samples, group: Group | None = None) -> dict[str, Any]:
     """Score a classifier on images and on the same images turned (see :mod:`steerable.run.domains`).
 
     Args:
         model: ``[B, C, H, W] -> [B, K]``.
         data: the test part.
+        group: by whose turn, see :class:`steerable.run.domains.Domain`.
 
     Returns:
-        accuracy, accuracy_turned, auc, changed (share of predictions that a quarter turn changes), logit_error
+        accuracy, accuracy_turned, auc, changed (share of predictions that the turn changes), logit_error
         (norm of the change of the logits over their norm), images, confusion.
     """
-    logits, moved = predict(model, data.x), predict(model, domain_of(data).turned(data))
+    logits, moved = predict(model, data.x), predict(model, domain_of(data).turn(group, data).turned(data))
     return {
         "accuracy": accuracy(logits, data.y),
         "accuracy_turned": accuracy(moved, data.y),
@@ -112,18 +114,19 @@ def class_scores(model: nn.Module, data: Samples) -> dict[str, Any]:
     }
 
 
-def value_scores(model: nn.Module, data: Samples, edges: list[float]) -> dict[str, Any]:
+def value_scores(model: nn.Module, data: Samples, edges: list[float], group: Group | None = None) -> dict[str, Any]:
     """Score a regression, in the unit of the target, on images and on the same images turned.
 
     Args:
         model: ``[B, C, H, W] -> [B, 1]``.
         data: the test part.
         edges: of the bins of the true value.
+        group: by whose turn.
 
     Returns:
-        mae, mae_turned, rmse, bias, moved (mean absolute change of the answer under a quarter turn), images, bins.
+        mae, mae_turned, rmse, bias, moved (mean absolute change of the answer under the turn), images, bins.
     """
-    answer, moved = (predict(model, x)[:, 0] for x in (data.x, domain_of(data).turned(data)))
+    answer, moved = (predict(model, x)[:, 0] for x in (data.x, domain_of(data).turn(group, data).turned(data)))
     return {
         **error_figures(answer, data.y),
         "mae_turned": error_figures(moved, data.y)["mae"],
@@ -134,7 +137,10 @@ def value_scores(model: nn.Module, data: Samples, edges: list[float]) -> dict[st
 
 
 def vector_scores(
-    model: nn.Module, data: Samples, report: Callable[[Tensor, Tensor], dict[str, Any]] | None = None
+    model: nn.Module,
+    data: Samples,
+    report: Callable[[Tensor, Tensor], dict[str, Any]] | None = None,
+    group: Group | None = None,
 ) -> dict[str, Any]:
     """Score a regression of vectors on images and on the same images turned (see :mod:`steerable.run.domains`).
 
@@ -142,12 +148,13 @@ def vector_scores(
         model: ``[B, C, H, W] -> [B, K]``, in the unit of the target.
         data: the test part.
         report: of the head of the target, from answers and truth ``[N, K]``.
+        group: by whose turn.
 
     Returns:
-        mae, rmse, rmse_turned (all over the N K entries), moved (root mean square change of the answer under a quarter
+        mae, rmse, rmse_turned (all over the N K entries), moved (root mean square change of the answer under the
         turn), images, and what the report says.
     """
-    answer, moved = (predict(model, x) for x in (data.x, domain_of(data).turned(data)))
+    answer, moved = (predict(model, x) for x in (data.x, domain_of(data).turn(group, data).turned(data)))
     errors = error_figures(answer, data.y)
     return {
         "rmse": errors["rmse"],

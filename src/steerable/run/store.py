@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -13,10 +14,11 @@ from torch import Tensor, nn
 from steerable import __version__
 from steerable.data import Recipe, Regions, Splits, Target
 from steerable.data.errors import InputError
+from steerable.data.resize import PADS
 from steerable.nn.constants import ConstantModule
 from steerable.nn.module import EquivariantModule
 from steerable.run.build import build_model
-from steerable.run.config import FitConfig, ModelConfig
+from steerable.run.config import DataConfig, FitConfig, ModelConfig
 from steerable.run.objectives import target_record
 from steerable.run.outputs import read_json, write_json
 from steerable.run.units import Tempered, in_units
@@ -24,6 +26,8 @@ from steerable.run.units import Tempered, in_units
 FORMAT = "steerable-run-2"
 WEIGHTS, RECORD = "model.safetensors", "run.json"
 KEYS = ("config", "in_channels", "classes", "target", "input", "raw_size", "preprocessing", "fingerprint")
+#: readers that can pad with the background
+PADDED = ("images", "masks", "volume_folder", "folder")
 WHAT = f"a folder that `steerable fit` wrote, with {RECORD} and {WEIGHTS}"
 
 
@@ -71,12 +75,23 @@ def describe(model: nn.Module, config: FitConfig, seed: int, data: Splits) -> di
         "raw_size": list(data.raw_size or data.train.size),
         "preprocessing": data.recipe.to_json(),
         "files": dict(data.files),
-        "reading": dict(data.reading),
+        "reading": {"pad": PADS[0], **data.reading},
         "parameters": parameter_count(model),
         "types": types(model),
         "fingerprint": fingerprint(model),
         "versions": versions(),
     }
+
+
+def data_config(record: Mapping[str, Any]) -> DataConfig:
+    """Return the config by which the samples of a run are read again as they were.
+
+    Runs of before there was a choice padded with zeros.
+    """
+    found = FitConfig.from_dict(record["config"]).data
+    if found.name not in PADDED or "pad" in (record.get("reading") or {}):
+        return found
+    return dataclasses.replace(found, options={**found.options, "pad": "zero"})
 
 
 def versions() -> dict[str, str]:

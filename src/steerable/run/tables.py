@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from steerable.run.domains import domain_of
-
 
 @dataclass(frozen=True)
 class Columns:
@@ -17,7 +15,7 @@ class Columns:
     heads: tuple[str, ...]
 
 
-#: stands for what the turn of a domain is called
+#: stands for what the turn is called
 TURNED = "turned"
 CLASSES = Columns(
     ("accuracy", "accuracy_turned", "auc", "changed", "logit_error"),
@@ -41,11 +39,16 @@ NETWORK = ("network", "group", "augmentation", "parameters", "seeds")
 FLOORS = {"constant": "floor: constant", "linear": "floor: linear"}
 
 
-def columns_of(record: dict[str, Any]) -> Columns:
-    """Return the columns for the run with this record."""
+def columns_of(record: dict[str, Any], turn: str = TURNED) -> Columns:
+    """Return the columns for the run with this record.
+
+    Args:
+        record: of the run.
+        turn: what the turn is called by which it was tried.
+    """
     if record.get("regions"):
-        return REGIONS
-    if record["target"] is None:
+        found = REGIONS
+    elif record["target"] is None:
         found = CLASSES
     elif record["target"].get("trade"):
         found = CODEC
@@ -53,7 +56,6 @@ def columns_of(record: dict[str, Any]) -> Columns:
         found = FIELDS
     else:
         found = VECTORS if record["target"].get("columns") else VALUES
-    turn = domain_of(record).turn
     return Columns(found.keys, tuple(turn if h == TURNED else h for h in found.heads))
 
 

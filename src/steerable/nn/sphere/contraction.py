@@ -13,6 +13,7 @@ from steerable.aggregate.ring import RingTerm, ring_blocks, ring_conv, ring_tabl
 from steerable.aggregate.transport import Carried, Reading, read_filter
 from steerable.domains.spectral.precision import widened
 from steerable.domains.sphere import RingSphere, Sphere
+from steerable.domains.sphere.local_weights import local_weights
 from steerable.domains.sphere.meridian import meridian_pairs
 from steerable.groups.eager import runs_eagerly
 from steerable.nn.constants import ConstantModule
@@ -81,6 +82,7 @@ class RingContraction(SphereContraction):
     Args:
         radius: of the neighbourhoods, in radians.
         functions: the scalar functions.
+        quadrature: degree of the offset up to which local integrals are exact; 0 for the weights of the sampling.
     """
 
     def __init__(
@@ -91,11 +93,14 @@ class RingContraction(SphereContraction):
         sizes: tuple[int, int],
         radius: float,
         functions: Functions,
+        quadrature: int = 0,
     ) -> None:
         super().__init__(sphere, targets, parts, sizes)
         pairs = meridian_pairs(sphere, targets, radius)
-        values = functions(pairs.offset, pairs.weight)
         self._turns, self._rings = pairs.turns, targets.shape[0] * pairs.turns
+        target = torch.from_numpy(pairs.ring)
+        weight = local_weights(pairs.offset, pairs.weight, target, self._rings, radius, quadrature)
+        values = functions(pairs.offset, weight)
         self._blocks = ring_blocks(pairs.ring, pairs.source, self._rings, sphere.shape[0])
         frequencies = sorted({p.frequency for p in parts})
         channels = [next(p.channels for p in parts if p.frequency == n) for n in frequencies]
@@ -135,6 +140,8 @@ class PairContraction(SphereContraction):
     Args:
         radius: of the neighbourhoods, in radians.
         functions: the scalar functions.
+        quadrature: degree of the offset up to which local integrals are exact, ``None`` for one that suits the number
+            of neighbours; 0 for the weights of the sampling.
     """
 
     def __init__(
@@ -145,10 +152,12 @@ class PairContraction(SphereContraction):
         sizes: tuple[int, int],
         radius: float,
         functions: Functions,
+        quadrature: int | None = 0,
     ) -> None:
         super().__init__(sphere, targets, parts, sizes)
         g = sphere.neighbours(radius, targets)
         weight = g.offset.new_ones(g.num_edges) if g.weight is None else g.weight
+        weight = local_weights(g.offset, weight, g.target, g.num_targets, radius, quadrature)
         values = functions(g.offset, weight)
         for name, tensor in pair_rows(g.target, g.source, g.num_targets, g.num_sources)._asdict().items():
             self.register_buffer(f"_{name}", tensor, persistent=False)

@@ -14,7 +14,7 @@ from steerable.data.errors import InputError
 from steerable.data.folder import read_npz_images
 from steerable.run.answer.answerer import Answers
 from steerable.run.answer.opening import is_exported, open_file
-from steerable.run.build import try_model
+from steerable.run.build import network_group, try_model
 from steerable.run.calibrate import expected_error
 from steerable.run.coded import coded_scores
 from steerable.run.config import FitConfig
@@ -27,7 +27,7 @@ from steerable.run.outputs import write_json, write_text
 from steerable.run.readers import load_data
 from steerable.run.samples import read_npz_samples
 from steerable.run.scores import class_scores, predict, value_scores, vector_scores
-from steerable.run.store import find_runs, is_dense, load, meaning, recipe
+from steerable.run.store import data_config, find_runs, is_dense, load, meaning, recipe
 from steerable.run.tables import (
     FLOORS,
     NETWORK,
@@ -123,19 +123,22 @@ def score(
         record: of the run.
         prepared: the same images as the floors saw them in training; None: those of `test`.
     """
+    group = network_group(FitConfig.from_dict(record["config"]).model)
     if test.target is not None and test.target.trade:
         own = coded_scores(model, test)
     elif test.dense:
-        own = region_scores(model, test) if test.regions else field_scores(model, test)
+        own = (region_scores if test.regions else field_scores)(model, test, group)
     elif test.target is None:
-        own = class_scores(model, test)
+        own = class_scores(model, test, group)
         if record.get("calibration"):
             own["ece"] = expected_error(predict(model, test.x).double().softmax(1), test.y)
     elif test.target.columns:
-        own = vector_scores(model, test, find_head(test.target.head).report if test.target.head else None)
+        report = find_head(test.target.head).report if test.target.head else None
+        own = vector_scores(model, test, report, group)
     else:
-        own = value_scores(model, test, floors.edges(bins))
-    return {**own, "floors": floors.scores(prepared or test, bins), "source": test.source}
+        own = value_scores(model, test, floors.edges(bins), group)
+    turn = domain_of(test).turn(group, test).words
+    return {**own, "turn": turn, "floors": floors.scores(prepared or test, bins), "source": test.source}
 
 
 def evaluate(
@@ -157,7 +160,7 @@ def evaluate(
     floors = Floors.load(folder)
     config = FitConfig.from_dict(record["config"])
     if images is None:
-        where = config.data if root is None else dataclasses.replace(config.data, root=root)
+        where = data_config(record) if root is None else dataclasses.replace(data_config(record), root=root)
         data = read[repr(where)] = read.get(repr(where)) or load_data(where)
         test = data.test
     else:
@@ -195,7 +198,7 @@ def evaluate_file(
         )
     floors = Floors.from_json(header["floors"], str(path))
     if images is None:
-        config = FitConfig.from_dict(record["config"]).data
+        config = data_config(record)
         try:
             data = load_data(config if root is None else dataclasses.replace(config, root=root), raw=True)
         except InputError as e:
@@ -221,7 +224,8 @@ def tables(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[tuple[lis
         found: record and scores of each seed.
     """
     record, scores = found[0][0], [s for _, s in found]
-    columns, first = columns_of(record), scores[0]
+    first = scores[0]
+    columns = columns_of(record, first["turn"])
     summary = tidy(summarise(scores, columns.keys))
     row = network(record, record.get("networks", len(scores))) + [
         cell(summary.get(k), len(scores) > 1) for k in columns.keys

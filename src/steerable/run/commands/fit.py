@@ -25,7 +25,7 @@ from steerable.run.parse import packaged_configs, parse_fit
 from steerable.run.readers import load_data
 from steerable.run.scores import predict
 from steerable.run.start import head_names, load_start, take_over
-from steerable.run.store import calibrated, describe, save
+from steerable.run.store import calibrated, data_config, describe, save
 from steerable.run.tables import number, summarise
 from steerable.run.training import read_checkpoint, train_network
 
@@ -118,6 +118,7 @@ def read_resume(path: Path) -> tuple[FitConfig, int]:
     """
     record = read_checkpoint(path)[KEY]
     config, seed = FitConfig.from_dict(record["config"]), int(record["seed"])
+    config.data = data_config(record)
     expected = partial_name(run_folder(config, seed))
     if path.parent.resolve() != expected.resolve():
         config.seeds, config.out = [seed], str(path.parent.resolve()).removesuffix(".partial")

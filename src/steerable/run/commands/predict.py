@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from steerable.data.errors import InputError
+from steerable.data.reading import RESIZE
 from steerable.data.resize import in_size
 from steerable.run.answer import Answerer, Folder, open_answerer
 from steerable.run.answer_files import FORMS, ORDERS, AnswerFiles
@@ -21,7 +22,7 @@ from steerable.run.domains import domain_of, together
 from steerable.run.inputs import find_inputs
 from steerable.run.outputs import whole_file
 from steerable.run.prepare import Function, preparation
-from steerable.run.rows import RESIZE, WHOLE, Row, Want, batches, resized_text
+from steerable.run.rows import WHOLE, Row, Want, batches, resized_text
 from steerable.run.stages import Stages
 from steerable.run.store import is_dense, versions
 

@@ -24,7 +24,7 @@ from steerable.run.objectives import objective_of
 from steerable.run.outputs import CHECKPOINT, partial_name, read_json, write_json
 from steerable.run.readers import load_data
 from steerable.run.scores import predict
-from steerable.run.store import RECORD, load
+from steerable.run.store import RECORD, data_config, load
 from steerable.run.training import LARGER
 
 CHOSEN = "chosen.json"
@@ -157,7 +157,7 @@ def run(plan: Plan, cell: Cell, keys: dict[str, Any], images: Images) -> dict[st
             if record is None:
                 record = _train(folder, config, cell.seed, images)
             if cell.point is None and not (folder / ANSWERS).is_file():
-                _score(folder, config, images)
+                _score(folder, images)
             shutil.rmtree(folder.with_name(folder.name + ".lock"), ignore_errors=True)
             return record
     except InputError as e:
@@ -190,11 +190,12 @@ def _train(folder: Path, config: FitConfig, seed: int, images: Images) -> dict[s
     return fit_seed(config, data, seed, floors, checkpoint if checkpoint.is_file() else None)
 
 
-def _score(folder: Path, config: FitConfig, images: Images) -> None:
+def _score(folder: Path, images: Images) -> None:
     """Write the scores and then what is kept of the answers to the test part, by which a run counts as whole."""
-    data, _ = images.read(config.data)
+    model, record = load(folder)
+    data, _ = images.read(data_config(record))
     evaluate(folder, None, None, images.parts)
-    answers = merit_of(data.test).keep(predict(load(folder)[0], data.test.x), data.test)
+    answers = merit_of(data.test).keep(predict(model, data.test.x), data.test)
     temporary = folder / f".{ANSWERS}"
     with temporary.open("wb") as file:
         np.save(file, answers)

@@ -12,6 +12,7 @@ from steerable.data import Samples
 from steerable.data.errors import InputError
 from steerable.run.domains.domain import Batch
 from steerable.run.domains.domain import Domain as Domain
+from steerable.run.domains.domain import Turn as Turn
 from steerable.run.domains.files import together as together
 from steerable.run.domains.plane import PLANE
 from steerable.run.domains.points import POINTS

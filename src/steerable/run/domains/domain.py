@@ -36,6 +36,21 @@ class FileKind(NamedTuple):
     rows: Callable[[Iterable[Source], Want, Mapping[str, Any], int], Iterator[Row]]
 
 
+class Turn(NamedTuple):
+    """A rotation by which a network is tried.
+
+    Attributes:
+        words: what it is called at the head of a table.
+        turned: samples to their input turned by it.
+        back: answers at every place ``[N, K, *places]`` to the turned input, brought back: what an equivariant network
+            answers to the input itself. From the answers and the samples.
+    """
+
+    words: str
+    turned: Callable[[Samples], Any]
+    back: Callable[[Tensor, Samples], Tensor]
+
+
 class Domain(NamedTuple):
     """A domain.
 
@@ -47,10 +62,8 @@ class Domain(NamedTuple):
         augmentations: their names.
         augment: a batch and its answers, the name, a generator on the CPU, and the samples that they are of, to the
             batch and the answers moved by one drawn element each.
-        turned: samples to their input turned by the one rotation by which every network is tried.
-        back: answers at every place ``[N, K, *places]`` to the turned input, brought back: what an equivariant network
-            answers to the input itself. From the answers and the samples.
-        turn: what that rotation is called at the head of a table.
+        turn: the rotation by which a network is tried, from its group (of a plain twin, that of the network which it
+            stands beside; None: none is known) and the samples.
         shown: the augmentation that shows a plain network the symmetry of a group.
         files: those that a network can be given.
         statistics: which numbers the linear floor sees of a sample, see :mod:`steerable.tasks.statistics`.
@@ -65,9 +78,7 @@ class Domain(NamedTuple):
     networks: tuple[str, str]
     augmentations: tuple[str, ...]
     augment: Callable[[Any, Tensor, str, torch.Generator, Samples], tuple[Any, Tensor]]
-    turned: Callable[[Samples], Any]
-    back: Callable[[Tensor, Samples], Tensor]
-    turn: str
+    turn: Callable[[Group | None, Samples], Turn]
     shown: Callable[[Group | None], Augment]
     files: FileKind
     statistics: str

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from steerable.data import Samples
 from steerable.data.image_file import EXTENSIONS, count_images, find_reader
 from steerable.data.image_folder import list_images
 from steerable.groups.group import Group
 from steerable.run.config import Augment
-from steerable.run.domains.domain import Domain, FileKind
+from steerable.run.domains.domain import Domain, FileKind, Turn
 from steerable.run.domains.places import with_places
 from steerable.run.domains.turns import augment
 from steerable.run.inputs import Source
@@ -23,24 +23,11 @@ AUGMENTATIONS = (
 )  # fmt: skip
 
 
-def turn_axes(x: Tensor, axes: int, times: int = 1) -> Tensor:
-    """Turn the last two axes by 90 degrees, or the last three by 120 about a diagonal.
-
-    A volume that is no cube is turned by a quarter, or else by a half, about its third axis.
-
-    Args:
-        x: ``[..., H, W]`` or ``[..., D, H, W]``.
-        axes: 2 or 3.
-        times: -1 turns back.
-    """
-    if axes == 2:
-        return torch.rot90(x, times, (-2, -1))
-    d, h, w = x.shape[-3:]
-    if not d == h == w:
-        return torch.rot90(x, times if h == w else 2, (-2, -1))
-    if times == 1:
-        return torch.rot90(torch.rot90(x, 1, (-2, -1)), 1, (-3, -2))
-    return torch.rot90(torch.rot90(x, -1, (-3, -2)), -1, (-2, -1))
+def quarter(group: Group | None, data: Samples) -> Turn:
+    """A quarter turn of the pixels, whatever the group."""
+    return Turn(
+        "turned by 90 deg", lambda d: torch.rot90(d.x, 1, (-2, -1)), lambda out, d: torch.rot90(out, -1, (-2, -1))
+    )
 
 
 def has_mirrors(group: Group) -> bool:
@@ -68,9 +55,7 @@ PLANE = Domain(
     networks=("steerable_cnn", "unet"),
     augmentations=AUGMENTATIONS,
     augment=lambda x, y, how, generator, data: with_places(x, y, how, generator, data, augment),
-    turned=lambda data: turn_axes(data.x, 2),
-    back=lambda out, data: turn_axes(out, 2, -1),
-    turn="turned by 90 deg",
+    turn=quarter,
     shown=shown,
     files=FileKind(EXTENSIONS, list_images, count_images, find_reader, image_rows),
     statistics="image",

@@ -15,7 +15,7 @@ from steerable.data.point_folder import list_points
 from steerable.data.rotations import quaternion_matrix, random_rotations
 from steerable.groups.group import Group
 from steerable.run.config import Augment
-from steerable.run.domains.domain import Domain, FileKind
+from steerable.run.domains.domain import Domain, FileKind, Turn
 from steerable.run.domains.files import check_name, rows_of
 from steerable.run.domains.plane import has_mirrors
 from steerable.run.inputs import Source
@@ -90,9 +90,7 @@ POINTS = Domain(
     networks=("point_cnn", "sprin"),
     augmentations=("none", "upright", "turn", "rotate"),
     augment=lambda x, y, how, generator, data: (turn_clouds(x, how, generator), y),
-    turned=turned,
-    back=back,
-    turn="turned",
+    turn=lambda group, data: Turn("turned", turned, back),
     shown=shown,
     files=FileKind(tuple(FORMATS), list_points, lambda path: 1, check_name(FORMATS), point_rows),
     statistics="cloud",

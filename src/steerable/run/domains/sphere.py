@@ -15,12 +15,12 @@ from steerable.data.rotations import random_rotations
 from steerable.data.sphere_file import EXTENSIONS, list_maps, mend_of, read_maps
 from steerable.data.sphere_map import read_mask_value
 from steerable.domains.sphere import Sphere
-from steerable.domains.sphere.turned_fields import Turn
+from steerable.domains.sphere.turned_fields import Turn as FieldTurn
 from steerable.fields.type import FieldType
 from steerable.groups import SO3
 from steerable.groups.group import Group
 from steerable.run.config import Augment
-from steerable.run.domains.domain import Domain, FileKind
+from steerable.run.domains.domain import Domain, FileKind, Turn
 from steerable.run.domains.files import check_name, rows_of
 from steerable.run.domains.points import GENERIC
 from steerable.run.inputs import Source
@@ -65,7 +65,7 @@ def augment(x: Tensor, y: Tensor, how: str, generator: torch.Generator, data: Sa
     matrices = random_rotations(len(x), 3, generator, upright=how == "upright")
     moved, answers = [], []
     for k, matrix in enumerate(matrices):
-        turn = Turn(sphere, matrix) if how != "turn_fourier" or data.dense else None
+        turn = FieldTurn(sphere, matrix) if how != "turn_fourier" or data.dense else None
         if turn is None or how == "turn_fourier":
             moved.append(sphere.transform(x[k : k + 1], fields, SO3().from_action(matrix))[0])
         else:
@@ -135,9 +135,7 @@ SPHERE = Domain(
     networks=("sphere_cnn", "sphere_unet"),
     augmentations=("none", "upright", "turn", "turn_fourier"),
     augment=augment,
-    turned=turned,
-    back=back,
-    turn="turned",
+    turn=lambda group, data: Turn("turned", turned, back),
     shown=shown,
     files=FileKind(EXTENSIONS, list_maps, lambda path: 1, check_name(EXTENSIONS, mend_of), map_rows),
     statistics="sphere",

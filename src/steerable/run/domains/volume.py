@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from steerable.data.errors import InputError
-from steerable.data.resize import crop
+from steerable.data.resize import pad_or_cut
 from steerable.data.rotations import random_rotations
 from steerable.data.volume_file import (
     EXTENSIONS,
@@ -25,8 +25,9 @@ from steerable.run.config import Augment
 from steerable.run.domains.domain import Domain, FileKind
 from steerable.run.domains.files import check_name, rows_of
 from steerable.run.domains.places import with_places
-from steerable.run.domains.plane import has_mirrors, turn_axes
+from steerable.run.domains.plane import has_mirrors
 from steerable.run.domains.turns import turn, turn_fourier
+from steerable.run.domains.voxel_turns import voxel_turn
 from steerable.run.inputs import Source
 from steerable.run.rows import WHOLE, Row, Want
 
@@ -140,7 +141,7 @@ def usable_volume(x: Tensor, name: str, want: Want) -> Tensor:
         raise InputError(f"'{name}' has {bad} of {x.numel()} voxels that are NaN or infinite; expected finite values.")
     if tuple(x.shape[1:]) == size or want.resize == WHOLE:
         return x
-    return crop(x, size) if want.resize == "crop" else scale_volume(x[None], size)[0]
+    return pad_or_cut(x, size, want.pad) if want.resize == "crop" else scale_volume(x[None], size)[0]
 
 
 VOLUME = Domain(
@@ -150,9 +151,7 @@ VOLUME = Domain(
     networks=("volume_cnn", "volume_unet"),
     augmentations=AUGMENTATIONS,
     augment=lambda x, y, how, generator, data: with_places(x, y, how, generator, data, turn_volumes),
-    turned=lambda data: turn_axes(data.x, 3),
-    back=lambda out, data: turn_axes(out, 3, -1),
-    turn="turned",
+    turn=voxel_turn,
     shown=shown,
     files=FileKind(EXTENSIONS, list_volumes, lambda path: 1, check_name(EXTENSIONS), volume_rows),
     statistics="image",

@@ -14,13 +14,12 @@ from torch import Tensor
 from steerable.data import Samples, Target
 from steerable.data.errors import InputError
 from steerable.data.folder import read_npz_images
-from steerable.run.config import FitConfig
 from steerable.run.domains import domain_of
 from steerable.run.inputs import find_inputs
 from steerable.run.prepare import preparation
 from steerable.run.readers import load_data
 from steerable.run.rows import Want, resized_text
-from steerable.run.store import is_dense, meaning
+from steerable.run.store import data_config, is_dense, meaning
 
 CHECKED, CALIBRATED, DENSE = 1000, 256, 32  # at most; the last of answers at every place
 
@@ -69,7 +68,7 @@ def of_run(record: dict[str, Any], root: str | None) -> Images:
     Raises:
         InputError: the data is not there (any more), or has changed its shape.
     """
-    config = FitConfig.from_dict(record["config"]).data
+    config = data_config(record)
     data = load_data(config if root is None else dataclasses.replace(config, root=root), raw=True)
     raw = data.raw or data
     train, val = pick(raw.train, CALIBRATED), pick(raw.val, most_of(record))

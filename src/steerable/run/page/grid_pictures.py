@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from steerable.run.page.map_pictures import Panel, class_bar, limits
+from steerable.run.page.class_colours import class_bar, class_legend, labels_as, legend_height
+from steerable.run.page.map_pictures import Panel, limits, most_names
 from steerable.run.page.pictures import new_figure, png_bytes
 
 GROUND = "#d9dee5"
@@ -42,7 +43,8 @@ def grid_pictures(rows: list[list[Panel]]) -> bytes:
     cells = [list(zip(row, parts, strict=True)) for row in rows
              for parts in zip(*(slices(p.value, place) for p in row), strict=True)]  # fmt: skip
     wide = max(map(len, cells))
-    figure = new_figure(2.9 * wide, 3.1 * len(cells))
+    names, width = most_names(every), 2.9 * wide
+    figure = new_figure(width, 3.1 * len(cells) + legend_height(names, width))
     for i, row in enumerate(cells):
         for j, (panel, (name, value)) in enumerate(row):
             axes = figure.add_subplot(len(cells), wide, i * wide + j + 1, facecolor=GROUND, xticks=[], yticks=[])
@@ -50,9 +52,10 @@ def grid_pictures(rows: list[list[Panel]]) -> bytes:
             if value.dim() == 3:
                 axes.imshow(value.clamp(0, 1).numpy())
             elif panel.names:
-                image = axes.imshow(value.numpy(), cmap="tab20", vmin=-0.5, vmax=19.5, interpolation="nearest")
+                image = axes.imshow(value.numpy(), interpolation="nearest", **labels_as(panel.names))
                 class_bar(figure, axes, image, panel.names)
             else:
                 low, high = limits([p.value for p in every if panel.scale and p.scale == panel.scale] or [panel.value])
                 axes.imshow(value.numpy(), cmap="gray", vmin=low, vmax=high)
+    class_legend(figure, names, width)
     return png_bytes(figure)

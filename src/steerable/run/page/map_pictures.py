@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from steerable.domains.sphere import Sphere
+from steerable.run.page.class_colours import class_bar, class_legend, labels_as, legend_height
 from steerable.run.page.pictures import new_figure, png_bytes
 from steerable.tasks.sky import draw_field, draw_map
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -52,15 +48,16 @@ def map_pictures(rows: list[list[Panel]], sphere: Sphere) -> bytes:
         sphere: where the values lie.
     """
     wide = max(len(row) for row in rows)
-    figure = new_figure(4.2 * wide, 2.9 * len(rows))
     every = [panel for row in rows for panel in row]
+    names, width = most_names(every), 4.2 * wide
+    figure = new_figure(width, 2.9 * len(rows) + legend_height(names, width))
     for i, row in enumerate(rows):
         for j, panel in enumerate(row):
             axes = figure.add_subplot(len(rows), wide, i * wide + j + 1, projection="mollweide")
             axes.set_facecolor("#d9dee5")
             axes.set_title(panel.title, fontsize=9)
             if panel.names:
-                image = draw_map(axes, panel.value, sphere, cmap="tab20", vmin=-0.5, vmax=19.5)
+                image = draw_map(axes, panel.value, sphere, **labels_as(panel.names))
                 class_bar(figure, axes, image, panel.names)
                 continue
             low, high = limits([p.value for p in every if panel.scale and p.scale == panel.scale] or [panel.value])
@@ -76,14 +73,13 @@ def map_pictures(rows: list[list[Panel]], sphere: Sphere) -> bytes:
             bar.set_label(panel.unit, fontsize=8)
             if panel.arrows is not None:
                 draw_field(axes, panel.arrows, sphere, spin=panel.spin, longest=panel.longest or None, color="#1c2430")
+    class_legend(figure, names, width)
     return png_bytes(figure)
 
 
-def class_bar(figure: Figure, axes: Axes, image: Any, names: tuple[str, ...]) -> None:
-    """Put the colours of classes and their names below a panel that was drawn from -0.5 to 19.5."""
-    bar = figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.8, pad=0.04)
-    bar.ax.set_xlim(-0.5, len(names) - 0.5)
-    bar.set_ticks(range(len(names)), labels=[n[:11] for n in names], rotation=30, fontsize=6)
+def most_names(panels: list[Panel]) -> tuple[str, ...]:
+    """Return the names of the panel that has the most classes."""
+    return max((p.names for p in panels), key=len, default=())
 
 
 def limits(values: list[Tensor]) -> tuple[float, float]:
