@@ -23,6 +23,7 @@ from steerable.domains.sphere import Sphere as Sphere
 from steerable.domains.sphere import SpherePoints as SpherePoints
 from steerable.domains.sphere import degrees as degrees
 from steerable.domains.sphere import parse_sphere as parse_sphere
+from steerable.domains.sphere import remembered as remembered
 from steerable.domains.voxels import VoxelGrid as VoxelGrid
 from steerable.domains.warp import Axis as Axis
 from steerable.domains.warp import Warp as Warp

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import blake2b
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+# bytes from which tables are shared, and those that modules hold by their content: no reference of its own
+_LARGE = 1 << 16
+_ALIVE: WeakValueDictionary[tuple[object, ...], np.ndarray] = WeakValueDictionary()
 
 
 class ConstantModule(nn.Module):
@@ -21,12 +27,14 @@ class ConstantModule(nn.Module):
 
         Floating values are kept in float64 beside the buffer, which has the default dtype; whenever the module changes
         its dtype or device the buffer is derived again, so ``.double()`` gives float64 accuracy, not a widened float32.
+        Large tables of equal content, such as those of layers on one sampling, share their float64 memory.
         """
         with torch.inference_mode(False):
             array = np.array(value.detach().cpu().numpy() if isinstance(value, Tensor) else value, order="C")
+            if array.dtype.kind == "f":
+                array = self._exact[name] = shared_array(array)
             tensor = _tensor(array)
             if tensor.is_floating_point():
-                self._exact[name] = array
                 tensor = tensor.to(torch.get_default_dtype())
         self.register_buffer(name, tensor, persistent=False)
 
@@ -45,6 +53,31 @@ class ConstantModule(nn.Module):
             name: float(np.dot(a.reshape(-1), np.cos(1.0 + np.arange(a.size) % 9973)))
             for name, a in self._exact.items()
         }
+
+
+def shared_array(array: np.ndarray) -> np.ndarray:
+    """An array of equal content that a living module holds, or this one; nobody writes into either."""
+    if array.nbytes < _LARGE:
+        return array
+    key = (array.shape, array.dtype.str, blake2b(array, digest_size=16).digest())
+    return _ALIVE.setdefault(key, array)
+
+
+def constant_names(module: nn.Module) -> list[str]:
+    """Names of all buffers that are derived and never learned: what every process holds already.
+
+    For ``torch.nn.parallel.DistributedDataParallel``, which otherwise sends them from the first process before each
+    step; running statistics are not among them::
+
+        DDP._set_params_and_buffers_to_ignore_for_model(net, st.nn.constant_names(net))
+        ddp = DDP(net)
+    """
+    found = []
+    for prefix, part in module.named_modules():
+        if isinstance(part, ConstantModule):
+            names = (n for n, b in part._buffers.items() if b is not None and n in part._non_persistent_buffers_set)
+            found += [f"{prefix}.{n}" if prefix else n for n in names]
+    return found
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 from steerable.domains.domain import Domain
 from steerable.domains.points.cloud import Points
 from steerable.domains.points.neighbourhood import Neighbourhood
+from steerable.domains.sphere.memo import remember
 from steerable.domains.sphere.neighbours import sphere_neighbours
 from steerable.domains.sphere.pooling import Pooling, nearest_pooling
 from steerable.fields.type import FieldType
@@ -187,7 +188,11 @@ class Sphere(Domain):
         Raises:
             ValueError: for another radius.
         """
-        there = (self if targets is None else targets).frames().reshape(-1, 3, 3)
+        there = self if targets is None else targets
+        return remember(("neighbours", self, there, radius), (), lambda: self._neighbours(radius, there))
+
+    def _neighbours(self, radius: float, targets: Sphere) -> Neighbourhood:
+        there = targets.frames().reshape(-1, 3, 3)
         return sphere_neighbours(there, self.frames().reshape(-1, 3, 3), self.flat_weights(), radius)
 
     # ---- coarser and finer
