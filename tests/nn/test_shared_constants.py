@@ -72,6 +72,10 @@ def test_equal_tables_have_one_memory_as_long_as_they_live():
     arrays = [a for m in model.modules() if isinstance(m, st.nn.ConstantModule) for a in m._exact.values()]
     large = [a for a in arrays if a.nbytes >= 1 << 16]
     assert len({id(a) for a in large}) < len(large)
+    first, second = (net("healpix(16)").double() for _ in range(2))
+    kept = second.down[0][0].contraction._values0.clone()
+    first.down[0][0].contraction._values0.zero_()  # a write into a buffer reaches no other module
+    assert torch.equal(second.down[0][0].contraction._values0, kept)
     again = copy.deepcopy(model).double()
     assert again(torch.randn(1, 1, 3072, dtype=torch.float64)).dtype == torch.float64
 

@@ -35,7 +35,7 @@ class ConstantModule(nn.Module):
                 array = self._exact[name] = shared_array(array)
             tensor = _tensor(array)
             if tensor.is_floating_point():
-                tensor = tensor.to(torch.get_default_dtype())
+                tensor = tensor.to(torch.get_default_dtype(), copy=True)  # who writes into a buffer reaches no other
         self.register_buffer(name, tensor, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ConstantModule:
@@ -44,7 +44,7 @@ class ConstantModule(nn.Module):
         for name, was in before.items():
             buffer = self._buffers[name]
             if buffer is not None and (buffer.dtype, buffer.device) != was and buffer.device.type != "meta":
-                self._buffers[name] = _tensor(self._exact[name]).to(buffer.device, buffer.dtype)
+                self._buffers[name] = _tensor(self._exact[name]).to(buffer.device, buffer.dtype, copy=True)
         return self
 
     def fingerprint(self) -> dict[str, float]:
