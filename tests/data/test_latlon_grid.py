@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from steerable.data import InputError, LatLonGrid
+from steerable.data.sphere_file import read_maps
+from steerable.data.sphere_folder import read_sphere, sphere_folder
 from steerable.domains.sphere import parse_sphere
+from steerable.run.domains.sphere import SPHERE
 
 LON = {"east": np.arange(0, 360, 7.5), "dateline": np.arange(-180, 180, 7.5), "west": np.arange(0, 360, 7.5)[::-1]}
 LON |= {"closed": np.linspace(0, 360, 49), "both": np.linspace(-180, 180, 49), "half": np.arange(3.75, 360, 7.5)}
@@ -26,10 +31,6 @@ def field(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("upside", [False, True])
 def test_every_order_of_a_grid_is_the_same_field_on_the_sphere(rows: str, columns: str, upside: bool):
     lat, lon = LAT[rows][:: -1 if upside else 1], LON[columns]
-    if rows == "gauss" and columns == "half":
-        with pytest.raises(InputError, match="degrees; expected 0"):
-            LatLonGrid(lat, lon)
-        return
     grid = LatLonGrid(lat, lon)
     given = field(lat, lon)
     x = grid.maps(given)
@@ -100,3 +101,49 @@ def test_arrays_of_another_shape_are_refused_with_the_likely_reason():
         grid.maps(np.zeros((25, 48, 3)))
     with pytest.raises(InputError, match="maps of its own sampling"):
         grid.values(torch.zeros(24, 48))
+
+
+def test_components_are_the_inverse_of_wind():
+    for columns in LON.values():
+        grid = LatLonGrid(LAT["cc"][::-1], columns)
+        u, v = (torch.as_tensor(field(LAT["cc"][::-1], columns)) * k for k in (1, 2))
+        back = grid.components(grid.wind(u[None], v[None]))
+        for found, given in zip(back, (u, v), strict=True):
+            assert found.shape == (1, *given.shape) and float((found[0] - given).abs().max()) < 1e-5
+    with pytest.raises(InputError, match="Of scalars take values"):
+        grid.components(torch.zeros(3, 25, 48))
+
+
+def test_maps_with_latitudes_are_read_from_the_north(tmp_path):
+    lat, lon = LAT["cc"], LON["east"]
+    x = np.stack([field(lat, lon) * k for k in (1.0, 2.0)])[:, None]
+    y = np.concatenate([x, -x], 1)
+    upside, shifted = slice(None, None, -1), np.roll(np.arange(48), 24)
+    turned = {k: v[..., upside, :][..., shifted] for k, v in (("x", x), ("y", y))}
+    places = {"latitude": lat[upside], "longitude": (lon[shifted] + 180) % 360 - 180}
+    named = "equiangular(nlat=25, kind=cc)"
+    found = []
+    for name, arrays in (("plain", {"x": x, "y": y}), ("turned", turned | places)):
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+        found.append(read_sphere(tmp_path / f"{name}.npz", None, named, "", "1x1", (), "", None))
+    assert torch.equal(found[0].x, found[1].x) and torch.equal(found[0].y, found[1].y)
+    assert torch.equal(torch.stack(read_maps(tmp_path / "turned.npz", named)), found[0].x)
+    for changed, says in (
+        ({"latitude": lat[upside]}, "latitude alone; expected latitude and longitude"),
+        (places | {"latitude": np.linspace(0, 60, 25)}, "turned.npz: LatLonGrid"),
+        (places | {"longitude": lon + 3.75}, "Set data.options.sampling to 'equiangular(nlat=25, kind=cc, shift=0.5)'"),
+    ):
+        np.savez(tmp_path / "turned.npz", **turned, **changed)
+        with pytest.raises(InputError, match=re.escape(says)):
+            read_maps(tmp_path / "turned.npz", named)
+
+
+def test_files_of_climate_data_are_refused_with_the_line_that_reads_them(tmp_path):
+    (tmp_path / "t.nc").touch()
+    for call in (
+        lambda: read_maps(tmp_path / "t.nc", "gauss(8)"),
+        lambda: sphere_folder(tmp_path),
+        lambda: SPHERE.files.check(tmp_path / "t.nc"),
+    ):
+        with pytest.raises(InputError, match=r"xarray\.open_dataset.*netCDF4.*LatLonGrid"):
+            call()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
 import steerable as st
 from steerable.domains.sphere import parse_sphere
+from steerable.domains.sphere.meridian import by_rings
 from steerable.laws import sphere_errors
+from steerable.models.sphere import levels
 
 SAMPLINGS = ["gauss(16)", "healpix(4)", "icosahedral(3)", "equiangular(nlat=18, kind=fejer)", "fibonacci(400)"]
 
@@ -109,3 +113,27 @@ def test_kernels_are_as_wide_as_their_sampling_asks():
         for layer in found:
             level = max(s.spacing for s in (layer.sphere, layer.targets)) / net.sphere.spacing
             assert layer.radius == pytest.approx(first * level, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("sphere", "coarser"),
+    [
+        ("equiangular(nlat=20, kind=cc, nlon=24)", ["gauss(10, nlon=12)", "gauss(5, nlon=6)"]),
+        ("equiangular(nlat=19, kind=cc)", ["equiangular(nlat=10, kind=cc)", "gauss(5, nlon=9)"]),
+        ("gauss(14, nlon=25, shift=0.5)", ["gauss(7, nlon=25, shift=0.5)", "gauss(3, nlon=25, shift=0.5)"]),
+    ],
+)
+def test_grids_that_cannot_be_halved_are_followed_by_gauss_rings(sphere, coarser):
+    found = levels(sphere, 3)
+    assert found == [parse_sphere(s) for s in (sphere, *coarser)]
+    assert all(by_rings(a, b) and by_rings(b, a) for a, b in pairwise(found))
+    options = {"in_channels": 1, "num_classes": 2, "sphere": sphere, "widths": (3, 4, 4)}
+    x = torch.randn(1, 1, *found[0].shape)
+    for name in ("sphere_unet", "sphere_unet_plain"):
+        assert st.create_model(name, **options).eval()(x).shape == (1, 2, *found[0].shape)
+
+
+def test_what_has_no_coarser_sampling_is_refused():
+    for sphere in ("healpix(1)", "gauss(3)", "fibonacci(20)"):
+        with pytest.raises(ValueError, match="no coarser"):
+            levels(sphere, 3)

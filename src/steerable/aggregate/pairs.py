@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from steerable.aggregate.paths import runs_eagerly
+from steerable.domains.sphere.memo import remember
 from steerable.groups.eager import full_precision
 
 
@@ -32,6 +33,10 @@ class PairRows(NamedTuple):
 
 def pair_rows(target: Tensor, source: Tensor, rows: int, columns: int) -> PairRows:
     """The pattern of pairs that are sorted by target."""
+    return remember(("rows", rows, columns), (target, source), lambda: _pair_rows(target, source, rows, columns))
+
+
+def _pair_rows(target: Tensor, source: Tensor, rows: int, columns: int) -> PairRows:
     zero = target.new_zeros(1)
     start = torch.cat([zero, torch.bincount(target, minlength=rows).cumsum(0)])
     column_start = torch.cat([zero, torch.bincount(source, minlength=columns).cumsum(0)])

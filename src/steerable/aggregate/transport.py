@@ -77,7 +77,8 @@ class Carried:
             return values[:, self.a]
         p, q = torch.from_numpy(self.p).to(values), torch.from_numpy(self.q).to(values)
         angle = self.frequency * transport[:, None]
-        return values[:, self.a] * p * angle.cos() + values[:, self.b] * q * angle.sin()
+        found = values[:, self.a].mul_(p).mul_(angle.cos())  # in place: tables of many pairs are large
+        return found.add_(values[:, self.b].mul_(q).mul_(angle.sin()))
 
     def reading(self, shape: tuple[int, int, int]) -> Reading:
         """Where the matrices of the new functions are read in a filter of a shape ``[C_out, C_in, F]``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,18 @@ from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.data.sphere_map import check_huge, missing_pixels
-from steerable.domains.sphere import EquiangularSphere, GaussSphere, LatLonSphere
+from steerable.domains.sphere import EquiangularSphere, GaussSphere, LatLonSphere, Sphere
 
 # share of a step by which a latitude may differ from its ring: files round; the nearest other grid differs by a quarter
 _ROUNDED = 0.05
+#: arrays of an `.npz` file that say where its maps lie
+PLACES = ("latitude", "longitude")
+#: how files of climate data become what is read
+NETCDF = (
+    "Climate data become .npz in one line of python: import numpy, xarray; ds = xarray.open_dataset('FILE.nc'); "
+    "numpy.savez('FILE.npz', x=ds['t'].values, latitude=ds['lat'].values, longitude=ds['lon'].values) (netCDF4 has the "
+    "same arrays), with y beside x for training; steerable.data.LatLonGrid(latitude, longitude) finds the sampling."
+)
 
 
 class LatLonGrid:
@@ -109,6 +118,26 @@ class LatLonGrid:
         """
         return torch.stack([-self.maps(v, mask_value), self.maps(u, mask_value)], -3)
 
+    def components(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Bring fields of type ``1x1`` back to the components of the file: the inverse of :meth:`wind`.
+
+        Args:
+            y: along south and east ``[..., 2, *sphere.shape]``.
+
+        Returns:
+            u, to the east, and v, to the north: ``[..., nlat, nlon]`` each, in the order of the grid.
+
+        Raises:
+            InputError: another length, or not two components.
+        """
+        if y.dim() < 3 or y.shape[-3] != 2:
+            raise InputError(
+                f"LatLonGrid: fields are {list(y.shape)}; expected [..., 2, {self.sphere.nlat}, {self.sphere.nlon}], "
+                "along south and east. Of scalars take values."
+            )
+        south, east = self.values(y).unbind(-3)
+        return east, -south
+
     def values(self, maps: Tensor) -> Tensor:
         """Bring maps back into the order of the grid: the inverse of :meth:`maps`.
 
@@ -134,6 +163,39 @@ class LatLonGrid:
 
     def __repr__(self) -> str:
         return f"LatLonGrid({self._shape[0]} x {self._shape[1]}: {self.sampling})"
+
+
+def north_first(arrays: Mapping[str, np.ndarray], sphere: Sphere, source: str) -> dict[str, np.ndarray]:
+    """Bring the maps of a file that has a `latitude` and a `longitude` into the order of its sampling.
+
+    Args:
+        arrays: of the file, by name. Maps are what ends in ``[..., nlat, nlon]`` and has more axes.
+        sphere: the sampling that was said.
+        source: what the file is called in a message.
+
+    Returns:
+        The arrays, without latitude and longitude; as they are where the file has none.
+
+    Raises:
+        InputError: one of the two without the other, what :class:`LatLonGrid` refuses, or another sampling.
+    """
+    rest = {k: v for k, v in arrays.items() if k not in PLACES}
+    given = [k for k in PLACES if k in arrays]
+    if not given:
+        return rest
+    if len(given) < len(PLACES):
+        raise InputError(f"{source}: it has {given[0]} alone; expected {' and '.join(PLACES)}, or none. Save both.")
+    try:
+        grid = LatLonGrid(*(arrays[k] for k in PLACES))
+    except InputError as e:
+        raise InputError(f"{source}: {e}") from None
+    if grid.sphere != sphere:
+        raise InputError(
+            f"{source}: its latitude and longitude are those of '{grid.sampling}'; expected {sphere!r}. Set "
+            f"data.options.sampling to '{grid.sampling}'."
+        )
+    maps = [k for k, v in rest.items() if v.ndim > 2 and v.shape[-2:] == grid._shape]
+    return rest | {k: rest[k][..., grid._rows, :][..., grid._columns] for k in maps}
 
 
 def _degrees(what: str, given: Any) -> np.ndarray:
@@ -183,14 +245,10 @@ def _rings(lat: np.ndarray, nlon: int, shift: float) -> tuple[LatLonSphere, str]
     for kind, usual in (("cc", 2 * n - 2), ("fejer", 2 * n), ("mw", 2 * n - 1)):
         wide = "" if nlon == usual else f", nlon={nlon}"
         tries.append((EquiangularSphere(kind, n, nlon, shift), f"equiangular(nlat={n}, kind={kind}{wide}{moved})"))
-    tries.append((GaussSphere(n, nlon), f"gauss({n}{'' if nlon == 2 * n else f', nlon={nlon}'})"))
+    wide = "" if nlon == 2 * n else f", nlon={nlon}"
+    tries.append((GaussSphere(n, nlon, shift), f"gauss({n}{wide}{moved})"))
     for sphere, name in tries:
         if np.abs(90 - np.rad2deg(sphere.rings.colatitude) - lat).max() <= _ROUNDED * 180 / n:
-            if shift and isinstance(sphere, GaussSphere):
-                raise InputError(
-                    f"LatLonGrid: Gaussian latitudes, and a first longitude of {shift * 360 / nlon:g} degrees; expected"
-                    " 0. Turn the globe by it, or interpolate to equal steps of latitude."
-                )
             return sphere, name
     raise InputError(
         f"LatLonGrid: {n} latitudes from {lat[0]:g} to {lat[-1]:g} degrees, {lat[0] - lat[1]:g} the first step; "

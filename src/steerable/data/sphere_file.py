@@ -15,6 +15,7 @@ from torch import Tensor
 
 from steerable.data.errors import InputError
 from steerable.data.files import load_npz
+from steerable.data.latlon_grid import NETCDF, PLACES, north_first
 from steerable.data.sphere_map import as_maps, missing_pixels, sampling_of
 from steerable.domains.sphere import HealpixSphere, Sphere
 
@@ -22,6 +23,8 @@ FITS = (".fits", ".fit", ".fits.gz")
 EXTENSIONS = (*FITS, ".npy", ".npz")
 #: the column of a partial map that says which pixels it holds
 PIXEL = "PIXEL"
+#: files of climate data
+CLIMATE = (".nc", ".nc4", ".cdf", ".grib", ".grib2", ".grb", ".zarr")
 
 
 def list_maps(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -36,6 +39,11 @@ def is_map(path: Path) -> bool:
     return path.name.lower().endswith(EXTENSIONS)
 
 
+def mend_of(path: Path, otherwise: str) -> str:
+    """What to do with a file that is not read: how climate data become an `.npz` file, or what is said otherwise."""
+    return NETCDF if path.name.lower().endswith(CLIMATE) else otherwise
+
+
 def read_maps(
     path: str | Path, sampling: str | Sphere, mask_value: float | None = None, columns: Sequence[str] | None = None,
     hdu: int | None = None, mask: str = "map", type: str = "", nan: bool = False,
@@ -43,7 +51,8 @@ def read_maps(
     """Read maps as float32 ``[C, *shape]`` each, in the order of the samples of a sampling.
 
     A `.npy` file holds one map ``[*shape]`` or ``[C, *shape]``, or ``[N, C, *shape]``; a `.npz` file under `x` maps
-    ``[N, *shape]`` or ``[N, C, *shape]``; 8-bit integers come into [0, 1]. A FITS file holds one HEALPix map, a
+    ``[N, *shape]`` or ``[N, C, *shape]``, brought into the order of the sampling where it has a `latitude`
+    and a `longitude` as well; 8-bit integers come into [0, 1]. A FITS file holds one HEALPix map, a
     column of its first binary table (or of that in `hdu`) for each channel; it is reordered from the ``ORDERING`` of
     its header to that of the sampling, and U is brought to the convention of HEALPix where the header says
     ``POLCCONV = 'IAU'``. Where it says ``INDXSCHM = 'EXPLICIT'`` the file holds a part of the sky, its pixels named by
@@ -71,7 +80,9 @@ def read_maps(
     path = Path(path)
     sphere = sampling_of(sampling, str(path))
     if not is_map(path):
-        raise InputError(f"'{path}' ends in '{path.suffix}'; expected one of {', '.join(EXTENSIONS)}. Convert it.")
+        raise InputError(
+            f"'{path}' ends in '{path.suffix}'; expected one of {', '.join(EXTENSIONS)}. {mend_of(path, 'Convert it.')}"
+        )
     if not path.is_file():
         raise InputError(f"'{path}' does not exist; expected a file of maps. Mend the path.")
     if path.name.lower().endswith(FITS):
@@ -79,7 +90,8 @@ def read_maps(
         found = read_healpix(path, sphere, columns, fill, hdu)[None]
         return list(as_maps(found, sphere, str(path), mask_value, mask, type, nan))
     if path.suffix.lower() == ".npz":
-        return list(as_maps(load_npz(path, ("x",))["x"], sphere, str(path), mask_value, mask, type, nan))
+        x = north_first(load_npz(path, ("x",), PLACES), sphere, str(path))["x"]
+        return list(as_maps(x, sphere, str(path), mask_value, mask, type, nan))
     try:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as e:

@@ -13,10 +13,11 @@ from steerable.data.divide import divide
 from steerable.data.errors import InputError
 from steerable.data.files import as_labels, load_npz
 from steerable.data.folder import PARTS
+from steerable.data.latlon_grid import PLACES, north_first
 from steerable.data.parts import Splits
 from steerable.data.recipe import Recipe
 from steerable.data.samples import Samples
-from steerable.data.sphere_file import list_maps
+from steerable.data.sphere_file import list_maps, mend_of
 from steerable.data.sphere_map import (
     as_maps,
     check_huge,
@@ -59,6 +60,10 @@ def sphere_folder(
     * other numbers ``[N]`` or ``[N, K]``: values;
     * other numbers ``[N, *shape]`` or ``[N, K, *shape]``: values at every sample, NaN where there is none.
 
+    With `latitude` ``[nlat]`` and `longitude` ``[nlon]``, as files of climate data have them, maps may run from the
+    south or from -180 degrees: they are brought into the order of the sampling. Components of vectors are along south
+    and east all the same.
+
     Files without a split are divided by samples: where the samples are views of one globe, or times that are close,
     make the parts yourself.
 
@@ -97,10 +102,12 @@ def sphere_folder(
     files = {f.stem: f for f in sorted(folder.glob("*.npz"))}
     present = [p for p in PARTS if p in files]
     if not files or 0 < len(present) < len(PARTS):
-        loose = len(list_maps(folder)[0]) - len(files)
+        maps, others = list_maps(folder)
+        loose, mend = len(maps) - len(files), "Add what is missing."
+        mend = next((m for m in (mend_of(p, "") for p in others) if m), mend)
         raise InputError(
             f"sphere: '{folder}' holds the .npz files {list(files)}; expected all of {list(PARTS)}, or files of other "
-            "names with x and y. " + (f"{loose} other maps have no answers: {NPZ}" if loose else "Add what is missing.")
+            "names with x and y. " + (f"{loose} other maps have no answers: {NPZ}" if loose else mend)
         )
 
     def read(path: Path) -> Samples:
@@ -140,7 +147,7 @@ def read_sphere(
     """
     source, key = str(path), target or "y"
     sphere = sampling_of(sampling, source)
-    z = load_npz(path, ("x", key), optional=("classes",))
+    z = north_first(load_npz(path, ("x", key), optional=("classes", *PLACES)), sphere, source)
     x = as_maps(z["x"], sphere, source, mask_value, mask, type)
     own = z["x"].shape[1] if z["x"].ndim > len(sphere.shape) + 1 else 1
     fields = with_masks(type, own, x.shape[1] - own)

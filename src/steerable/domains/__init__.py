@@ -16,12 +16,14 @@ from steerable.domains.sphere import HealpixSphere as HealpixSphere
 from steerable.domains.sphere import IcosahedralSphere as IcosahedralSphere
 from steerable.domains.sphere import LatLonSphere as LatLonSphere
 from steerable.domains.sphere import Pooling as Pooling
+from steerable.domains.sphere import Regrid as Regrid
 from steerable.domains.sphere import Rings as Rings
 from steerable.domains.sphere import RingSphere as RingSphere
 from steerable.domains.sphere import Sphere as Sphere
 from steerable.domains.sphere import SpherePoints as SpherePoints
 from steerable.domains.sphere import degrees as degrees
 from steerable.domains.sphere import parse_sphere as parse_sphere
+from steerable.domains.sphere import remembered as remembered
 from steerable.domains.voxels import VoxelGrid as VoxelGrid
 from steerable.domains.warp import Axis as Axis
 from steerable.domains.warp import Warp as Warp

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 import steerable.nn as snn
-from steerable.domains.sphere import Sphere, parse_sphere
+from steerable.domains.sphere import LatLonSphere, Sphere, parse_sphere, remembered
 from steerable.fields.type import FieldType
 from steerable.groups import Group
 from steerable.models.grid_unet import read
@@ -16,15 +16,28 @@ from steerable.models.unet import ByLayer, UNet
 
 
 def levels(sphere: str | Sphere, count: int) -> list[Sphere]:
-    """A sampling and coarser ones of its kind.
+    """A sampling and coarser ones: of its kind, or Gauss rings where a grid of latitudes cannot be halved.
+
+    Gauss rings are half as many. Longitudes are halved where their number is even, else kept: one number divides the
+    other, and convolutions between such rings are fast. So ``192 x 288`` with poles is followed by
+    ``gauss(96, nlon=144)``.
 
     Raises:
         ValueError: if there are not as many.
     """
     found = [parse_sphere(sphere)]
     while len(found) < count:
-        found.append(found[-1].coarser())
+        found.append(_coarser(found[-1]))
     return found
+
+
+def _coarser(sphere: Sphere) -> Sphere:
+    try:
+        return sphere.coarser()
+    except ValueError:
+        if not isinstance(sphere, LatLonSphere) or sphere.nlat < 4:
+            raise
+    return Sphere.gauss(sphere.nlat // 2, sphere.nlon if sphere.nlon % 2 else sphere.nlon // 2, sphere.shift)
 
 
 def radii(spheres: Sequence[Sphere], reach: float, radius: float | None) -> list[float]:
@@ -91,12 +104,13 @@ class SphereCNN(nn.Module):
         self.sphere = spheres[0]
         current = group.type(in_type) if in_type else in_channels * group.trivial
         layers: list[nn.Module] = []
-        for k, width in enumerate(widths):
-            wide = hidden_fields(group, width, degree)
-            layers.append(block(current, wide, spheres[k], r[k], kernel_size))
-            if k + 1 < len(widths):
-                layers.append(between(wide, spheres[k], spheres[k + 1], r[k + 1]))
-            current = wide
+        with remembered():
+            for k, width in enumerate(widths):
+                wide = hidden_fields(group, width, degree)
+                layers.append(block(current, wide, spheres[k], r[k], kernel_size))
+                if k + 1 < len(widths):
+                    layers.append(between(wide, spheres[k], spheres[k + 1], r[k + 1]))
+                current = wide
         pool = invariants(current)
         self.features = snn.Sequential(*layers, pool, snn.SphereAvgPool(pool.out_type, spheres[-1]))
         self.head = nn.Sequential(nn.Linear(pool.out_type.size, hidden), nn.ELU(), nn.Linear(hidden, num_classes))
@@ -139,14 +153,14 @@ class SphereUNet(UNet):
         last = group.type(out_type) if out_type else num_classes * group.trivial
         types = [hidden_fields(group, w, degree) for w in widths]
         count = len(types)
-        super().__init__(
-            [
+        with remembered():
+            into = [
                 block(a, b, s[k], r[k], kernel_size)
                 for k, (a, b) in enumerate(zip([first, *types[:-1]], types, strict=True))
-            ],
-            [between(types[k], s[k], s[k + 1], r[k + 1]) for k in range(count - 1)],
-            [ByLayer(between(types[k + 1], s[k + 1], s[k], r[k + 1])) for k in range(count - 2, -1, -1)],
-            [block(types[k + 1] + types[k], types[k], s[k], r[k], kernel_size) for k in range(count - 2, -1, -1)],
-            snn.SphereConv(types[0], last, s[0], r[0], kernel_size=kernel_size),
-        )
+            ]
+            down = [between(types[k], s[k], s[k + 1], r[k + 1]) for k in range(count - 1)]
+            up = [ByLayer(between(types[k + 1], s[k + 1], s[k], r[k + 1])) for k in range(count - 2, -1, -1)]
+            out = [block(types[k + 1] + types[k], types[k], s[k], r[k], kernel_size) for k in range(count - 2, -1, -1)]
+            head = snn.SphereConv(types[0], last, s[0], r[0], kernel_size=kernel_size)
+        super().__init__(into, down, up, out, head)
         self.sphere, self.in_type, self.out_type = s[0], first, last

@@ -9,6 +9,7 @@ from steerable.nn.blur import BlurPool2d as BlurPool2d
 from steerable.nn.blur import BlurPool3d as BlurPool3d
 from steerable.nn.cheb_conv import ChebConv as ChebConv
 from steerable.nn.constants import ConstantModule as ConstantModule
+from steerable.nn.constants import constant_names as constant_names
 from steerable.nn.conv import Conv2d as Conv2d
 from steerable.nn.conv import Conv3d as Conv3d
 from steerable.nn.conv import ConvTranspose2d as ConvTranspose2d

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import ClassVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+# bytes from which tables are shared, and those that modules hold by their content: no reference of its own
+_LARGE = 1 << 16
+_ALIVE: WeakValueDictionary[tuple[object, ...], np.ndarray] = WeakValueDictionary()
 
 
 class ConstantModule(nn.Module):
@@ -29,13 +35,16 @@ class ConstantModule(nn.Module):
 
         Floating values are kept in float64 beside the buffer, which has the default dtype; whenever the module changes
         its dtype or device the buffer is derived again, so ``.double()`` gives float64 accuracy, not a widened float32.
+        Large tables of equal content, such as those of layers on one sampling, share their float64 memory.
         """
         with torch.inference_mode(False):
             array = np.array(value.detach().cpu().numpy() if isinstance(value, Tensor) else value, order="C")
+            if array.dtype.kind == "f":
+                array = self._exact[name] = shared_array(array)
             tensor = _tensor(array)
             if tensor.is_floating_point():
-                self._exact[name] = array
-                tensor = tensor.to(self._dtype(torch.get_default_dtype()))
+                # a copy: who writes into a buffer reaches no other
+                tensor = tensor.to(self._dtype(torch.get_default_dtype()), copy=True)
         self.register_buffer(name, tensor, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ConstantModule:
@@ -44,7 +53,7 @@ class ConstantModule(nn.Module):
         for name, was in before.items():
             buffer = self._buffers[name]
             if buffer is not None and (buffer.dtype, buffer.device) != was and buffer.device.type != "meta":
-                self._buffers[name] = _tensor(self._exact[name]).to(buffer.device, self._dtype(buffer.dtype))
+                self._buffers[name] = _tensor(self._exact[name]).to(buffer.device, self._dtype(buffer.dtype), copy=True)
         return self
 
     def _dtype(self, wanted: torch.dtype) -> torch.dtype:
@@ -61,6 +70,31 @@ class ConstantModule(nn.Module):
 def at_least_float32(dtype: torch.dtype) -> torch.dtype:
     """The dtype itself, or float32 for half precision."""
     return torch.promote_types(dtype, torch.float32)
+
+
+def shared_array(array: np.ndarray) -> np.ndarray:
+    """An array of equal content that a living module holds, or this one; nobody writes into either."""
+    if array.nbytes < _LARGE:
+        return array
+    key = (array.shape, array.dtype.str, blake2b(array, digest_size=16).digest())
+    return _ALIVE.setdefault(key, array)
+
+
+def constant_names(module: nn.Module) -> list[str]:
+    """Names of all buffers that are derived and never learned: what every process holds already.
+
+    For ``torch.nn.parallel.DistributedDataParallel``, which otherwise sends them from the first process before each
+    step; running statistics are not among them::
+
+        DDP._set_params_and_buffers_to_ignore_for_model(net, st.nn.constant_names(net))
+        ddp = DDP(net)
+    """
+    found = []
+    for prefix, part in module.named_modules():
+        if isinstance(part, ConstantModule):
+            names = (n for n, b in part._buffers.items() if b is not None and n in part._non_persistent_buffers_set)
+            found += [f"{prefix}.{n}" if prefix else n for n in names]
+    return found
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -18,7 +18,8 @@ class GaussSphere(LatLonSphere):
 
     Attributes:
         nlat: number of rings.
-        nlon: samples on each, from longitude 0.
+        nlon: samples on each.
+        shift: longitude of the first sample in steps.
 
     Raises:
         ValueError: for sizes below 1.
@@ -26,14 +27,15 @@ class GaussSphere(LatLonSphere):
 
     nlat: int
     nlon: int
+    shift: float = 0.0
 
     def __post_init__(self) -> None:
         self.check_sizes(1)
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Kind and size."""
-        return ("gauss", self.nlat, self.nlon)
+        """Kind, size and shift."""
+        return ("gauss", self.nlat, self.nlon, self.shift)
 
     @property
     def band(self) -> int:
@@ -45,7 +47,8 @@ class GaussSphere(LatLonSphere):
         """From north to south."""
         theta, weight = gauss_legendre(self.nlat)
         count = np.full(self.nlat, self.nlon)
-        return Rings(theta, count, np.zeros(self.nlat), 2 * np.pi / self.nlon * weight)
+        longitude = np.full(self.nlat, self.shift * 2 * np.pi / self.nlon)
+        return Rings(theta, count, longitude, 2 * np.pi / self.nlon * weight)
 
     def coarser(self) -> GaussSphere:
         """Half the rings, and half the longitudes (of ``2 L - 1``: as many as half the rings want).
@@ -55,9 +58,13 @@ class GaussSphere(LatLonSphere):
         """
         rows = half(self, "rings", self.nlat)
         odd = self.nlon == 2 * self.nlat - 1
-        return GaussSphere(rows, 2 * rows - 1 if odd else half(self, "longitudes", self.nlon))
+        return GaussSphere(rows, 2 * rows - 1 if odd else half(self, "longitudes", self.nlon), self.shift)
 
     def finer(self) -> GaussSphere:
         """Twice the rings and longitudes."""
         odd = self.nlon == 2 * self.nlat - 1
-        return GaussSphere(2 * self.nlat, 4 * self.nlat - 1 if odd else 2 * self.nlon)
+        return GaussSphere(2 * self.nlat, 4 * self.nlat - 1 if odd else 2 * self.nlon, self.shift)
+
+    def __repr__(self) -> str:
+        shift = f", shift={self.shift}" if self.shift else ""
+        return f"GaussSphere({self.nlat} x {self.nlon}{shift})"

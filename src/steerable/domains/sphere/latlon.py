@@ -20,6 +20,7 @@ class LatLonSphere(RingSphere):
 
     nlat: int
     nlon: int
+    shift: float
 
     @property
     def shape(self) -> tuple[int, ...]:

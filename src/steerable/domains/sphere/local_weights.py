@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from steerable.domains.sphere.memo import remember
+
 #: of the window ``(1 - r^2 / R^2)^p``; the share of the continuous normal equations that is added to the sampled ones
 _TAPER, _RIDGE = 3, 1e-2
 #: root mean square of the correction from which on a target has too few or too lopsided neighbours to be mended
@@ -50,6 +52,11 @@ def local_weights(
         degree = max(d for d in range(5) if d == 0 or (d + 1) * (d + 2) / 2 <= 0.55 * usual)
     if degree == 0 or len(weight) == 0:
         return weight
+    key = ("local weights", count, radius, degree)
+    return remember(key, (offset, weight, target), lambda: _mended(offset, weight, target, count, radius, degree))
+
+
+def _mended(offset: Tensor, weight: Tensor, target: Tensor, count: int, radius: float, degree: int) -> Tensor:
     order = target.argsort(stable=True)
     x = (offset / radius)[order].double()
     powers = [(a, d - a) for d in range(degree + 1) for a in range(d + 1)]

@@ -83,10 +83,10 @@ class RingSphere(Sphere):
             torch.from_numpy(np.stack([r.colatitude, r.first], -1)), torch.from_numpy(r.weight * r.count)
         )
 
-    def neighbours(self, radius: float, targets: Sphere | None = None) -> Neighbourhood:
-        """As of any sampling, without a search; without other targets those of one sector are turned to all others."""
+    def _neighbours(self, radius: float, targets: Sphere) -> Neighbourhood:
+        """Without a search; where the targets are the samples those of one sector are turned to all others."""
         order = self.ring_order
-        if targets is None or targets is self:
+        if targets is self:
             return turned(
                 ring_neighbours(self._sector(), self.rings, radius), self.rings.count, self.rings.turns, order
             )

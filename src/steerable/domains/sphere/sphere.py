@@ -12,6 +12,7 @@ from torch import Tensor
 from steerable.domains.domain import Domain
 from steerable.domains.points.cloud import Points
 from steerable.domains.points.neighbourhood import Neighbourhood
+from steerable.domains.sphere.memo import remember
 from steerable.domains.sphere.neighbours import sphere_neighbours
 from steerable.domains.sphere.pooling import Pooling, nearest_pooling
 from steerable.fields.type import FieldType
@@ -53,16 +54,17 @@ class Sphere(Domain):
     # ---- the samplings
 
     @staticmethod
-    def gauss(L: int, nlon: int | None = None) -> GaussSphere:
+    def gauss(L: int, nlon: int | None = None, shift: float = 0.0) -> GaussSphere:
         """Rings at the nodes of Gauss and Legendre, the fewest for fields of degrees ``l < L``.
 
         Args:
             L: number of rings and band limit.
             nlon: longitudes; default ``2 L``, at least ``2 L - 1`` for the band to be L.
+            shift: longitude of the first sample in steps.
         """
         from steerable.domains.sphere.gauss import GaussSphere
 
-        return GaussSphere(L, 2 * L if nlon is None else nlon)
+        return GaussSphere(L, 2 * L if nlon is None else nlon, shift)
 
     @staticmethod
     def equiangular(
@@ -195,7 +197,11 @@ class Sphere(Domain):
         Raises:
             ValueError: for another radius.
         """
-        there = (self if targets is None else targets).frames().reshape(-1, 3, 3)
+        there = self if targets is None else targets
+        return remember(("neighbours", self, there, radius), (), lambda: self._neighbours(radius, there))
+
+    def _neighbours(self, radius: float, targets: Sphere) -> Neighbourhood:
+        there = targets.frames().reshape(-1, 3, 3)
         return sphere_neighbours(there, self.frames().reshape(-1, 3, 3), self.flat_weights(), radius)
 
     # ---- coarser and finer
@@ -229,6 +235,30 @@ class Sphere(Domain):
             ValueError: if no such shares conserve areas.
         """
         return nearest_pooling(self, self.coarser() if coarse is None else coarse)
+
+    def regrid(self, x: Tensor, type: FieldType | str, to: Sphere) -> Tensor:
+        """Fields of any spin from this sampling to another: linear interpolation, with transport of the frames.
+
+        At each place of the other sampling a linear function is fitted to the samples at most two spacings away, whose
+        frames are carried there, so that vectors stay vectors, over the poles as well. Constants stay; the error of
+        smooth fields falls with the square of the spacing. Nothing is averaged: to a much coarser sampling go by
+        :meth:`pooling` (means of areas), or by harmonics (:class:`steerable.nn.SHT`), which are exact up to a band.
+        For many calls hold a :class:`steerable.domains.sphere.Regrid`.
+
+        Args:
+            x: ``[..., type.size, *shape]``, NaN where nothing is known.
+            type: of SO2, or its text such as ``"1x0 + 1x1"``.
+            to: where the fields are wanted.
+
+        Returns:
+            ``[..., type.size, *to.shape]``, NaN where the nearest sample is unknown, or none is near.
+
+        Raises:
+            ValueError: a map of another length, other channels, or a type of another group.
+        """
+        from steerable.domains.sphere.regrid import Regrid  # it reads samplings
+
+        return Regrid(self, to)(x, type)
 
     def areas(self) -> Tensor:
         """What pooling conserves ``[N]``: the weights."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from steerable.aggregate.transport import Carried, carried
 from steerable.domains.spectral.precision import full_precision
 from steerable.domains.sphere import Sphere, parse_sphere
+from steerable.domains.sphere.memo import remember
 from steerable.domains.sphere.meridian import by_rings
 from steerable.fields.type import FieldType
 from steerable.groups.cyclic import C
@@ -120,6 +121,12 @@ class SphereConv(SteerableMap):
 
     def _functions(self, offset: Tensor, weight: Tensor) -> Tensor:
         """The scalar functions at all pairs ``[E, F]``, with the area of the source in steps of the planar grid."""
+        return remember(
+            ("functions", self.filters, self.radius, self.spacing), (offset, weight),
+            lambda: self._evaluated(offset, weight),
+        )  # fmt: skip
+
+    def _evaluated(self, offset: Tensor, weight: Tensor) -> Tensor:
         values = self.filters.values(offset / self.spacing) * (weight / self.spacing**2)[:, None]
         return values if self.filters.is_compact else values * envelope(offset.norm(dim=1), self.radius)[:, None]
 

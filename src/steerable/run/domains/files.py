@@ -33,14 +33,22 @@ def rows_of(
                 yield Row(name, None, str(e))
 
 
-def check_name(extensions: Iterable[str]) -> Callable[[Path], None]:
-    """Return what raises InputError for a file that is not there, or has another ending."""
+def check_name(
+    extensions: Iterable[str], mend: Callable[[Path, str], str] = lambda path, otherwise: otherwise
+) -> Callable[[Path], None]:
+    """Return what raises InputError for a file that is not there, or has another ending.
+
+    Args:
+        extensions: that are read.
+        mend: from the path, and what is usually said, to what to do with a file of another ending.
+    """
     known = tuple(extensions)
 
     def check(path: Path) -> None:
         if not path.is_file() or not path.name.lower().endswith(known):
             what = "does not exist" if not path.is_file() else f"ends in '{path.suffix}'"
-            raise InputError(f"'{path}' {what}; expected a file of {', '.join(known)}. Mend the path.")
+            how = mend(path, "Mend the path.") if path.is_file() else "Mend the path."
+            raise InputError(f"'{path}' {what}; expected a file of {', '.join(known)}. {how}")
 
     return check
 

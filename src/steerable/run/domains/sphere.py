@@ -13,7 +13,7 @@ from steerable.data import Samples
 from steerable.data.checks import field_type
 from steerable.data.errors import InputError
 from steerable.data.rotations import random_rotations
-from steerable.data.sphere_file import EXTENSIONS, FITS, list_maps, map_header, read_maps
+from steerable.data.sphere_file import EXTENSIONS, FITS, list_maps, map_header, mend_of, read_maps
 from steerable.data.sphere_map import read_mask_value
 from steerable.domains.sphere import Sphere
 from steerable.domains.sphere.turned_fields import Turn as FieldTurn
@@ -170,7 +170,7 @@ SPHERE = Domain(
     augment=augment,
     turn=lambda group, data: Turn("turned", turned, back),
     shown=shown,
-    files=FileKind(EXTENSIONS, list_maps, lambda path: 1, check_name(EXTENSIONS), map_rows),
+    files=FileKind(EXTENSIONS, list_maps, lambda path: 1, check_name(EXTENSIONS, mend_of), map_rows),
     statistics="sphere",
     place_statistics="sphere_place",
     areas=areas,

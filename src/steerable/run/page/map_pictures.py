@@ -20,10 +20,13 @@ class Panel:
     Attributes:
         title: above it.
         value: ``[*shape]``, NaN where nothing is known.
-        arrows: ``[2, *shape]`` along south and east; None: none.
+        arrows: ``[2, *shape]`` along south and east, or (Q, U) of a spin 2; None: none.
         names: of classes, where the values are labels.
         scale: panels of one scale share their colours; those whose scale begins with ``d`` lie around 0.
         length: whether the values are lengths of vectors, from 0.
+        unit: of the values.
+        longest: length that the longest arrow stands for; 0: that of this panel.
+        spin: of the arrows.
     """
 
     title: str
@@ -32,6 +35,9 @@ class Panel:
     names: tuple[str, ...] = ()
     scale: str = ""
     length: bool = False
+    unit: str = ""
+    longest: float = 0.0
+    spin: int = 1
 
 
 def map_pictures(rows: list[list[Panel]], sphere: Sphere) -> bytes:
@@ -62,9 +68,11 @@ def map_pictures(rows: list[list[Panel]], sphere: Sphere) -> bytes:
                 high = max(abs(low), abs(high))
                 low, colours = -high, "RdBu_r"
             image = draw_map(axes, panel.value, sphere, cmap=colours, vmin=low, vmax=high)
-            figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.8, pad=0.04).ax.tick_params(labelsize=7)
+            bar = figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.8, pad=0.04)
+            bar.ax.tick_params(labelsize=7)
+            bar.set_label(panel.unit, fontsize=8)
             if panel.arrows is not None:
-                draw_field(axes, torch.nan_to_num(panel.arrows), sphere, color="#1c2430")
+                draw_field(axes, panel.arrows, sphere, spin=panel.spin, longest=panel.longest or None, color="#1c2430")
     class_legend(figure, names, width)
     return png_bytes(figure)
 

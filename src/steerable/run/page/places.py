@@ -19,6 +19,7 @@ from steerable.run.page.grid_pictures import grid_pictures
 from steerable.run.page.map_pictures import Panel, limits, map_pictures
 from steerable.run.page.parts import document, picture
 from steerable.run.page.pictures import learning_picture
+from steerable.run.page.seen import as_given
 from steerable.run.scores import predict
 from steerable.run.tables import columns_of, number
 
@@ -61,6 +62,10 @@ def places_text(folder: Path, answers: Tensor, few: Samples, record: dict[str, A
     model, validation = record["config"]["model"], record["validation"]
     name = f"{model['name']} {model['group'] or ''}".strip()
     heading, story = READ[few.domain]
+    shown = few.x
+    if few.sampling and isinstance(few.x, Tensor):
+        shown, said = as_given(few.x, record)
+        story = f"{story} {said}"
     sampled = f", sampled on {html.escape(few.sampling)}" if few.sampling else ""
     parts = [
         f"<h1>{html.escape(name)} on {html.escape(few.source)}</h1>",
@@ -74,8 +79,8 @@ def places_text(folder: Path, answers: Tensor, few: Samples, record: dict[str, A
     for k in range(len(few)):
         title = few.ids[k] if few.ids else f"validation sample {k}"
         parts.append(f"<h3>{html.escape(title)}</h3>")
-        shown = rows(few, answers, k)
-        png = map_pictures(shown, sphere_of(few)) if few.sampling else grid_pictures(shown)
+        drawn = rows(few, shown[k], answers, k)  # type: ignore[arg-type]
+        png = map_pictures(drawn, sphere_of(few)) if few.sampling else grid_pictures(drawn)
         parts.append(picture(png, f"{heading} of {title}", caption(few, answers, k)))
     learning = learning_picture(folder, int(validation["best_epoch"]))
     if learning is not None:
@@ -100,9 +105,8 @@ def figures(record: dict[str, Any]) -> str:
     return f"<table><tr><th></th>{head}</tr>{body}</table>"
 
 
-def rows(few: Samples, answers: Tensor, k: int) -> list[list[Panel]]:
-    """Return the panels of one sample: what it saw, then truth, answer and difference where it answers everywhere."""
-    x: Tensor = few.x[k]  # type: ignore[index]
+def rows(few: Samples, x: Tensor, answers: Tensor, k: int) -> list[list[Panel]]:
+    """Return the panels of sample k: what it saw, x ``[C, *shape]``, then truth, answer and difference everywhere."""
     if few.domain == "plane" and len(x) == 3:
         low, high = limits([x])
         seen = [Panel("seen", (x.movedim(0, -1) - low) / (high - low))]
@@ -126,26 +130,33 @@ def rows(few: Samples, answers: Tensor, k: int) -> list[list[Panel]]:
         parts = [
             panels(v, few.target.type, few.target.names, few) for v in (few.y[k], answers[k], answers[k] - few.y[k])
         ]
+        unit = few.target.unit
         for j, (truth, answer, error) in enumerate(zip(*parts, strict=True)):
+            longest = max(_longest(truth), _longest(answer))  # one scale of arrows for all three
             found.append([
-                replace(truth, title=f"truth: {truth.title}", scale=f"t{j}"),
-                replace(answer, title="answer", scale=f"t{j}"),
-                replace(error, title="difference", scale=f"d{j}"),
+                replace(truth, title=f"truth: {truth.title}", scale=f"t{j}", unit=unit, longest=longest),
+                replace(answer, title="answer", scale=f"t{j}", unit=unit, longest=longest),
+                replace(error, title="difference", scale=f"d{j}", unit=unit, longest=longest),
             ])  # fmt: skip
     return found
 
 
 def panels(x: Tensor, text: str, names: tuple[str, ...], few: Samples) -> list[Panel]:
-    """Return what is drawn of fields ``[C, *shape]``: scalars, and the length of vectors, with arrows of a spin 1."""
+    """Return what is drawn of fields ``[C, *shape]``: scalars and lengths, arrows of spin 1, rods of spin 2."""
     found, start = [], 0
     for rep in field_type(text, len(x), few.source).fields:
         part = x[start : start + rep.size].double()
         title = ", ".join(names[start : start + rep.size]) or f"channel {start}"
-        arrows = part if rep.size == 2 and rep.irreps == ("1",) else None
+        spin = {("1",): 1, ("2",): 2}.get(tuple(rep.irreps), 0)
         value = part[0] if rep.is_trivial else part.norm(dim=0)
-        found.append(Panel(title, value, arrows, length=not rep.is_trivial))
+        found.append(Panel(title, value, part if spin else None, length=not rep.is_trivial, spin=spin))
         start += rep.size
     return found
+
+
+def _longest(panel: Panel) -> float:
+    known = panel.value[torch.isfinite(panel.value)] if panel.arrows is not None else panel.value[:0]
+    return float(known.max()) if known.numel() else 0.0
 
 
 def caption(few: Samples, answers: Tensor, k: int) -> str:
@@ -156,7 +167,9 @@ def caption(few: Samples, answers: Tensor, k: int) -> str:
         return f"Classes: {', '.join(few.classes)}.{scored}"
     if few.dense:
         spins = any(not r.is_trivial for r in answer_type(few).fields)
-        return f"{few.target}." + (" Of vectors the length, with arrows of a spin 1." if spins else "")
+        return f"{few.target}." + (
+            " Of vectors the length, with arrows of spin 1 and rods of spin 2, of one scale." if spins else ""
+        )
     if few.target is None:
         share = answers[k].double().softmax(0)
         best = int(share.argmax())
