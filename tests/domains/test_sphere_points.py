@@ -160,12 +160,12 @@ def test_areas_of_a_part_of_the_sky_are_kept():
     assert part.spacing == pytest.approx(math.sqrt(area)) and part.coarser().total == "given"
     torch.manual_seed(0)
     whole = Sphere.fibonacci(4000)
-    conv = SphereConv(SO2().type("1x0"), SO2().type("1x1"), whole, 0.2).double()
+    conv = SphereConv(SO2().type("1x0"), SO2().type("1x1"), whole, 0.2, quadrature=0).double()
     x = torch.randn(1, 1, 4000, dtype=torch.float64)
     inside, deep = whole.points()[:, 2] > 0.8, points[:, 2] > math.cos(math.acos(0.8) - 0.21)
     wanted = conv(x)[..., inside][..., deep]
     for sphere, factor in ((part, 1.0), (scaled, 4 * math.pi / (len(points) * area))):
-        here = SphereConv(SO2().type("1x0"), SO2().type("1x1"), sphere, 0.2).double()
+        here = SphereConv(SO2().type("1x0"), SO2().type("1x1"), sphere, 0.2, quadrature=0).double()
         here.load_state_dict(conv.state_dict())
         assert (here(x[..., inside])[..., deep] - factor * wanted).abs().max() < 1e-10 * factor
 

@@ -343,6 +343,7 @@ STEPS = {
     "standardise": ("standardise", {"mean": 0.3, "std": 2.0}),
     "grey": ("grey", {}),
     "rgb": ("rgb", {}),
+    "fields": ("fields", {"mean": [0.2], "by": [0.5]}),
 }
 
 
