@@ -108,6 +108,37 @@ def error(types: tuple[str, str], rings: int, radius: float, shells: bool = Fals
     return compute
 
 
+def local_error(sampling: str, part: int, quadrature: int | None) -> Callable[[], float]:
+    """The same of a layer with spins off rings, four distances of samples, for fields of a share of the usual band."""
+
+    def compute() -> float:
+        import steerable as st
+        from steerable.domains.sphere import parse_sphere
+
+        torch.manual_seed(0)
+        t, sphere = st.SO2().type("1x0 + 1x1"), parse_sphere(sampling)
+        layer = st.nn.SphereConv(t, t, sphere, 4 * sphere.spacing, quadrature=quadrature)
+        return float(st.laws.sphere_errors(layer.double(), band=sphere.usual_band // part).max())
+
+    return compute
+
+
+def network_error(name: str, sampling: str, band: int, **options: object) -> Callable[[], float]:
+    """The same of a network whose batch norms have seen fields: before, signals are small and activations linear."""
+
+    def compute() -> float:
+        import steerable as st
+
+        torch.manual_seed(0)
+        net = st.create_model(name, num_classes=5, sphere=sampling, **options).double()
+        fields = st.nn.InverseSHT(sampling, "1x0", band).double()
+        for _ in range(12):
+            net(fields(torch.randn(4, band * band, dtype=torch.float64) / band))
+        return float(st.laws.sphere_errors(net.eval(), band=band, in_type=st.SO2().type("1x0")).max())
+
+    return compute
+
+
 def construction(rings: int) -> Callable[[], float]:
     """Milliseconds to build a layer of narrow support, the median of nine."""
 
@@ -204,6 +235,34 @@ ENTRIES: tuple[Entry, ...] = (
             compute=error(("1x0", "1x1"), 32, 6 * math.pi / 32, shells),
         )
         for shells in (False, True)
+    ),
+    *(
+        Value(
+            f"sphere/local_{part}_{'own' if quadrature == 0 else 'mended'}",
+            f"the same, 1x0 + 1x1, healpix(16), 4 samples, 1 / {part} of the usual band, "
+            + ("weights of the sampling" if quadrature == 0 else "local integrals exact"),
+            goal=None,
+            compute=local_error("healpix(16)", part, quadrature),
+        )
+        for part in (4, 2)
+        for quadrature in (0, None)
+    ),
+    *(
+        Value(
+            f"sphere/network_{label}",
+            f"the same of {name} on {sampling}, batch norms that have seen fields{said}",
+            goal=None,
+            compute=network_error(name, sampling, band, **options),
+        )
+        for label, name, sampling, band, said, options in (
+            ("unet_reach3", "sphere_unet", "gauss(24)", 12, ", reach 3", {"reach": 3.0}),
+            ("unet", "sphere_unet", "gauss(24)", 12, "", {}),
+            ("unet_reach5", "sphere_unet", "gauss(24)", 12, ", reach 5", {"reach": 5.0, "kernel_size": 7}),
+            ("unet_healpix8", "sphere_unet", "healpix(8)", 12, "", {}),
+            ("unet_healpix16", "sphere_unet", "healpix(16)", 12, "", {}),
+            ("s2cnn", "s2cnn", "gauss(16)", 8, "", {}),
+            ("s2cnn_dense", "s2cnn_dense", "gauss(16)", 8, "", {}),
+        )
     ),
     Value("sphere/construction", "milliseconds to build a layer, 128 x 256, 3 samples", goal=20.0,
           compute=construction(128)),

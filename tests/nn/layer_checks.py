@@ -105,3 +105,16 @@ def tooling(layer: nn.Module, x: Tensor) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         assert narrow.eval()(x.float()).isfinite().all() and narrow.eval()(x.bfloat16()).dtype == torch.bfloat16
     assert torch.autograd.gradgradcheck(layer.eval(), (x[:1].clone().requires_grad_(),), atol=1e-6, fast_mode=True)
+
+
+def gradients_of_both_orders(layer: nn.Module, shape: tuple[int, ...]) -> None:
+    """First and second derivatives of a linear layer with a hand-written gradient, against its matrix."""
+    x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    y = layer(x)
+    g = torch.randn_like(y).requires_grad_()
+    (back,) = torch.autograd.grad(y, x, g, create_graph=True)
+    matrix = torch.func.jacrev(lambda v: layer(v).flatten())(x.detach()).flatten(1)
+    assert float((back.flatten() - g.flatten() @ matrix).detach().abs().max()) < 1e-12
+    h = torch.randn_like(back)
+    (again,) = torch.autograd.grad(back, g, h)
+    assert float((again.flatten() - matrix @ h.flatten()).detach().abs().max()) < 1e-12

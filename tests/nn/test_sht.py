@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from tests.nn.layer_checks import tooling
+from tests.nn.layer_checks import gradients_of_both_orders, tooling
 
 import steerable.nn as snn
 from steerable.domains import Homogeneous
@@ -276,13 +276,5 @@ def test_gradients_of_both_orders(name, type):
     analysis = snn.SHT(sphere, type, band).double()
     inverse = analysis.inverse()
     samples = (analysis.in_type.size, *analysis.sphere.shape)
-    for layer, shape in ((analysis, (1, *samples)), (inverse, (1, inverse.in_type.size))):
-        x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
-        y = layer(x)
-        g = torch.randn_like(y).requires_grad_()
-        (back,) = torch.autograd.grad(y, x, g, create_graph=True)
-        matrix = torch.func.jacrev(lambda v, f=layer: f(v).flatten())(x.detach()).flatten(1)
-        assert float((back.flatten() - g.flatten() @ matrix).detach().abs().max()) < 1e-12
-        h = torch.randn_like(back)
-        (again,) = torch.autograd.grad(back, g, h)
-        assert float((again.flatten() - matrix @ h.flatten()).detach().abs().max()) < 1e-12
+    gradients_of_both_orders(analysis, (1, *samples))
+    gradients_of_both_orders(inverse, (1, inverse.in_type.size))

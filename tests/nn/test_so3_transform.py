@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from tests.nn.layer_checks import tooling
+from tests.nn.layer_checks import gradients_of_both_orders, tooling
 
 import steerable.nn as snn
 from steerable.domains.spectral import profiles
@@ -54,19 +54,8 @@ def test_equal_to_the_sampling_matrix(band, orders, grid, precompute):
 def test_gradients_of_both_orders(band, orders, grid):
     """Each direction is the gradient of the other; the weights of the tilts belong to the analysis alone."""
     analysis = snn.SO3Analysis(band, 1, orders, grid=grid).double()
-    for layer, shape in (
-        (analysis, (1, 1, *analysis.plan.shape)),
-        (analysis.inverse().double(), (1, analysis.type.size)),
-    ):
-        x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
-        y = layer(x)
-        g = torch.randn_like(y).requires_grad_()
-        (back,) = torch.autograd.grad(y, x, g, create_graph=True)
-        matrix = torch.func.jacrev(lambda v, f=layer: f(v).flatten())(x.detach()).flatten(1)
-        assert float((back.flatten() - g.flatten() @ matrix).detach().abs().max()) < 1e-12
-        h = torch.randn_like(back)
-        (again,) = torch.autograd.grad(back, g, h)
-        assert float((again.flatten() - matrix @ h.flatten()).abs().max()) < 1e-12
+    gradients_of_both_orders(analysis, (1, 1, *analysis.plan.shape))
+    gradients_of_both_orders(analysis.inverse().double(), (1, analysis.type.size))
 
 
 def test_left_translation_rotates_the_coefficients():

@@ -38,9 +38,7 @@ def test_it_is_batch_norm_of_the_samples(on):
     var = ((f - mean[:, None]).square() * weights).sum(2).mean(0)
     expected = F.batch_norm(f, mean, var, norm.weight, norm.bias)
     assert float((draw(norm(c)) - expected).detach().abs().max()) < 1e-12
-    assert torch.allclose(norm.running_mean, 0.1 * mean) and torch.allclose(norm.running_var, 0.9 + 0.1 * var)
-    norm.running_mean.copy_(mean)
-    norm.running_var.copy_(var)
+    assert torch.allclose(norm.running_mean, mean) and torch.allclose(norm.running_var, var)  # of the first batch
     assert float((draw(norm.eval()(c)) - expected).detach().abs().max()) < 1e-12
     assert float((norm.bake()(c) - norm(c)).detach().abs().max()) < 1e-12
     assert float((snn.BatchNorm(norm.in_type).double()(c) - norm.train()(c)).detach().abs().max()) > 0.1  # not by entry

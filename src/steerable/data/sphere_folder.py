@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from steerable.data.checks import field_type
 from steerable.data.divide import divide
 from steerable.data.errors import InputError
 from steerable.data.files import as_labels, load_npz
@@ -21,8 +22,7 @@ from steerable.data.sphere_file import list_maps, mend_of
 from steerable.data.sphere_map import (
     as_maps,
     check_huge,
-    mask_channels,
-    mask_groups,
+    known_by,
     missing_pixels,
     read_mask_value,
     sampling_of,
@@ -116,10 +116,8 @@ def sphere_folder(
     def prepared(splits: Splits) -> Splits:
         if mask_value is None:
             return splits.prepare(Recipe(), scale)
-        fields = [] if splits.train.fields is None else list(splits.train.fields.fields)
-        masks = 1 if mask == "map" else len(fields) // 2
-        sizes = mask_groups(mask, type, splits.train.channels - masks, str(folder))
-        return splits.prepare(Recipe(), scale, mask_channels(sizes))
+        fields = field_type(splits.train.type, splits.train.channels, str(folder)).fields
+        return splits.prepare(Recipe(), scale, known_by(mask, fields))
 
     if present:
         return prepared(Splits(*(read(files[p]) for p in PARTS)))
@@ -138,7 +136,7 @@ def sphere_folder(
 
 def read_sphere(
     path: Path, target: str | None, sampling: str, type: str, target_type: str, columns: Sequence[str],
-    unit: str | Sequence[str],    mask_value: float | None, mask: str = "map", target_mask_value: float | None = None,
+    unit: str | Sequence[str], mask_value: float | None, mask: str = "map", target_mask_value: float | None = None,
 ) -> Samples:  # fmt: skip
     """Read one file; arguments as those of :func:`sphere_folder`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from steerable.data.checks import field_type
 from steerable.data.errors import InputError
 from steerable.domains.sphere import HealpixSphere, Sphere, parse_sphere
+from steerable.groups import Representation
 
 #: what HEALPix software writes where nothing was observed
 UNSEEN = -1.6375e30
@@ -119,6 +120,17 @@ def mask_channels(sizes: Sequence[int]) -> list[int]:
     count = sum(sizes)
     of = [count + k for k, size in enumerate(sizes) for _ in range(size)]
     return of + [count + k for k in range(len(sizes))]
+
+
+def known_by(mask: str, fields: Iterable[Representation]) -> list[int]:
+    """As :func:`mask_channels`, from the fields of the whole input, among which the added scalars are the last ones.
+
+    Args:
+        mask: one of :data:`MASKS`.
+        fields: of the input.
+    """
+    sizes = [rep.size for rep in fields]
+    return mask_channels([sum(sizes[:-1])] if mask == "map" else sizes[: len(sizes) // 2])
 
 
 def check_huge(x: np.ndarray, missing: np.ndarray, source: str, option: str) -> None:

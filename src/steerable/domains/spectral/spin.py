@@ -112,7 +112,7 @@ class SpinPlan:
     def constants(self) -> dict[str, np.ndarray]:
         """The fixed arrays of both directions, beside the tables."""
         weight, c = self.circles.weight / (4 * np.pi), self.circles
-        found = self.indices() | c.constants(self.band, weight[:, None]) | {"ones": np.ones_like(weight)[:, None]}
+        found = self.indices() | c.constants(self.band, weight[:, None])
         if c.uniform:
             return found | {"each": weight.reshape(-1, *(1,) * (len(c.shape) - 1))}
         each = np.repeat(weight, c.count)
@@ -173,7 +173,9 @@ class _Analysis(torch.autograd.Function):
     ) -> Tensor:
         """Samples to coefficients."""
         ctx.given, ctx.weighted = (plan, constants, tables), weighted
-        return plan._analyse(x, constants if weighted else {**constants, "weights": constants["ones"]}, tables)
+        if not weighted:
+            constants = {**constants, "weights": torch.ones_like(constants["weights"])}
+        return plan._analyse(x, constants, tables)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:

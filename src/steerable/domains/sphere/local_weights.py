@@ -59,8 +59,7 @@ def local_weights(
 def _mended(offset: Tensor, weight: Tensor, target: Tensor, count: int, radius: float, degree: int) -> Tensor:
     order = target.argsort(stable=True)
     x = (offset / radius)[order].double()
-    powers = [(a, d - a) for d in range(degree + 1) for a in range(d + 1)]
-    monomials = torch.stack([x[:, 0] ** a * x[:, 1] ** b for a, b in powers], 1)
+    monomials = torch.stack([x[:, 0] ** a * x[:, 1] ** b for a, b in powers(degree)], 1)
     share = weight[order].double() * (1 - x.square().sum(1)).clamp_min(0) ** _TAPER
     wanted = torch.tensor(moments(radius, degree), dtype=torch.float64)
     ridge = _RIDGE * products(radius, degree)  # of no frame, as a diagonal would be
@@ -73,7 +72,7 @@ def _mended(offset: Tensor, weight: Tensor, target: Tensor, count: int, radius: 
         here = slice(int(start[first]), int(start[last]))
         own = rows[here]
         place = (own - first) * most + torch.arange(here.start, here.stop, device=rows.device) - start[own]
-        p = monomials.new_zeros((last - first) * most, len(powers)).index_copy_(0, place, monomials[here])
+        p = monomials.new_zeros((last - first) * most, monomials.shape[1]).index_copy_(0, place, monomials[here])
         q = share.new_zeros((last - first) * most).index_copy_(0, place, share[here])
         p, q = p.view(last - first, most, -1), q.view(last - first, most, 1)
         factors = torch.linalg.solve(p.mT @ (p * q) + ridge, (wanted - (p * q).sum(1))[..., None])
@@ -84,31 +83,30 @@ def _mended(offset: Tensor, weight: Tensor, target: Tensor, count: int, radius: 
     return weight * (1 + change[order.argsort()]).to(weight)
 
 
+def powers(degree: int) -> list[tuple[int, int]]:
+    """The monomials ``x^a y^b`` up to a degree, as ``(a, b)``."""
+    return [(a, d - a) for d in range(degree + 1) for a in range(d + 1)]
+
+
 @cache
 def moments(radius: float, degree: int) -> tuple[float, ...]:
-    """Integrals of the monomials of the offset over the radius, under the window, over a cap of the sphere.
+    """Integrals of the :func:`powers` of the offset over the radius, under the window, over a cap of the sphere.
 
-    In the order ``d = 0, 1, ...``, then ``x^a y^(d - a)`` with ``a = 0 .. d``; offsets are geodesic, ``r`` from 0 to
-    the radius with the area ``sin(r) dr dpsi``.
+    Offsets are geodesic, ``r`` from 0 to the radius with the area ``sin(r) dr dpsi``.
     """
     node, weight = np.polynomial.legendre.leggauss(64)
     r, weight = (node + 1) * radius / 2, weight * radius / 2
     window = weight * (1 - (r / radius) ** 2) ** _TAPER * np.sin(r)
+    along = [float((window * (r / radius) ** d).sum()) for d in range(degree + 1)]
     found = []
-    for d in range(degree + 1):
-        along = float((window * (r / radius) ** d).sum())
-        for a in range(d + 1):
-            b = d - a
-            even = a % 2 == 0 and b % 2 == 0
-            around = 2 * math.gamma((a + 1) / 2) * math.gamma((b + 1) / 2) / math.gamma(d / 2 + 1) if even else 0.0
-            found.append(around * along)
+    for a, b in powers(degree):
+        around = 2 * math.gamma((a + 1) / 2) * math.gamma((b + 1) / 2) / math.gamma((a + b) / 2 + 1)
+        found.append(0.0 if a % 2 or b % 2 else around * along[a + b])
     return tuple(found)
 
 
 def products(radius: float, degree: int) -> Tensor:
     """Integrals of all products of two monomials, ``[K, K]`` float64, as :func:`moments` gives those of one."""
-    place = {(a, d - a): k for k, (d, a) in enumerate((d, a) for d in range(2 * degree + 1) for a in range(d + 1))}
-    known = moments(radius, 2 * degree)
-    powers = [(a, d - a) for d in range(degree + 1) for a in range(d + 1)]
-    table = [[known[place[a + c, b + d]] for c, d in powers] for a, b in powers]
+    known = dict(zip(powers(2 * degree), moments(radius, 2 * degree), strict=True))
+    table = [[known[a + c, b + d] for c, d in powers(degree)] for a, b in powers(degree)]
     return torch.tensor(table, dtype=torch.float64)

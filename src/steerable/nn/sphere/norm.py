@@ -49,7 +49,7 @@ class SphereBatchNorm(BatchNorm):
         centred = flat - self.channels(means)[:, None]
         var = self.per_field(sphere_mean(centred.square(), self.shares).mean(0)) / self.sizes.to(wide)
         if self.training and self.running_mean is not None and self.running_var is not None:
-            factor = self._weight_of_batch()
+            factor = weight_of_batch(self)
             with torch.no_grad():
                 values = self.sizes * (x.numel() // x.shape[1])
                 unbiased = var * (values / (values - self.lost).clamp_min(1))
@@ -61,9 +61,13 @@ class SphereBatchNorm(BatchNorm):
         y = y if self.bias is None else y + self.channels(self.bias)[:, None]
         return y.to(x.dtype).view(x.shape)
 
-    def _weight_of_batch(self) -> Tensor:
-        """Of this batch in the running statistics, as a tensor, so that no program waits for a number."""
-        least = self._factor()
-        if self.num_batches_tracked is None:
-            return torch.tensor(least)
-        return (1.0 / self.num_batches_tracked).clamp_min(least)
+
+def weight_of_batch(norm: BatchNorm) -> Tensor:
+    """Of this batch in the running statistics, as a tensor, so that no program waits for a number; counts the batch.
+
+    The statistics are the mean over the batches until there are ``1 / momentum`` of them.
+    """
+    least = norm._factor()
+    if norm.num_batches_tracked is None:
+        return torch.tensor(least)
+    return (1.0 / norm.num_batches_tracked).clamp_min(least)

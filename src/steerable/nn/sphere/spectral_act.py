@@ -78,17 +78,18 @@ class SpectralAct(EquivariantModule):
             pointwise_function(function)
         self.analysis: nn.Module
         self.synthesis: nn.Module
+        same = band == last  # tables are shared
         if on == "group":
             self.analysis = analysis = SO3Analysis(last, channels, grid=fine)
-            same = SO3Synthesis(band, channels, grid=fine) if last != band else analysis.inverse()
+            self.synthesis = analysis.inverse() if same else SO3Synthesis(band, channels, grid=fine)
         else:
-            grid, one = Sphere.gauss(fine), one_matrix
-            if max(band, last) ** 2 * grid.num_points <= _ONE_MATRIX if one is None else one:
+            grid = Sphere.gauss(fine)
+            small = max(band, last) ** 2 * grid.num_points <= _ONE_MATRIX
+            if small if one_matrix is None else one_matrix:
                 grid = Sphere.scattered(grid.points().reshape(-1, 3), grid.flat_weights())
             scalars = channels * SO2().trivial
             self.analysis = analysis = SHT(grid, scalars, last)
-            same = InverseSHT(grid, scalars, band) if last != band else analysis.inverse()
-        self.synthesis = same
+            self.synthesis = analysis.inverse() if same else InverseSHT(grid, scalars, band)
         self.bias = nn.Parameter(torch.zeros(channels)) if bias else None
         self.threshold = nn.Parameter(torch.full((channels,), -2.0)) if function == "shrink" else None
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from steerable.nn.norm import BatchNorm
+from steerable.nn.sphere.norm import weight_of_batch
 from steerable.nn.sphere.spectral_conv import rotation_signals, sphere_signals
 
 
@@ -14,7 +15,8 @@ class SpectralBatchNorm(BatchNorm):
 
     The mean of a function is its coefficient of degree 0, its mean square the sum of all squares: so these are the
     statistics over the batch and the whole domain, and no turn changes them. Correlations pass on little of what they
-    are given, and an activation of small numbers is linear: without a norm spherical CNNs hardly learn.
+    are given, and an activation of small numbers is linear: without a norm spherical CNNs hardly learn. Running
+    statistics are those of :class:`SphereBatchNorm`: the mean over the batches while there are few.
 
     Args:
         channels: number of functions; one weight and one bias each.
@@ -45,10 +47,10 @@ class SpectralBatchNorm(BatchNorm):
         first = first - mean[:, None, None]
         var = (first.square().sum(2) + rest.square().sum(2)).mean((0, 2))
         if self.training and self.running_mean is not None and self.running_var is not None:
-            factor = self._factor()
+            factor = weight_of_batch(self)
             with torch.no_grad():
                 for running, new in ((self.running_mean, mean), (self.running_var, var)):
-                    running.lerp_(new.detach().to(running.dtype), factor)
+                    running.lerp_(new.detach().to(running.dtype), factor.to(running))
         scale = torch.rsqrt(var + self.eps)
         scale = (scale if self.weight is None else scale * self.weight)[:, None, None]
         first = first * scale

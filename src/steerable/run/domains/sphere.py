@@ -14,7 +14,7 @@ from steerable.data.checks import field_type
 from steerable.data.errors import InputError
 from steerable.data.rotations import random_rotations
 from steerable.data.sphere_file import EXTENSIONS, FITS, list_maps, map_header, mend_of, read_maps
-from steerable.data.sphere_map import read_mask_value
+from steerable.data.sphere_map import known_by, read_mask_value
 from steerable.domains.sphere import Sphere
 from steerable.domains.sphere.turned_fields import Turn as FieldTurn
 from steerable.fields.type import FieldType
@@ -116,22 +116,17 @@ def map_reading(record: Mapping[str, Any]) -> dict[str, Any]:
     return {"mask_value": value, "mask": options.get("mask", "map"), "type": options.get("type", "")}
 
 
-def mask_count(record: Mapping[str, Any]) -> int:
-    """Return how many channels of a run say where its maps are known."""
+def run_masks(record: Mapping[str, Any]) -> list[int]:
+    """Return for each channel of a run the one that says where its maps are known; nothing where none does."""
     how = map_reading(record)
     if how["mask_value"] is None:
-        return 0
-    return 1 if how["mask"] == "map" else int(record["in_channels"]) - _field_channels(record)
-
-
-def _field_channels(record: Mapping[str, Any]) -> int:
-    fields = list(field_type(record["type"], int(record["in_channels"]), "run").fields)
-    return sum(rep.size for rep in fields[: len(fields) // 2])
+        return []
+    return known_by(how["mask"], field_type(record["type"], int(record["in_channels"]), "run").fields)
 
 
 def map_rows(sources: Iterable[Source], want: Want, record: Mapping[str, Any], chunk: int) -> Iterator[Row]:
     """Yield fields ``[C, *shape]`` on the sampling of training, with its channels of masks where it had such."""
-    how, masks = map_reading(record), mask_count(record)
+    how, masks = map_reading(record), len(set(run_masks(record)))
 
     def read(path: Path) -> list[tuple[Tensor, Mapping[str, str] | None]]:
         header, names = map_header(path, want.hdu) if path.name.lower().endswith(FITS) else (None, None)

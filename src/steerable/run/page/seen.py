@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steerable.data.checks import field_type
+from steerable.run.domains.sphere import run_masks
 
 RAW = "What was seen is in the units of its file."
 STANDARDISED = "What was seen is standardised, as the network gets it, and not in units."
@@ -40,14 +40,9 @@ def _masks(x: Tensor, record: Mapping[str, Any]) -> dict[int, list[int]]:
     The last one if there was a `mask_value`, or the last ones, one for each field; of the prepared globes of this
     library those that have 0 and one other value in all samples: their maps are 0 outside.
     """
-    options, count = record["config"]["data"]["options"], x.shape[1]
-    if options.get("mask_value") is not None:
-        if options.get("mask", "map") == "map":
-            return {count - 1: list(range(count - 1))}
-        fields = list(field_type(record["type"], count, "run").fields)
-        sizes = [rep.size for rep in fields[: len(fields) // 2]]
-        first = sum(sizes)
-        return {first + i: list(range(sum(sizes[:i]), sum(sizes[: i + 1]))) for i in range(len(sizes))}
+    known, count = run_masks(record), x.shape[1]
+    if known:
+        return {m: [c for c in range(count) if known[c] == m != c] for m in sorted(set(known))}
     if record["input"] in ("pixels", "standardised"):
         return {}
     values = [x[:, k].unique() for k in range(count)]
