@@ -19,8 +19,8 @@ SPHERE = Sphere.gauss(8)
 
 
 def record(input="pixels", steps=(), settings=None, **options):
-    data = {"options": options}
-    return {"config": {"data": data}, "input": input, "preprocessing": list(steps), "input_settings": settings or {}}
+    found = {"config": {"data": {"options": options}}, "in_channels": 3, "type": "3x0"}
+    return {**found, "input": input, "preprocessing": list(steps), "input_settings": settings or {}}
 
 
 def test_inputs_are_drawn_in_units_and_unknown_where_they_were_masked():
@@ -50,7 +50,7 @@ def test_masks_of_single_fields():
     shape = (-1, 1, 1)
     seen = (raw - torch.tensor(mean[:3]).view(shape)) * wide / torch.tensor(by[:3]).view(shape)
     step = {"step": "fields", "mean": mean, "by": by, "known": known}
-    about = {**record(steps=[step], mask_value=0.0, mask="fields"), "type": "1x0 + 1x1 + 2x0"}
+    about = {**record(steps=[step], mask_value=0.0, mask="fields"), "in_channels": 5, "type": "1x0 + 1x1 + 2x0"}
     found, said = as_given(torch.cat([seen, masks], 1), about)
     assert said == RAW and torch.equal(found[:, 3:], masks.double())
     assert torch.equal(found[:, :3].isnan(), wide == 0)
