@@ -91,7 +91,8 @@ def sphere_errors(
         for g in rotations:
             turned = run(rotated(coefficients, drawn, g))
             expected = turned_output(y, out_type, ends, g)
-            found.append(((turned - expected) * root).norm() / (y * root).norm())
+            difference, size = ((turned - expected) * root).norm(), (y * root).norm()
+            found.append(difference if float(size) == 0 else difference / size)  # what is zero is turned right
     return torch.stack(found)
 
 

@@ -55,7 +55,8 @@ class LinearFit:
     def __call__(self, x: Tensor, type: FieldType) -> Tensor:
         """Fields ``[..., type.size, *sphere.shape]`` of SO2 as ``[..., type.size, count]``.
 
-        What is not known is NaN, and so is what lies nearest to it, or has no sample near.
+        What is not known is NaN, and so is what lies nearest to it, or has no sample near; of a vector both components,
+        for in another frame each is made of both.
 
         Raises:
             ValueError: a map of another length, or of other channels.
@@ -67,7 +68,7 @@ class LinearFit:
                 f"[..., {type.size}, {', '.join(map(str, self.sphere.shape))}], of a type of SO2"
             )
         flat = x.reshape(-1, lead[-1], self.sphere.num_points)
-        known = torch.isfinite(flat)
+        known = _known_fields(torch.isfinite(flat), type)
         near = flat[..., self.source[self.nearest]]
         moved = _carry(near, type, self.transport[self.nearest])
         edges = _carry(torch.where(known, flat, 0)[..., self.source], type, self.transport)
@@ -123,6 +124,14 @@ def fit_radius(sphere: Sphere) -> float:
         step = float((np.sin(rings.colatitude) * 2 * np.pi / rings.count).max())
         spacing = max(spacing, step / _GAP, float(np.diff(rings.colatitude).max(initial=0)) / _GAP)
     return min(_REACH * spacing, 3.0)
+
+
+def _known_fields(known: Tensor, type: FieldType) -> Tensor:
+    """Where ``[B, C, N]`` all channels are known that a turn of the frame mixes into each."""
+    if type.is_trivial or bool(known.all()):
+        return known
+    mixes = (type.matrix(torch.ones((), dtype=torch.float64)).abs() > 1e-9).to(torch.float32)
+    return torch.einsum("cd,bdn->bcn", mixes.to(known.device), (~known).float()) == 0
 
 
 def _carry(x: Tensor, type: FieldType, angle: Tensor) -> Tensor:
