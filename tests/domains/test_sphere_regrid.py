@@ -91,6 +91,30 @@ def test_a_vector_with_one_unknown_component_is_unknown():
     assert torch.equal(*(regrid(v, TYPE).nan_to_num() for v in (first, second)))
 
 
+def test_places_far_from_all_samples_have_no_value_and_no_label():
+    points = Sphere.healpix(8).points()
+    north, south = (Sphere.scattered(points[sign * points[:, 2] > 0.5]) for sign in (1, -1))
+    there = Sphere.healpix(4)
+    regrid, far = Regrid(north, there), there.points()[:, 2] < 0
+    for dtype in (torch.int64, torch.uint8, torch.bool):
+        labels = regrid.labels(torch.ones(north.num_points, dtype=dtype))
+        assert bool((labels[far] == -1).all()) and bool((labels[there.points()[:, 2] > 0.5] == 1).all())
+    x = torch.ones(1, 2, north.num_points)
+    assert bool(north.regrid(x, "1x1", south).isnan().all())  # not one pair
+    assert bool((Regrid(north, south).labels(x[0, 0].long()) == -1).all())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_fields_on_a_gpu_stay_there():
+    here, there = Sphere.gauss(12), Sphere.healpix(4)
+    x = fields(here).float()
+    x[0, :3] = torch.nan
+    regrid = Regrid(here, there)
+    found = regrid(x.cuda(), TYPE)
+    assert found.is_cuda and torch.allclose(found.cpu(), regrid(x, TYPE), atol=1e-5, equal_nan=True)
+    assert regrid.labels(x[1].long().cuda()).is_cuda
+
+
 def test_it_is_differentiable_and_refuses_what_it_cannot_take():
     here, there = Sphere.gauss(8), Sphere.icosahedral(1)
     x = torch.randn(2, 2, 8, 16, requires_grad=True)

@@ -97,6 +97,12 @@ def test_where_no_element_is_exact_the_verdict_says_so():
     assert held.remarks and not held.ok
 
 
+@pytest.mark.parametrize("options", [{"band": 0}, {"batch": 0}, {"rotations": []}])
+def test_nothing_tested_is_no_pass(options):
+    with pytest.raises(ValueError, match="nothing would be tested"):
+        laws.sphere_errors(snn.S2Conv(1, 1, 4, 4), **options)
+
+
 def test_a_layer_without_a_finite_answer_does_not_pass_and_zero_does():
     class Times(snn.SphereConv):
         def forward(self, x):

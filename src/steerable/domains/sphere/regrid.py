@@ -48,9 +48,11 @@ class LinearFit:
         total = share.new_zeros(self.count).index_add(0, self.target, share)
         self.share = share / total[self.target]
         order = square.argsort(descending=True, stable=True)
-        self.nearest = torch.zeros(self.count, dtype=torch.int64)
-        self.nearest[self.target[order]] = order  # the last one written is the nearest
         self.empty = torch.bincount(self.target, minlength=self.count) == 0
+        pair = torch.full((self.count,), near.num_edges)  # where there is none
+        pair[self.target[order]] = order  # the last one written is the nearest
+        self.nearest = torch.cat([self.source, self.source.new_zeros(1)])[pair]
+        self.nearest_turn = torch.cat([self.transport, self.transport.new_zeros(1)])[pair]
 
     def __call__(self, x: Tensor, type: FieldType) -> Tensor:
         """Fields ``[..., type.size, *sphere.shape]`` of SO2 as ``[..., type.size, count]``.
@@ -69,23 +71,26 @@ class LinearFit:
             )
         flat = x.reshape(-1, lead[-1], self.sphere.num_points)
         known = _known_fields(torch.isfinite(flat), type)
-        near = flat[..., self.source[self.nearest]]
-        moved = _carry(near, type, self.transport[self.nearest])
-        edges = _carry(torch.where(known, flat, 0)[..., self.source], type, self.transport)
-        empty = flat.new_zeros(*flat.shape[:2], self.count)
-        found = empty.index_add(2, self.target, edges * self.share.to(x))
+        target, source, nearest = (v.to(x.device) for v in (self.target, self.source, self.nearest))
+        edges = _carry(torch.where(known, flat, 0)[..., source], type, self.transport)
+        zero = flat.new_zeros(*flat.shape[:2], self.count)
+        found = zero.index_add(2, target, edges * self.share.to(x))
         if not bool(known.all()):
-            whole = empty.index_add(2, self.target, (~known)[..., self.source].to(x.dtype)) == 0
-            near_known = known[..., self.source[self.nearest]]
-            found = torch.where(whole, found, torch.where(near_known, moved, torch.nan))
+            whole = zero.index_add(2, target, (~known)[..., source].to(x.dtype)) == 0
+            moved = _carry(flat[..., nearest], type, self.nearest_turn)
+            found = torch.where(whole, found, torch.where(known[..., nearest], moved, torch.nan))
         if bool(self.empty.any()):
-            found = found.masked_fill(self.empty, torch.nan)
+            found = found.masked_fill(self.empty.to(x.device), torch.nan)
         return found.reshape(*lead, self.count)
 
     def labels(self, y: Tensor) -> Tensor:
-        """Labels ``[..., *sphere.shape]`` as ``[..., count]``: each place takes that of the nearest sample."""
+        """Labels ``[..., *sphere.shape]`` as ``[..., count]``, those of the nearest samples; -1 where none is near."""
         lead = self.sphere.check_map(y)
-        return y.reshape(*lead, self.sphere.num_points)[..., self.source[self.nearest]]
+        found = y.reshape(*lead, self.sphere.num_points)[..., self.nearest.to(y.device)]
+        if not bool(self.empty.any()):
+            return found
+        signed = found.to(torch.promote_types(found.dtype, torch.int8))  # of masks and bytes, too
+        return signed.masked_fill(self.empty.to(y.device), -1)
 
 
 class Regrid:
@@ -111,7 +116,7 @@ class Regrid:
         return found.reshape(*found.shape[:-1], *self.to.shape)
 
     def labels(self, y: Tensor) -> Tensor:
-        """Labels ``[..., *sphere.shape]`` as ``[..., *to.shape]``, those of the nearest samples."""
+        """Labels ``[..., *sphere.shape]`` as ``[..., *to.shape]``, of the nearest samples; -1 where none is near."""
         found = self.fit.labels(y)
         return found.reshape(*found.shape[:-1], *self.to.shape)
 
