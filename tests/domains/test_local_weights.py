@@ -44,6 +44,35 @@ def test_integrals_of_monomials_are_exact(name):
     assert errors[1] < 3e-3 and errors[1] < errors[0] / 5  # what the ridge leaves
 
 
+@pytest.mark.parametrize(
+    ("name", "reach", "degree"),
+    [
+        ("healpix(8)", 1.5, 2),
+        ("healpix(16)", 2.0, 2),
+        ("healpix(8)", 2.5, 4),
+        ("healpix(16)", 3.0, 4),
+        ("fibonacci(600)", 3.0, 4),
+    ],
+)
+def test_the_degree_is_the_largest_that_the_neighbours_hold(name, reach, degree):
+    given = neighbourhood(parse_sphere(name), reach)
+    assert torch.equal(local_weights(*given), local_weights(*given, degree))
+
+
+def test_irregular_points_are_mended_up_to_the_degree_that_they_allow():
+    points = torch.randn(500, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    offset, weight, target, count, radius = neighbourhood(st.Sphere.scattered(points), 4.0)
+    share = (1 - (offset / radius).square().sum(1)).clamp_min(0) ** 3
+    found = local_weights(offset, weight, target, count, radius)
+    error = []
+    for w in (weight, found):
+        sums = torch.zeros(count, dtype=torch.float64).index_add_(0, target, w * share)
+        error.append((sums / moments(radius, 0)[0] - 1).abs())
+    assert float(error[0].median()) > 0.1 and float((error[1] > 0.02).double().mean()) < 0.05
+    change = torch.zeros_like(sums).index_add_(0, target, weight * share * (found / weight - 1).square())
+    assert bool((change <= 0.25 * torch.zeros_like(sums).index_add_(0, target, weight * share)).all())  # never more
+
+
 def test_they_know_no_frame():
     """Offsets in turned frames: the same weights. So kernels turn as before."""
     offset, weight, target, count, radius = neighbourhood(st.Sphere.healpix(4), 3.0)

@@ -75,6 +75,46 @@ def test_constants_stay_and_what_is_unknown_stays_unknown():
     assert labels.dtype == torch.int64 and torch.equal(labels[6], (there.points()[6, :, 0] > 0).long())
 
 
+def test_a_vector_with_one_unknown_component_is_unknown():
+    here, there = Sphere.gauss(12), Sphere.healpix(4)
+    regrid, x = Regrid(here, there), fields(here)
+    whole = regrid(x, TYPE)
+    x[2, 2:5, 3:9] = torch.nan  # east is unknown there; in other frames south is made of east, too
+    found = regrid(x, TYPE)
+    gone = found[2].isnan()
+    assert bool(gone.any()) and torch.equal(found[1].isnan(), gone)
+    assert torch.equal(found[[0, 3, 4]], whole[[0, 3, 4]])
+    apart = ~gone & ((found[1] - whole[1]).abs() > 1e-12)  # beside the gap the nearest vector, as it is
+    assert float((found[1] - whole[1])[apart].abs().max()) < 0.3
+    first, second = x.clone(), x.clone()
+    first[1][x[2].isnan()], second[1][x[2].isnan()] = 1e3, -1e3  # what nobody may look at
+    assert torch.equal(*(regrid(v, TYPE).nan_to_num() for v in (first, second)))
+
+
+def test_places_far_from_all_samples_have_no_value_and_no_label():
+    points = Sphere.healpix(8).points()
+    north, south = (Sphere.scattered(points[sign * points[:, 2] > 0.5]) for sign in (1, -1))
+    there = Sphere.healpix(4)
+    regrid, far = Regrid(north, there), there.points()[:, 2] < 0
+    for dtype in (torch.int64, torch.uint8, torch.bool):
+        labels = regrid.labels(torch.ones(north.num_points, dtype=dtype))
+        assert bool((labels[far] == -1).all()) and bool((labels[there.points()[:, 2] > 0.5] == 1).all())
+    x = torch.ones(1, 2, north.num_points)
+    assert bool(north.regrid(x, "1x1", south).isnan().all())  # not one pair
+    assert bool((Regrid(north, south).labels(x[0, 0].long()) == -1).all())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_fields_on_a_gpu_stay_there():
+    here, there = Sphere.gauss(12), Sphere.healpix(4)
+    x = fields(here).float()
+    x[0, :3] = torch.nan
+    regrid = Regrid(here, there)
+    found = regrid(x.cuda(), TYPE)
+    assert found.is_cuda and torch.allclose(found.cpu(), regrid(x, TYPE), atol=1e-5, equal_nan=True)
+    assert regrid.labels(x[1].long().cuda()).is_cuda
+
+
 def test_it_is_differentiable_and_refuses_what_it_cannot_take():
     here, there = Sphere.gauss(8), Sphere.icosahedral(1)
     x = torch.randn(2, 2, 8, 16, requires_grad=True)

@@ -144,6 +144,8 @@ def test_value_and_pickle():
         (lambda: Sphere.equiangular(0), "band 0; expected at least 1"),
         (lambda: GaussSphere(0, 4), "of 0 rings and 4 longitudes"),
         (lambda: EquiangularSphere("cc", 1, 4), "expected at least 2 rings"),
+        (lambda: Sphere.gauss(4, shift=math.nan), "the first longitude is nan steps"),
+        (lambda: Sphere.equiangular(4, "mw", shift=math.inf), "the first longitude is inf steps"),
     ],
 )
 def test_errors_say_what_fits(what, text):

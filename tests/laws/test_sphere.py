@@ -97,6 +97,25 @@ def test_where_no_element_is_exact_the_verdict_says_so():
     assert held.remarks and not held.ok
 
 
+@pytest.mark.parametrize("options", [{"band": 0}, {"batch": 0}, {"rotations": []}])
+def test_nothing_tested_is_no_pass(options):
+    with pytest.raises(ValueError, match="nothing would be tested"):
+        laws.sphere_errors(snn.S2Conv(1, 1, 4, 4), **options)
+
+
+def test_a_layer_without_a_finite_answer_does_not_pass_and_zero_does():
+    class Times(snn.SphereConv):
+        def forward(self, x):
+            return super().forward(x) * self.factor
+
+    layer = Times(T, T, Sphere.fibonacci(150), 1.0).double()  # nothing but the generic rotation is asked
+    for factor, fine in ((float("nan"), False), (0.0, True)):
+        layer.factor = factor
+        report = laws.check(layer, random((1, 150)))
+        assert report.ok == fine and bool(report.remarks) != fine
+    assert float(laws.sphere_errors(layer).max()) == 0
+
+
 def test_icosahedral_layers_are_checked_at_their_own_rotations():
     torch.manual_seed(0)
     fields = 1 * C(6).regular

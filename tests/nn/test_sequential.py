@@ -97,3 +97,28 @@ def test_layers_on_the_sphere_meet_on_the_same_samples():
     with pytest.raises(ValueError, match=r"entry 1 \(InverseSHT\) gives fields on GaussSphere\(6 x 12\)"):
         st.nn.Sequential(*there, on("gauss(4)"))
     st.nn.Sequential(on("gauss(4)"), st.nn.Plain(torch.nn.Identity(), scalar, scalar), on("gauss(6)"))
+
+
+def test_branches_and_shortcuts_say_where_they_start_and_end():
+    scalar = st.SO2().type("1x0")
+    fine, coarse = st.Sphere.gauss(8), st.Sphere.gauss(4)
+
+    def on(sphere, targets=None):
+        return st.nn.SphereConv(scalar, scalar, sphere, 1.2, targets)
+
+    down = (
+        st.nn.Branches(on(fine, coarse)),
+        st.nn.Residual(on(fine, coarse), on(fine, coarse)),
+        st.nn.Residual(st.nn.Sequential(st.nn.NormAct(scalar), on(fine, coarse)), on(fine, coarse)),
+    )
+    for layer in down:  # strides inside, and so does the chain
+        chain = st.nn.Sequential(on(fine), layer, st.nn.NormAct(scalar), on(coarse))
+        assert chain(torch.randn(1, 1, *fine.shape)).shape == (1, 1, *coarse.shape)
+        for layers in ((on(coarse), layer), (layer, on(fine))):
+            with pytest.raises(ValueError, match="gives fields on"):
+                st.nn.Sequential(*layers)
+    plain = st.nn.Plain(torch.nn.Identity(), scalar, scalar)  # may resample: nobody knows
+    for layer in (st.nn.Sequential(plain), st.nn.Branches(plain), st.nn.Residual(plain)):
+        st.nn.Sequential(on(fine), layer, on(coarse))
+    with pytest.raises(ValueError, match="gives fields on"):
+        st.nn.Sequential(on(fine), st.nn.Residual(st.nn.NormAct(scalar)), on(coarse))

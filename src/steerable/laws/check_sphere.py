@@ -47,14 +47,18 @@ def on_sphere(
     else:
         exact = _exact(module, x, sphere, in_type, out_type)
         generic = (_generic(module, x, sphere, in_type, out_type),)
-    remarks = tuple(
-        f"held by the frame, or by too few samples: not equivariant under generic rotations ({r.error:.2f}, floor "
-        f"{r.floor:.1e})"
-        for r in generic
-        if r.error > max(HELD, ABOVE * (r.floor or 0.0))
-    )
+    remarks = tuple(_remark(r) for r in generic if not r.error <= max(HELD, ABOVE * (r.floor or 0.0)))
     title = f"{type(module).__name__} on {sphere!r}: {short(in_type)}, input {tuple(x.shape)}"
     return Report(title, tolerance(x), exact, generic, (), tuple(lint(module)), remarks)
+
+
+def _remark(row: Row) -> str:
+    if not math.isfinite(row.error):
+        return f"no finite answer: the error under generic rotations is {row.error}"
+    return (
+        f"held by the frame, or by too few samples: not equivariant under generic rotations ({row.error:.2f}, floor "
+        f"{row.floor:.1e})"
+    )
 
 
 def _acting(module: nn.Module) -> SO2 | O2 | C:

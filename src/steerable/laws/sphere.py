@@ -54,7 +54,7 @@ def sphere_errors(
 
     Raises:
         ValueError: if no sampling or no type is given and the module has none, for types that rotations of the sphere
-            do not turn, or if no sampling has the shape of the output.
+            do not turn, if no sampling has the shape of the output, or if nothing would be tested.
     """
     in_type = in_type or own_type(module, "in_type")
     if in_type is None:
@@ -74,7 +74,12 @@ def sphere_errors(
         coefficients = torch.randn(batch, drawn.size, dtype=torch.float64, generator=generator)
         coefficients = coefficients / math.sqrt(drawn.size / in_type.size)
         sample = InverseSHT(sphere, with_frames(in_type), band).double()
-    rotations = [generic_rotation(), SO3().inverse(generic_rotation())] if rotations is None else rotations
+    turns = [generic_rotation(), SO3().inverse(generic_rotation())] if rotations is None else list(rotations)
+    if not turns or not bool(coefficients.any()):
+        raise ValueError(
+            f"{type(module).__name__}: {batch} fields of {in_type!r}, band {band}, and {len(turns)} rotations: nothing "
+            "would be tested; expected at least one of each, and a band that holds the fields"
+        )
     numbers = (t.dtype for t in (*module.parameters(), *module.buffers()) if t.is_floating_point())
     dtype = next(numbers, torch.float64)
     found = []
@@ -88,10 +93,11 @@ def sphere_errors(
         require_turned(module, out_type)
         ends = ends_of(module, y, targets, sphere) if y.dim() > 2 else None
         root = torch.ones(()) if ends is None else ends.weights().expand(ends.shape).sqrt()
-        for g in rotations:
+        for g in turns:
             turned = run(rotated(coefficients, drawn, g))
             expected = turned_output(y, out_type, ends, g)
-            found.append(((turned - expected) * root).norm() / (y * root).norm())
+            difference, size = ((turned - expected) * root).norm(), (y * root).norm()
+            found.append(difference if float(size) == 0 else difference / size)  # what is zero is turned right
     return torch.stack(found)
 
 

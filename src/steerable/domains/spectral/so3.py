@@ -56,7 +56,7 @@ class RotationPlan:
         return 2 * np.pi * np.arange(first) / first, self.rings.colatitude, 2 * np.pi * np.arange(last) / last
 
     def elements(self) -> Tensor:
-        """The rotations ``Rz(a) Ry(b) Rz(c)`` as quaternions ``[2 L, L, 2 N, 4]`` float64."""
+        """The rotations ``Rz(a) Ry(b) Rz(c)`` as quaternions ``[*shape, 4]`` float64."""
         a, b, c = np.meshgrid(*self.angles(), indexing="ij")
         low, high, cos, sin = (a + c) / 2, (a - c) / 2, np.cos(b / 2), np.sin(b / 2)
         parts = [cos * np.cos(low), -sin * np.sin(high), sin * np.cos(high), cos * np.sin(low)]

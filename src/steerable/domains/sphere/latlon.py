@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,16 +29,18 @@ class LatLonSphere(RingSphere):
         return (self.nlat, self.nlon)
 
     def check_sizes(self, rows: int) -> None:
-        """Refuse a grid without samples.
+        """Refuse a grid without samples, or with samples nowhere.
 
         Raises:
-            ValueError: for fewer rings than ``rows``, or no longitude.
+            ValueError: for fewer rings than ``rows``, no longitude, or a shift that is not finite.
         """
         if self.nlat < rows or self.nlon < 1:
             raise ValueError(
                 f"{type(self).__name__} of {self.nlat} rings and {self.nlon} longitudes; expected at least {rows} rings"
                 " and 1 longitude"
             )
+        if not math.isfinite(self.shift):
+            raise ValueError(f"{type(self).__name__}: the first longitude is {self.shift} steps; expected a number")
 
     def _likely(self, x: Tensor) -> str:
         return "; it lies on its side: latitude comes first" if x.shape[-2:] == (self.nlon, self.nlat) else ""

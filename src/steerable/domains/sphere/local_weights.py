@@ -3,7 +3,8 @@
 The weights of a sampling integrate over the whole sphere. Over the few samples around a point they are rough unless the
 samples lie on rings: on HEALPix a steerable kernel of four distances of samples errs by 1 %. Here the weights around
 each target become ``w_j (1 + p(x_j))`` with the smallest polynomial p that makes the integrals of all monomials of the
-offset, under a smooth window, exact. p does not depend on the frame, so that kernels turn as before.
+offset, under a smooth window, exact, but for a hundredth of what they missed. p does not depend on the frame, so that
+kernels turn as before.
 """
 
 from __future__ import annotations
@@ -21,13 +22,17 @@ from steerable.domains.sphere.memo import remember
 _TAPER, _RIDGE = 3, 1e-2
 #: root mean square of the correction from which on a target has too few or too lopsided neighbours to be mended
 _MOST = 0.5
+#: monomials for each neighbour, at most
+_SHARE = 6 / 7 + 1e-9
 _CHUNK = 4096
 
 
 def local_weights(
     offset: Tensor, weight: Tensor, target: Tensor, count: int, radius: float, degree: int | None = None
 ) -> Tensor:
-    """Weights under which integrals over the neighbourhoods are exact up to a degree of the offset.
+    """Weights under which integrals over the neighbourhoods are right up to a degree of the offset.
+
+    A hundredth of their error stays: the ridge that keeps the weights of few neighbours tame.
 
     Args:
         offset: of the neighbours in the frame of their target, in radians ``[E, 2]`` float64.
@@ -35,12 +40,13 @@ def local_weights(
         target: number of the target of each pair ``[E]``.
         count: number of targets.
         radius: of the neighbourhoods, in radians.
-        degree: of the polynomials; 0 leaves the weights as they are. Default the largest up to 4 that has about half as
-            many monomials as there are neighbours: 2 for a radius of two distances of samples, 4 from three on.
+        degree: of the polynomials; 0 leaves the weights as they are. Default the largest up to 4 with fewer monomials
+            than there usually are neighbours: 2 for a radius of two distances of samples (3 where there are 12 and
+            more), 4 from two and a half on.
 
     Returns:
-        ``[E]``. Targets whose neighbours would need more than half their weights changed, such as those at the rim of
-        a part of the sky, keep theirs.
+        ``[E]``. Targets whose neighbours would need more than half their weights changed take the largest degree below
+        for which they do not; where there is none, as at the rim of a part of the sky, they keep their weights.
 
     Raises:
         ValueError: for a negative degree.
@@ -49,7 +55,7 @@ def local_weights(
         raise ValueError(f"local_weights: the degree is {degree}; expected 0 (weights as they are) or more, such as 4")
     if degree is None:
         usual = float(torch.bincount(target, minlength=count).double().median())
-        degree = max(d for d in range(5) if d == 0 or (d + 1) * (d + 2) / 2 <= 0.55 * usual)
+        degree = max(d for d in range(5) if d == 0 or (d + 1) * (d + 2) / 2 <= _SHARE * usual)
     if degree == 0 or len(weight) == 0:
         return weight
     key = ("local weights", count, radius, degree)
@@ -75,12 +81,22 @@ def _mended(offset: Tensor, weight: Tensor, target: Tensor, count: int, radius: 
         p = monomials.new_zeros((last - first) * most, monomials.shape[1]).index_copy_(0, place, monomials[here])
         q = share.new_zeros((last - first) * most).index_copy_(0, place, share[here])
         p, q = p.view(last - first, most, -1), q.view(last - first, most, 1)
-        factors = torch.linalg.solve(p.mT @ (p * q) + ridge, (wanted - (p * q).sum(1))[..., None])
-        found = p @ factors
-        size = ((q * found.square()).sum(1) / q.sum(1).clamp_min(1e-300)).sqrt()
-        found = torch.where(size[:, :, None] < _MOST, found, 0.0)
+        found, left = torch.zeros_like(q), torch.arange(last - first, device=rows.device)
+        for d in range(degree, 0, -1):  # where neighbours are too few or too lopsided for one degree, the next lower
+            k = (d + 1) * (d + 2) // 2  # monomials are in the order of their degrees
+            new, size = _correction(p[left, :, :k], q[left], wanted[:k], ridge[:k, :k])
+            held = size < _MOST
+            found[left[held]] = new[held]
+            left = left[~held]
         change[here] = found.flatten()[place]
     return weight * (1 + change[order.argsort()]).to(weight)
+
+
+def _correction(p: Tensor, q: Tensor, wanted: Tensor, ridge: Tensor) -> tuple[Tensor, Tensor]:
+    """The polynomial at the neighbours ``[n, most, 1]``, and its root mean square ``[n]``."""
+    factors = torch.linalg.solve(p.mT @ (p * q) + ridge, (wanted - (p * q).sum(1))[..., None])
+    found = p @ factors
+    return found, ((q * found.square()).sum(1) / q.sum(1).clamp_min(1e-300)).sqrt()[:, 0]
 
 
 def powers(degree: int) -> list[tuple[int, int]]:

@@ -48,14 +48,17 @@ class LinearFit:
         total = share.new_zeros(self.count).index_add(0, self.target, share)
         self.share = share / total[self.target]
         order = square.argsort(descending=True, stable=True)
-        self.nearest = torch.zeros(self.count, dtype=torch.int64)
-        self.nearest[self.target[order]] = order  # the last one written is the nearest
         self.empty = torch.bincount(self.target, minlength=self.count) == 0
+        pair = torch.full((self.count,), near.num_edges)  # where there is none
+        pair[self.target[order]] = order  # the last one written is the nearest
+        self.nearest = torch.cat([self.source, self.source.new_zeros(1)])[pair]
+        self.nearest_turn = torch.cat([self.transport, self.transport.new_zeros(1)])[pair]
 
     def __call__(self, x: Tensor, type: FieldType) -> Tensor:
         """Fields ``[..., type.size, *sphere.shape]`` of SO2 as ``[..., type.size, count]``.
 
-        What is not known is NaN, and so is what lies nearest to it, or has no sample near.
+        What is not known is NaN, and so is what lies nearest to it, or has no sample near; of a vector both components,
+        for in another frame each is made of both.
 
         Raises:
             ValueError: a map of another length, or of other channels.
@@ -67,24 +70,27 @@ class LinearFit:
                 f"[..., {type.size}, {', '.join(map(str, self.sphere.shape))}], of a type of SO2"
             )
         flat = x.reshape(-1, lead[-1], self.sphere.num_points)
-        known = torch.isfinite(flat)
-        near = flat[..., self.source[self.nearest]]
-        moved = _carry(near, type, self.transport[self.nearest])
-        edges = _carry(torch.where(known, flat, 0)[..., self.source], type, self.transport)
-        empty = flat.new_zeros(*flat.shape[:2], self.count)
-        found = empty.index_add(2, self.target, edges * self.share.to(x))
+        known = _known_fields(torch.isfinite(flat), type)
+        target, source, nearest = (v.to(x.device) for v in (self.target, self.source, self.nearest))
+        edges = _carry(torch.where(known, flat, 0)[..., source], type, self.transport)
+        zero = flat.new_zeros(*flat.shape[:2], self.count)
+        found = zero.index_add(2, target, edges * self.share.to(x))
         if not bool(known.all()):
-            whole = empty.index_add(2, self.target, (~known)[..., self.source].to(x.dtype)) == 0
-            near_known = known[..., self.source[self.nearest]]
-            found = torch.where(whole, found, torch.where(near_known, moved, torch.nan))
+            whole = zero.index_add(2, target, (~known)[..., source].to(x.dtype)) == 0
+            moved = _carry(flat[..., nearest], type, self.nearest_turn)
+            found = torch.where(whole, found, torch.where(known[..., nearest], moved, torch.nan))
         if bool(self.empty.any()):
-            found = found.masked_fill(self.empty, torch.nan)
+            found = found.masked_fill(self.empty.to(x.device), torch.nan)
         return found.reshape(*lead, self.count)
 
     def labels(self, y: Tensor) -> Tensor:
-        """Labels ``[..., *sphere.shape]`` as ``[..., count]``: each place takes that of the nearest sample."""
+        """Labels ``[..., *sphere.shape]`` as ``[..., count]``, those of the nearest samples; -1 where none is near."""
         lead = self.sphere.check_map(y)
-        return y.reshape(*lead, self.sphere.num_points)[..., self.source[self.nearest]]
+        found = y.reshape(*lead, self.sphere.num_points)[..., self.nearest.to(y.device)]
+        if not bool(self.empty.any()):
+            return found
+        signed = found.to(torch.promote_types(found.dtype, torch.int8))  # of masks and bytes, too
+        return signed.masked_fill(self.empty.to(y.device), -1)
 
 
 class Regrid:
@@ -110,7 +116,7 @@ class Regrid:
         return found.reshape(*found.shape[:-1], *self.to.shape)
 
     def labels(self, y: Tensor) -> Tensor:
-        """Labels ``[..., *sphere.shape]`` as ``[..., *to.shape]``, those of the nearest samples."""
+        """Labels ``[..., *sphere.shape]`` as ``[..., *to.shape]``, of the nearest samples; -1 where none is near."""
         found = self.fit.labels(y)
         return found.reshape(*found.shape[:-1], *self.to.shape)
 
@@ -123,6 +129,14 @@ def fit_radius(sphere: Sphere) -> float:
         step = float((np.sin(rings.colatitude) * 2 * np.pi / rings.count).max())
         spacing = max(spacing, step / _GAP, float(np.diff(rings.colatitude).max(initial=0)) / _GAP)
     return min(_REACH * spacing, 3.0)
+
+
+def _known_fields(known: Tensor, type: FieldType) -> Tensor:
+    """Where ``[B, C, N]`` all channels are known that a turn of the frame mixes into each."""
+    if type.is_trivial or bool(known.all()):
+        return known
+    mixes = (type.matrix(torch.ones((), dtype=torch.float64)).abs() > 1e-9).to(torch.float32)
+    return torch.einsum("cd,bdn->bcn", mixes.to(known.device), (~known).float()) == 0
 
 
 def _carry(x: Tensor, type: FieldType, angle: Tensor) -> Tensor:

@@ -241,7 +241,8 @@ class Sphere(Domain):
 
         At each place of the other sampling a linear function is fitted to the samples at most two spacings away, whose
         frames are carried there, so that vectors stay vectors, over the poles as well. Constants stay; the error of
-        smooth fields falls with the square of the spacing. Nothing is averaged: to a much coarser sampling go by
+        smooth fields falls with the square of the spacing, waves as short as two samples are smoothed, at places that
+        are samples, too. Nothing is averaged: to a much coarser sampling go by
         :meth:`pooling` (means of areas), or by harmonics (:class:`steerable.nn.SHT`), which are exact up to a band.
         For many calls hold a :class:`steerable.domains.sphere.Regrid`.
 

@@ -37,5 +37,5 @@ class Turn:
         return self.fit(x, type).reshape(x.shape)
 
     def labels(self, y: Tensor) -> Tensor:
-        """Move labels ``[..., *shape]``: each place takes that of the nearest sample."""
+        """Move labels ``[..., *shape]``: each place takes that of the nearest sample, -1 where none is near."""
         return self.fit.labels(y).reshape(y.shape)

@@ -57,8 +57,8 @@ class SphereConv(SteerableMap):
         init: ``"he"`` or ``"delta"``.
         quadrature: degree of the offset up to which the integrals over a neighbourhood are exact, see
             :func:`steerable.domains.sphere.local_weights.local_weights`; 0 takes the weights of the sampling, with
-            which refining is the exact transpose of striding. Default on samplings without rings 4 (2 for kernels of
-            two distances of samples), which takes away three quarters of the error of whole networks; 0 on rings,
+            which refining is the exact transpose of striding. Default on samplings without rings 4 (2 or 3 for kernels
+            of two distances of samples), which takes away three quarters of the error of whole networks; 0 on rings,
             where 4 halves the error of kernels of three distances of samples and does nothing for wider ones.
 
     Raises:
