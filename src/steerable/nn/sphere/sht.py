@@ -15,7 +15,7 @@ from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.fields.type import FieldType
 from steerable.groups import SO2, SO3
 from steerable.nn.module import EquivariantModule
-from steerable.nn.sphere.spectral_tables import SpectralTables
+from steerable.nn.sphere.spectral_tables import SpectralTables, check_accuracy
 
 
 class _Harmonic(EquivariantModule):
@@ -108,6 +108,7 @@ class SHT(_Harmonic):
 
     def _check(self, x: Tensor) -> None:
         self.check_input(x)
+        check_accuracy(self, x)
         if not torch.compiler.is_compiling() and tuple(x.shape[2:]) != self.sphere.shape:
             raise ValueError(
                 f"SHT: samples have shape {list(x.shape)}; expected [B, {self.in_type.size}, "
@@ -156,6 +157,7 @@ class InverseSHT(_Harmonic):
     def forward(self, x: Tensor) -> Tensor:
         """``[B, D]`` to ``[B, C, *shape]`` in the dtype of x; computed in float32 at least."""
         self.check_input(x, 0)
+        check_accuracy(self, x)
         return _synthesis(x, self.plan, self._constants(), self.tables())
 
     def bake(self) -> nn.Module:

@@ -20,7 +20,7 @@ from steerable.groups.conversions import convert_rotation
 from steerable.groups.spherical import spherical_harmonics
 from steerable.groups.wigner import wigner_d
 from steerable.nn.baked import Baked
-from steerable.nn.module import EquivariantModule
+from steerable.nn.module import EquivariantModule, check_dtype
 
 
 def sphere_signals(channels: int, band: int) -> FieldType:
@@ -129,6 +129,7 @@ class S2Conv(_Correlation):
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_channels * band_in^2]`` to ``[B, out_channels * D]``."""
         self.check_input(x)
+        check_dtype(self, x)
         return s2_correlation(x, self.kernel(), self.band, self.bands)
 
     def bake(self) -> nn.Module:
@@ -170,6 +171,7 @@ class SO3Conv(_Correlation):
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_channels * D]`` to ``[B, out_channels * D']``."""
         self.check_input(x)
+        check_dtype(self, x)
         return so3_correlation(x, self.kernel(), self.band, self.bands)
 
     def bake(self) -> nn.Module:
@@ -219,6 +221,7 @@ class SO3ToS2(_Correlation):
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_channels * D]`` to ``[B, out_channels * band_out^2]``."""
         self.check_input(x)
+        check_dtype(self, x)
         return to_s2(x, self.kernel(), self.band, self.bands)
 
     def bake(self) -> nn.Module:
