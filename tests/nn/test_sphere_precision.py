@@ -67,7 +67,8 @@ def _layers_on_gauss_rings():
 @pytest.mark.parametrize("case", _layers_on_gauss_rings(), ids=lambda c: type(c[0]).__name__)
 def test_another_dtype_than_that_of_the_layer_is_refused_with_the_mend(case):
     layer, x = case
-    with pytest.raises(ValueError, match=r"input is torch\.float64; .* of torch\.float32\. Say x\.to\(torch\.float32\)"):
+    says = r"input is torch\.float64; .* of torch\.float32\. Say x\.to\(torch\.float32\)"
+    with pytest.raises(ValueError, match=says):
         layer(x.double())
 
 
@@ -78,7 +79,7 @@ def test_layers_tell_shapes_on_the_meta_device(case):
 
 
 def test_transforms_refuse_complex_numbers():
-    with pytest.raises(ValueError, match="SHT: input is torch.complex64; this transform is of real numbers"):
+    with pytest.raises(ValueError, match=r"SHT: input is torch\.complex64; this transform is of real numbers"):
         snn.SHT("gauss(4)", "1x0")(torch.randn(1, 1, 4, 8, dtype=torch.complex64))
 
 

@@ -46,7 +46,6 @@ def full_precision(x: Tensor) -> AbstractContextManager[Any]:
 
 
 def autocasts(x: Tensor) -> bool:
-    """Whether autocast is on for the device of a tensor; the meta device, of shapes alone, has none and torch says so
-    by an error."""
+    """Whether autocast is on for the device of a tensor; the meta device, of shapes alone, is none that torch takes."""
     kind = x.device.type
     return kind != "meta" and torch.is_autocast_enabled(kind)
