@@ -66,7 +66,11 @@ class SHT(_Harmonic):
     functions on half of the rings.
 
     A field of spin n has two copies of each degree. With channels Q (along south) and U (from south to east) those of
-    spin 2 are B and -E, in this order, in the scale of a scalar's coefficients.
+    spin 2 are B and -E, in this order, in the scale of a scalar's coefficients;
+    :func:`steerable.domains.spectral.to_alm` has them as healpy does.
+
+    ``fields`` says which fields on the sphere the coefficients are: between those of two transforms
+    :class:`HomLinear` is every filter.
 
     Args:
         sphere: the sampling, or its name such as ``"gauss(32)"``. By rings it is fast; on the rings of McEwen and
