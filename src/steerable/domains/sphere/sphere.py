@@ -198,7 +198,8 @@ class Sphere(Domain):
             ValueError: for another radius.
         """
         there = self if targets is None else targets
-        return remember(("neighbours", self, there, radius), (), lambda: self._neighbours(radius, there))
+        with torch.device("cpu"):  # samplings lie there
+            return remember(("neighbours", self, there, radius), (), lambda: self._neighbours(radius, there))
 
     def _neighbours(self, radius: float, targets: Sphere) -> Neighbourhood:
         there = targets.frames().reshape(-1, 3, 3)

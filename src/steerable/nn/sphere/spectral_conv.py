@@ -20,6 +20,7 @@ from steerable.groups.conversions import convert_rotation
 from steerable.groups.spherical import spherical_harmonics
 from steerable.groups.wigner import wigner_d
 from steerable.nn.baked import Baked
+from steerable.nn.constants import on_processor
 from steerable.nn.module import EquivariantModule, check_dtype
 
 
@@ -122,8 +123,9 @@ class S2Conv(_Correlation):
         super().__init__(types, (band_in, band_out), (in_channels, out_channels))
         table = None
         if support is not None:
-            points = SO3().action(support.elements(False))[..., 2]
-            table = math.sqrt(4 * math.pi) * spherical_harmonics(points, range(self.band))
+            with torch.device("cpu"):  # worked out there, wherever weights are laid
+                points = SO3().action(support.elements(False))[..., 2]
+                table = math.sqrt(4 * math.pi) * spherical_harmonics(points, range(self.band))
         self._start(table, self.band**2)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -294,6 +296,7 @@ def _padded(parts: list[Tensor], size: int) -> Tensor:
     return nn.functional.pad(y, (0, size - y.shape[2])).flatten(1)
 
 
+@on_processor
 def _rotations(support: RingSupport | None, band: int) -> Tensor | None:
     """A unit mass at each point g of the support ``[K, D]``: with it a correlation is ``f(R g)``."""
     if support is None:

@@ -47,9 +47,9 @@ class SpectralTables(nn.Module):
         for n, names in self._names.items():
             for i, name in enumerate(names):
                 table = self._buffers[name]
-                if table is None or table.dtype == before[name].dtype or table.device.type == "meta":
+                if table is None or table is before[name] or table.device.type == "meta":
                     continue
-                dtype, was = at_least_float32(table.dtype), before[name]
+                dtype, was = at_least_float32(table.dtype), before[name]  # to_empty gives memory without values
                 same = dtype == was.dtype and was.device.type != "meta"
                 self._buffers[name] = was.to(table.device) if same else self.plans[n].table(i, table.device, dtype)
         return self
