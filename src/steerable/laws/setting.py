@@ -164,9 +164,10 @@ def _of_the_cube(group: Group) -> list[Tensor]:
 
 
 def describe(group: Group, g: Tensor) -> str:
-    """Short name of an element: ``90 deg`` or ``90 deg, flipped`` in the plane, else its number."""
+    """Short name of an element: ``90 deg`` or ``90 deg, flipped`` in the plane, else its number, or rounded numbers."""
     if not group.is_planar:
-        return f"element {g.tolist()}"
+        numbers = [float(f"{v:.3g}") for v in g.flatten().tolist()] if g.is_floating_point() else g.tolist()
+        return f"element {numbers}"
     m = group.plane(g)
     angle = math.degrees(math.atan2(float(m[1, 0]), float(m[0, 0]))) % 360
     text = f"{0.0 if angle > 360 - 1e-9 else angle:.6g} deg"
