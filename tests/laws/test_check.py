@@ -144,4 +144,4 @@ def test_the_models_are_clean_and_as_symmetric_as_they_say(name, side, elements)
 
 def test_elements_of_space_have_short_names():
     report = laws.check(st.nn.NormAct(st.SO3().type("2x0 + 1x1")), torch.randn(2, 5))
-    assert len(report.exact) > 3 and all(len(row.name) < 45 for row in report.exact), str(report)
+    assert len(report.exact) > 3 and all(len(row.element) < 45 for row in report.exact), str(report)
