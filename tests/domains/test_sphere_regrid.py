@@ -127,3 +127,27 @@ def test_it_is_differentiable_and_refuses_what_it_cannot_take():
     ):
         with pytest.raises(ValueError, match=says):
             here.regrid(wrong, type, there)
+
+
+def test_types_and_samplings_go_by_name_in_methods_too():
+    here, g = Sphere.gauss(8), SO3().sample(1, torch.Generator().manual_seed(0))[0]
+    x = torch.randn(2, 2, 8, 16)
+    assert torch.equal(here.transform(x, "1x1", g), here.transform(x, SO2().type("1x1"), g))
+    assert torch.equal(here.regrid(x, "1x1", "icosahedral(1)"), here.regrid(x, "1x1", Sphere.icosahedral(1)))
+    for sphere, coarse in ((here, "gauss(4)"), (here, "healpix(1)"), (Sphere.healpix(2), "gauss(3)")):
+        values = torch.randn(1, *sphere.shape)
+        assert torch.equal(sphere.pooling(coarse)(values), sphere.pooling(parse_sphere(coarse))(values))
+
+
+@pytest.mark.parametrize(
+    ("shape", "g", "says"),
+    [
+        ((2, 8, 16), torch.zeros(4), r"\[2, 8, 16\] of the type '1x1'; expected \[B, 2, 8, 16\]"),
+        ((1, 3, 8, 16), torch.zeros(4), r"expected \[B, 2, 8, 16\]"),
+        ((1, 2, 16, 8), torch.zeros(4), "lies on its side"),
+        ((1, 2, 8, 16), torch.eye(3), r"the rotation is \[3, 3\]; .*from_action"),
+    ],
+)
+def test_a_turn_refuses_what_it_cannot_take(shape, g, says):
+    with pytest.raises(ValueError, match=says):
+        Sphere.gauss(8).transform(torch.zeros(shape), "1x1", g)

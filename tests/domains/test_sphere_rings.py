@@ -140,6 +140,10 @@ def test_value_and_pickle():
         (lambda: Sphere.gauss(8, 13).coarser(), "13 longitudes cannot be halved"),
         (lambda: Sphere.equiangular(nlat=8, kind="cc").coarser(), "7 steps of latitude cannot be halved"),
         (lambda: Sphere.equiangular(5, "tea"), "the kind is 'tea'; expected one of fejer, dh, mw, mwss, cc"),
+        (
+            lambda: Sphere.equiangular(721, 1440),
+            "the kind is 1440; expected one of fejer, dh, mw, mwss, cc. Sizes go by name",
+        ),
         (lambda: Sphere.equiangular(5, nlat=5), "expected either L or nlat"),
         (lambda: Sphere.equiangular(0), "band 0; expected at least 1"),
         (lambda: GaussSphere(0, 4), "of 0 rings and 4 longitudes"),

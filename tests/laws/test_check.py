@@ -140,3 +140,23 @@ def test_the_models_are_clean_and_as_symmetric_as_they_say(name, side, elements)
     model = st.create_model(name, in_channels=1, num_classes=3).double()
     report = laws.check(model, image(side)[:, :1])
     assert report.ok and len(report.exact) == elements, str(report)
+
+
+def test_elements_of_space_have_short_names():
+    report = laws.check(st.nn.NormAct(st.SO3().type("2x0 + 1x1")), torch.randn(2, 5))
+    assert len(report.exact) > 3 and all(len(row.element) < 45 for row in report.exact), str(report)
+
+
+def test_a_law_of_a_type_that_is_none_is_refused():
+    """A text names no group: the law of another type than the one that was meant was measured."""
+    net, x = nn.Conv2d(1, 1, 3, padding=1), torch.randn(1, 1, 8, 16)
+    for ask in (
+        lambda: laws.check(net, x, in_type="1x0"),
+        lambda: laws.check(net, x, out_type="1x0"),
+        lambda: laws.sphere_errors(net, "gauss(8)", in_type="1x0"),
+        lambda: laws.check(st.nn.SphereConv(SO2().type("1x0"), SO2().type("1x0"), "gauss(8)", 1.0), x, in_type="1x0"),
+    ):
+        with pytest.raises(TypeError, match=r"must be a FieldType .*, got '1x0'"):
+            ask()
+    errors = laws.sphere_errors(nn.Identity(), "gauss(8)", in_type=SO2().type("1x0"))
+    assert torch.equal(errors, laws.sphere_errors(nn.Identity(), st.Sphere.gauss(8), in_type=SO2().type("1x0")))

@@ -6,6 +6,7 @@ import copy
 import gc
 
 import numpy as np
+import pytest
 import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
@@ -95,3 +96,39 @@ def test_data_parallel_sends_no_constants(tmp_path, monkeypatch):
         assert all(p.grad is not None for p in model.parameters())
     finally:
         dist.destroy_process_group()
+
+
+def layers():
+    wind, c6 = st.SO2().type("2x0 + 2x1"), st.C(6).type("1 regular")
+    return {
+        "Conv2d": lambda: st.nn.Conv2d(1 * st.C(4).trivial, 2 * st.C(4).regular, 3),
+        "PointConv": lambda: st.nn.PointConv(st.SO3().type("1x0"), st.SO3().type("1x0 + 1x1"), cutoff=1.0),
+        "SphereConv, rings": lambda: st.nn.SphereConv(wind, wind, "gauss(6)", 1.2),
+        "SphereConv, pairs": lambda: st.nn.SphereConv(wind, wind, "healpix(2)", 1.2),
+        "SHT": lambda: st.nn.SHT("gauss(5)", wind),
+        "S2Conv": lambda: st.nn.S2Conv(1, 2, 3, 3),
+        "SO3Conv": lambda: st.nn.SO3Conv(2, 2, 3, 3),
+        "SpectralAct": lambda: st.nn.SpectralAct(2, 3),
+        "SphereAttention": lambda: st.nn.SphereAttention(st.SO2().type("4x0"), "gauss(4)"),
+        "SphereNeighbourAttention": lambda: st.nn.SphereNeighbourAttention(wind, "gauss(6)", 1.2, heads=2),
+        "SphereBatchNorm": lambda: st.nn.SphereBatchNorm(wind, "gauss(4)"),
+        "SphereH1Loss": lambda: st.nn.SphereH1Loss("gauss(6)"),
+        "HealpixConv": lambda: st.nn.HealpixConv(2, 2, "healpix(2, nested)"),
+        "IcoConv": lambda: st.nn.IcoConv(c6, c6, "icosahedral(2)"),
+        "IcoPool": lambda: st.nn.IcoPool(c6, "icosahedral(2)"),
+        "IcoUnpool": lambda: st.nn.IcoUnpool(c6, "icosahedral(1)"),
+    }
+
+
+@pytest.mark.parametrize("name", layers())
+def test_a_layer_laid_out_on_the_meta_device_has_its_constants(name):
+    """As large networks are built: weights on no device, ``to_empty``, then the weights of a file."""
+    make = layers()[name]
+    with torch.device("meta"):
+        layer = make()
+    assert all(p.is_meta for p in layer.parameters())
+    layer, right = layer.to_empty(device="cpu"), make()
+    layer.load_state_dict(right.state_dict())
+    found = dict(layer.named_buffers())
+    for key, value in right.named_buffers():
+        assert torch.equal(found[key], value), key

@@ -45,6 +45,44 @@ def test_the_inverse_of_a_transform_in_double_is_in_double(sphere):
     assert (first(c) - second(c)).abs().max() < 1e-12
 
 
+def _layers_on_gauss_rings():
+    torch.manual_seed(0)
+    sphere, scalars = Sphere.gauss(4), SO2().type("2x0")
+    fields, signals = torch.randn(2, 3, 4, 8), torch.randn(2, 2 * (1 + 9 + 25))
+    return [
+        (snn.SphereConv(*KINDS, sphere, 1.5), torch.randn(2, 4, 4, 8)),
+        (snn.SHT(sphere, "1x0 + 1x2", 4), fields),
+        (snn.InverseSHT(sphere, "1x0", 3), torch.randn(2, 9)),
+        (snn.SO3Analysis(3), torch.randn(2, 1, 6, 3, 6)),
+        (snn.SO3Synthesis(3, 2), signals),
+        (snn.S2Conv(1, 2, 3, 3), torch.randn(2, 9)),
+        (snn.SO3Conv(2, 2, 3, 3), signals),
+        (snn.SO3ToS2(2, 1, 3, 3), signals),
+        (snn.SpectralAct(2, 3), signals),
+        (snn.SphereAttention(scalars, sphere, heads=2), fields[:, :2]),
+        (snn.SphereNeighbourAttention(scalars, sphere, 1.5, heads=2), fields[:, :2]),
+    ]
+
+
+@pytest.mark.parametrize("case", _layers_on_gauss_rings(), ids=lambda c: type(c[0]).__name__)
+def test_another_dtype_than_that_of_the_layer_is_refused_with_the_mend(case):
+    layer, x = case
+    says = r"input is torch\.float64; .* of torch\.float32\. Say x\.to\(torch\.float32\)"
+    with pytest.raises(ValueError, match=says):
+        layer(x.double())
+
+
+@pytest.mark.parametrize("case", _layers_on_gauss_rings(), ids=lambda c: type(c[0]).__name__)
+def test_layers_tell_shapes_on_the_meta_device(case):
+    layer, x = case
+    assert copy.deepcopy(layer).to("meta")(x.to("meta")).shape == layer(x).shape
+
+
+def test_transforms_refuse_complex_numbers():
+    with pytest.raises(ValueError, match=r"SHT: input is torch\.complex64; this transform is of real numbers"):
+        snn.SHT("gauss(4)", "1x0")(torch.randn(1, 1, 4, 8, dtype=torch.complex64))
+
+
 def _close_in_half(module, x, dtype):
     y = module.double()(x.double()).detach()
     half = copy.deepcopy(module).to(dtype)(x.to(dtype)).detach()

@@ -135,7 +135,8 @@ def hex_frames(sphere: IcosahedralSphere | str, gauges: Tensor | None = None) ->
     if not isinstance(found, IcosahedralSphere):
         raise TypeError(f"frames by sixths need the vertices of an IcosahedralSphere, got {found!r}; use SphereConv")
     check_level(found.level)
-    return chart_frames(found.level) if gauges is None else HexFrames(found, gauges)
+    with torch.device("cpu"):  # a table that is kept, wherever weights are laid
+        return chart_frames(found.level) if gauges is None else HexFrames(found, gauges)
 
 
 def check_level(level: int) -> None:

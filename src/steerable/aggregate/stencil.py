@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from steerable.aggregate.paths import runs_eagerly
+from steerable.groups.eager import autocasts
 
 
 class Expansion(NamedTuple):
@@ -80,7 +81,7 @@ def expand_filter(weight: Tensor, expansion: Expansion) -> Tensor:
     """
     if not expansion.banks:  # no pair of irreps meets: the map is zero, and still depends on the (empty) weights
         return weight.new_zeros(expansion.shape) + weight.sum()
-    if torch.is_autocast_enabled(weight.device.type):  # the filter keeps the accuracy of its weights
+    if autocasts(weight):  # the filter keeps the accuracy of its weights
         with torch.autocast(weight.device.type, enabled=False):
             return expand_filter(weight, expansion)
     if torch.is_grad_enabled() and not torch.compiler.is_compiling() and runs_eagerly(weight):

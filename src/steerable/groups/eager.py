@@ -42,5 +42,10 @@ def constant(function: _F) -> _F:
 
 def full_precision(x: Tensor) -> AbstractContextManager[Any]:
     """A context without autocast for the device of a tensor; nothing where there is none, for programs stay plain."""
+    return torch.autocast(x.device.type, enabled=False) if autocasts(x) else nullcontext()
+
+
+def autocasts(x: Tensor) -> bool:
+    """Whether autocast is on for the device of a tensor; the meta device, of shapes alone, is none that torch takes."""
     kind = x.device.type
-    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
+    return kind != "meta" and torch.is_autocast_enabled(kind)

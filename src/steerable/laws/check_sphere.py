@@ -15,7 +15,7 @@ from steerable.laws.equivariance import relative_error
 from steerable.laws.icosahedral import icosahedral_errors
 from steerable.laws.lint import lint
 from steerable.laws.report import Report, Row, short
-from steerable.laws.setting import evaluated, find_group, resolve_out_type, tolerance
+from steerable.laws.setting import evaluated, find_group, given_type, resolve_out_type, tolerance
 from steerable.laws.sphere import ends_of, generic_rotation, own_type, samplings, sphere_errors, with_frames
 from steerable.laws.sphere_symmetries import exact_sphere_errors, keeps_samples, sphere_symmetries
 
@@ -38,7 +38,9 @@ def on_sphere(
     Raises:
         ValueError: if channels do not fit the types, or samples of the output no sampling.
     """
-    in_type = in_type or own_type(module, "in_type") or x.shape[1] * _acting(module).trivial
+    in_type = (
+        given_type(module, in_type, "in_type") or own_type(module, "in_type") or x.shape[1] * _acting(module).trivial
+    )
     out_type = out_type or own_type(module, "out_type")
     exact: tuple[Row, ...] = ()
     generic: tuple[Row, ...] = ()

@@ -20,6 +20,7 @@ from steerable.groups.cyclic import C
 from steerable.groups.dihedral import D
 from steerable.groups.group import Group
 from steerable.nn.exactness import ExactnessWarning
+from steerable.nn.module import require_type
 
 
 def find_group(module: nn.Module) -> Group | None:
@@ -38,7 +39,7 @@ def resolve_in_type(module: nn.Module, x: Tensor | None, in_type: FieldType | No
     Raises:
         ValueError: if neither a type nor an input says how many channels there are.
     """
-    known = in_type if in_type is not None else getattr(module, "in_type", None)
+    known = given_type(module, in_type, "in_type") or getattr(module, "in_type", None)
     if isinstance(known, FieldType):
         return known
     if x is None:
@@ -46,6 +47,15 @@ def resolve_in_type(module: nn.Module, x: Tensor | None, in_type: FieldType | No
             f"{type(module).__name__} has no in_type and no input was given (got x={x!r}); expected one of them"
         )
     return x.shape[1] * (group or find_group(module) or C(8)).trivial
+
+
+def given_type(module: nn.Module, value: FieldType | None, argument: str) -> FieldType | None:
+    """The type that was given to a law, if any; a text names no group, and a law of another type says nothing.
+
+    Raises:
+        TypeError: for what is no type.
+    """
+    return None if value is None else require_type(value, f"law of {type(module).__name__}", argument)
 
 
 def resolve_out_type(module: nn.Module, y: Tensor, out_type: FieldType | None, in_type: FieldType) -> FieldType:
@@ -61,7 +71,7 @@ def resolve_out_type(module: nn.Module, y: Tensor, out_type: FieldType | None, i
             f"a law compares tensors [B, C, ...], but {type(module).__name__} returns {shape}; wrap it in a "
             f"module that returns the tensor to compare"
         )
-    known = out_type if out_type is not None else getattr(module, "out_type", None)
+    known = given_type(module, out_type, "out_type") or getattr(module, "out_type", None)
     known = known if isinstance(known, FieldType) else y.shape[1] * in_type.group.trivial
     if y.shape[1] != known.size:
         raise ValueError(f"{type(module).__name__} returns {y.shape[1]} channels; expected {known.size} = {known!r}")
@@ -164,9 +174,10 @@ def _of_the_cube(group: Group) -> list[Tensor]:
 
 
 def describe(group: Group, g: Tensor) -> str:
-    """Short name of an element: ``90 deg`` or ``90 deg, flipped`` in the plane, else its number."""
+    """Short name of an element: ``90 deg`` or ``90 deg, flipped`` in the plane, else its number, or rounded numbers."""
     if not group.is_planar:
-        return f"element {g.tolist()}"
+        numbers = [float(f"{v:.3g}") for v in g.flatten().tolist()] if g.is_floating_point() else g.tolist()
+        return f"element {numbers}"
     m = group.plane(g)
     angle = math.degrees(math.atan2(float(m[1, 0]), float(m[0, 0]))) % 360
     text = f"{0.0 if angle > 360 - 1e-9 else angle:.6g} deg"

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from steerable.domains.homogeneous import Homogeneous, HomType
 from steerable.domains.spectral.rotation import rotate_coefficients
-from steerable.domains.sphere import Sphere
+from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.fields.type import FieldType
 from steerable.groups import O2, SO2, SO3, C, D
 from steerable.groups.conversions import convert_rotation
 from steerable.groups.sampling import frame_over
-from steerable.laws.setting import evaluated, resolve_out_type
+from steerable.laws.setting import evaluated, given_type, resolve_out_type
 from steerable.nn.sphere.sht import InverseSHT
 from steerable.nn.sphere.so3_transform import SO3Analysis, SO3Synthesis
 
@@ -28,11 +28,11 @@ GENERIC = (1.1, 0.9, 2.3)
 
 def sphere_errors(
     module: nn.Module,
-    sphere: Sphere | None = None,
+    sphere: Sphere | str | None = None,
     band: int | None = None,
     in_type: FieldType | None = None,
     out_type: FieldType | None = None,
-    targets: Sphere | None = None,
+    targets: Sphere | str | None = None,
     rotations: Iterable[Tensor] | None = None,
     batch: int = 2,
 ) -> Tensor:
@@ -41,7 +41,7 @@ def sphere_errors(
     Args:
         module: from ``[B, C, *sphere.shape]``, or coefficients ``[B, D]`` of a type of SO3, to
             ``[B, C', *targets.shape]``, to coefficients, or to invariants ``[B, C']``.
-        sphere: samples of the input; default the module's own.
+        sphere: samples of the input, or their name; default the module's own.
         band: of the random input; default half of what the sampling usually holds, of coefficients all.
         in_type: type of the input, of SO2, O2 or SO3, or scalars; default the module's own.
         out_type: type of the output; default the module's own, else scalars.
@@ -56,7 +56,8 @@ def sphere_errors(
         ValueError: if no sampling or no type is given and the module has none, for types that rotations of the sphere
             do not turn, if no sampling has the shape of the output, or if nothing would be tested.
     """
-    in_type = in_type or own_type(module, "in_type")
+    in_type = given_type(module, in_type, "in_type") or own_type(module, "in_type")
+    sphere, targets = (None if s is None else parse_sphere(s) for s in (sphere, targets))
     if in_type is None:
         raise ValueError(
             f"{type(module).__name__} has no in_type and none was given, so no field can be drawn; pass in_type=, such "

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from hashlib import blake2b
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # bytes from which tables are shared, and those that modules hold by their content: no reference of its own
 _LARGE = 1 << 16
@@ -48,12 +51,16 @@ class ConstantModule(nn.Module):
         self.register_buffer(name, tensor, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ConstantModule:
-        before = {name: (b.dtype, b.device) for name in self._exact if (b := self._buffers[name]) is not None}
+        before = {n: b for n in self._non_persistent_buffers_set if (b := self._buffers[n]) is not None}
         super()._apply(fn, recurse)
         for name, was in before.items():
             buffer = self._buffers[name]
-            if buffer is not None and (buffer.dtype, buffer.device) != was and buffer.device.type != "meta":
+            if buffer is None or buffer is was or buffer.device.type == "meta":
+                continue
+            if name in self._exact:
                 self._buffers[name] = _tensor(self._exact[name]).to(buffer.device, self._dtype(buffer.dtype), copy=True)
+            elif was.device.type != "meta":  # to_empty would leave memory without values
+                self._buffers[name] = was.to(buffer.device)
         return self
 
     def _dtype(self, wanted: torch.dtype) -> torch.dtype:
@@ -78,6 +85,17 @@ def shared_array(array: np.ndarray) -> np.ndarray:
         return array
     key = (array.shape, array.dtype.str, blake2b(array, digest_size=16).digest())
     return _ALIVE.setdefault(key, array)
+
+
+def on_processor(function: F) -> F:
+    """Decorate what makes tables and no parameters: it works on the processor, wherever weights are laid out."""
+
+    @wraps(function)
+    def there(*args: Any, **options: Any) -> Any:
+        with torch.device("cpu"):
+            return function(*args, **options)
+
+    return cast(F, there)
 
 
 def constant_names(module: nn.Module) -> list[str]:

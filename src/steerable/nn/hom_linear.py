@@ -44,7 +44,7 @@ class HomLinear(EquivariantModule):
             if not isinstance(given, HomType):
                 raise TypeError(
                     f"HomLinear: got {given!r}; expected fields on a homogeneous space, such as "
-                    "st.Homogeneous(SO3, SO2, band=8).fields('1x0')"
+                    "st.Homogeneous(SO3, SO2, band=8).fields('1x0'), or the .fields of an SHT"
                 )
         require_same_group("HomLinear", in_fields.type, out_fields.type)
         super().__init__(in_fields.type, out_fields.type)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from steerable.fields.type import FieldType
+from steerable.groups.eager import autocasts
 from steerable.kernels.filters import Filters
 from steerable.nn.constants import ConstantModule
 
@@ -91,7 +92,7 @@ class EquivariantModule(ConstantModule):
 
 def check_dtype(layer: nn.Module, x: Tensor) -> None:
     """Refuse another dtype than that of the weights, outside autocast. Raises ``ValueError`` naming both."""
-    if torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type):
+    if torch.compiler.is_compiling() or autocasts(x):
         return
     own = next((p.dtype for p in layer.parameters()), x.dtype)
     if x.dtype != own:

@@ -13,6 +13,7 @@ from steerable.aggregate.scatter import point_conv
 from steerable.aggregate.so2 import FramePlan, frame_conv, frame_plan
 from steerable.domains.points import Neighbourhood
 from steerable.fields.type import FieldType
+from steerable.groups.eager import autocasts
 from steerable.kernels.bandlimit import Bandlimit
 from steerable.kernels.bank import FilterBank, filter_bank
 from steerable.kernels.envelope import envelope
@@ -261,7 +262,7 @@ def check_neighbourhood(layer: nn.Module, x: Tensor, g: Neighbourhood, dimension
         raise ValueError(
             f"{name}: features of {x.shape[0]} points, and a neighbourhood of {g.num_sources}; expected one row a point"
         )
-    if x.dtype != g.offset.dtype and x.is_floating_point() and not torch.is_autocast_enabled(x.device.type):
+    if x.dtype != g.offset.dtype and x.is_floating_point() and not autocasts(x):
         raise ValueError(
             f"{name}: features are {x.dtype}, positions {g.offset.dtype}; expected the same. Say "
             f"positions.to({x.dtype}), or neighbourhood.to({x.dtype})"

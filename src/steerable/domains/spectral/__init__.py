@@ -1,5 +1,7 @@
 """Transforms of the sphere and of the rotations: numbers in, numbers out."""
 
+from steerable.domains.spectral.alm import from_alm as from_alm
+from steerable.domains.spectral.alm import to_alm as to_alm
 from steerable.domains.spectral.circles import Circles as Circles
 from steerable.domains.spectral.legendre import Legendre as Legendre
 from steerable.domains.spectral.rotation import rotate_coefficients as rotate_coefficients

@@ -49,7 +49,10 @@ class EquiangularSphere(LatLonSphere):
 
     def __post_init__(self) -> None:
         if self.kind not in _POLES:
-            raise ValueError(f"EquiangularSphere: the kind is {self.kind!r}; expected one of {', '.join(_POLES)}")
+            sizes = "" if isinstance(self.kind, str) else ". Sizes go by name: equiangular(nlat=721, kind='cc')"
+            raise ValueError(
+                f"EquiangularSphere: the kind is {self.kind!r}; expected one of {', '.join(_POLES)}{sizes}"
+            )
         self.check_sizes(max(1, _POLES[self.kind]))
 
     @classmethod

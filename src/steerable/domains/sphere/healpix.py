@@ -177,9 +177,9 @@ class HealpixSphere(RingSphere):
         """Twice the nside."""
         return HealpixSphere(2 * self.nside, self.nested, self.weighting)
 
-    def pooling(self, coarse: Sphere | None = None) -> Pooling:
+    def pooling(self, coarse: Sphere | str | None = None) -> Pooling:
         """The four children of each pixel, of one quarter each."""
-        coarse = self.coarser() if coarse is None else coarse
+        coarse = self._coarse(coarse)
         if not isinstance(coarse, HealpixSphere) or 2 * coarse.nside != self.nside:
             return super().pooling(coarse)
         children = torch.empty(coarse.num_points, 4, dtype=torch.int64)

@@ -131,9 +131,9 @@ class IcosahedralSphere(Sphere):
         """The next level."""
         return IcosahedralSphere(self.level + 1)
 
-    def pooling(self, coarse: Sphere | None = None) -> Pooling:
+    def pooling(self, coarse: Sphere | str | None = None) -> Pooling:
         """Each vertex of the level before with its neighbours, which it shares with the vertex on their other side."""
-        coarse = self.coarser() if coarse is None else coarse
+        coarse = self._coarse(coarse)
         if not isinstance(coarse, IcosahedralSphere) or coarse.level != self.level - 1:
             return super().pooling(coarse)
         parents, n = self._mesh[2], coarse.num_points

@@ -45,16 +45,16 @@ class LatLonSphere(RingSphere):
     def _likely(self, x: Tensor) -> str:
         return "; it lies on its side: latitude comes first" if x.shape[-2:] == (self.nlon, self.nlat) else ""
 
-    def pooling(self, coarse: Sphere | None = None) -> Pooling:
+    def pooling(self, coarse: Sphere | str | None = None) -> Pooling:
         """Shares of areas between this grid and a coarser one; between two rectangles by overlap of their cells.
 
         A ring stands for the zone between two circles that has the area of its weights; a sample for the sector around
         its longitude. Any two sizes go together.
 
         Args:
-            coarse: default :meth:`coarser`.
+            coarse: a sampling or its name; default :meth:`coarser`.
         """
-        coarse = self.coarser() if coarse is None else coarse
+        coarse = self._coarse(coarse)
         if not isinstance(coarse, LatLonSphere):
             return super().pooling(coarse)
         rows = _zones(self.rings.weight * self.nlon, coarse.rings.weight * coarse.nlon)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from steerable.domains.points.neighbourhood import Neighbourhood
+from steerable.domains.sphere.parse import parse_sphere
 from steerable.domains.sphere.rings import RingSphere
 from steerable.domains.sphere.sphere import Sphere
 from steerable.fields.type import FieldType
@@ -97,7 +98,7 @@ class Regrid:
     """Fields from one sampling to another, as often as wanted; :meth:`Sphere.regrid` does it once.
 
     Args:
-        sphere: where the fields lie.
+        sphere: where the fields lie, a sampling or its name.
         to: where they are wanted.
 
     Example:
@@ -106,8 +107,8 @@ class Regrid:
         torch.Size([2, 3, 768])
     """
 
-    def __init__(self, sphere: Sphere, to: Sphere) -> None:
-        self.sphere, self.to = sphere, to
+    def __init__(self, sphere: Sphere | str, to: Sphere | str) -> None:
+        self.sphere, self.to = sphere, to = parse_sphere(sphere), parse_sphere(to)
         self.fit = LinearFit(sphere, sphere.neighbours(fit_radius(sphere), to))
 
     def __call__(self, x: Tensor, type: FieldType | str) -> Tensor:

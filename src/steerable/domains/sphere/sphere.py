@@ -198,7 +198,8 @@ class Sphere(Domain):
             ValueError: for another radius.
         """
         there = self if targets is None else targets
-        return remember(("neighbours", self, there, radius), (), lambda: self._neighbours(radius, there))
+        with torch.device("cpu"):  # samplings lie there
+            return remember(("neighbours", self, there, radius), (), lambda: self._neighbours(radius, there))
 
     def _neighbours(self, radius: float, targets: Sphere) -> Neighbourhood:
         there = targets.frames().reshape(-1, 3, 3)
@@ -222,21 +223,27 @@ class Sphere(Domain):
         """
         raise ValueError(f"{self!r} has no finer sampling of its kind; name one, as in finer.pooling(sphere)")
 
-    def pooling(self, coarse: Sphere | None = None) -> Pooling:
+    def pooling(self, coarse: Sphere | str | None = None) -> Pooling:
         """Shares of areas between this sampling and a coarser one.
 
         Here: each sample belongs to the coarse one that is nearest, if that conserves areas; else to the 3, 6 or 12
         nearest, at most two spacings away, with shares that do.
 
         Args:
-            coarse: default :meth:`coarser`.
+            coarse: a sampling or its name; default :meth:`coarser`.
 
         Raises:
             ValueError: if no such shares conserve areas.
         """
-        return nearest_pooling(self, self.coarser() if coarse is None else coarse)
+        return nearest_pooling(self, self._coarse(coarse))
 
-    def regrid(self, x: Tensor, type: FieldType | str, to: Sphere) -> Tensor:
+    def _coarse(self, given: Sphere | str | None) -> Sphere:
+        """The sampling that is meant by an argument of :meth:`pooling`."""
+        from steerable.domains.sphere.parse import parse_sphere  # it names samplings
+
+        return self.coarser() if given is None else parse_sphere(given)
+
+    def regrid(self, x: Tensor, type: FieldType | str, to: Sphere | str) -> Tensor:
         """Fields of any spin from this sampling to another: linear interpolation, with transport of the frames.
 
         At each place of the other sampling a linear function is fitted to the samples at most two spacings away, whose
@@ -249,7 +256,7 @@ class Sphere(Domain):
         Args:
             x: ``[..., type.size, *shape]``, NaN where nothing is known.
             type: of SO2, or its text such as ``"1x0 + 1x1"``.
-            to: where the fields are wanted.
+            to: where the fields are wanted, a sampling or its name.
 
         Returns:
             ``[..., type.size, *to.shape]``, NaN where the nearest sample is unknown, or none is near.
@@ -327,17 +334,32 @@ class Sphere(Domain):
         """``f(g^-1 p)`` of scalars ``[B, C, *shape]``, in the harmonic domain up to :attr:`usual_band`."""
         return self.transform(x, x.shape[1] * SO2().trivial, g)
 
-    def transform(self, x: Tensor, type: FieldType, g: Tensor) -> Tensor:
+    def transform(self, x: Tensor, type: FieldType | str, g: Tensor) -> Tensor:
         """``[g f](p) = rho(h) f(g^-1 p)`` for one element g of SO3, in the harmonic domain up to :attr:`usual_band`.
 
         Args:
             x: ``[B, type.size, *shape]``.
-            type: fields of SO2.
+            type: fields of SO2, or their text such as ``"1x0 + 1x1"``.
             g: a unit quaternion ``[4]``.
+
+        Raises:
+            ValueError: a map of another length, other channels, a type of another group, or what is no quaternion.
         """
         from steerable.domains.spectral.transform import rotate_fields  # it reads samplings
 
-        return rotate_fields(self, x, type, g)
+        fields = SO2().type(type) if isinstance(type, str) else type
+        lead = self.check_map(x)
+        if len(lead) != 2 or lead[1] != fields.size:
+            raise ValueError(
+                f"{self!r}: fields {list(x.shape)} of the type '{fields}'; expected "
+                f"[B, {fields.size}, {', '.join(map(str, self.shape))}]"
+            )
+        if g.shape not in ((4,), (lead[0], 4)):
+            raise ValueError(
+                f"{self!r}: the rotation is {list(g.shape)}; expected a unit quaternion [4]. Of a matrix [3, 3] it is "
+                f"st.SO3().from_action(matrix)"
+            )
+        return rotate_fields(self, x, fields, g)
 
     def flat_weights(self) -> Tensor:
         """Quadrature weights ``[N]``, of sum 4 pi but where areas of a part of the sphere were given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -70,7 +71,8 @@ class HealpixConv(SteerableMap):
         super().__init__(in_type, out_type, Pixels(2 * ring + 1), 2 * ring + 1, 2, 1, bias)
         self.sphere, self.targets = sphere, sphere if stride == 1 else sphere.coarser()
         self.ring, self.stride = ring, stride
-        into, out, share = face_images(sphere, ring, stride)
+        with torch.device("cpu"):  # tables are worked out there, wherever weights are laid
+            into, out, share = face_images(sphere, ring, stride)
         self.register_constant("into", into)
         self.register_constant("out", out)
         self.register_constant("share", share)

@@ -12,7 +12,7 @@ from steerable.aggregate.hexagon import MEAN, HexFrames, chart_frames, chart_pla
 from steerable.domains.sphere import IcosahedralSphere
 from steerable.fields.type import FieldType
 from steerable.kernels.hexagons import Hexagons
-from steerable.nn.constants import ConstantModule
+from steerable.nn.constants import ConstantModule, on_processor
 from steerable.nn.icosahedral.gather import MovedGather, require_sixths, turn_matrices
 from steerable.nn.init import initialise
 from steerable.nn.module import require_same_group
@@ -112,6 +112,7 @@ class HexContraction(ConstantModule):
         path: ``"gather"`` or ``"atlas"``.
     """
 
+    @on_processor
     def __init__(
         self, in_type: FieldType, out_type: FieldType, frames: HexFrames, corners: IcoCorners, path: Path
     ) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from steerable.aggregate.hexagon import MEAN, HexFrames, hex_frames
 from steerable.domains.sphere import IcosahedralSphere
 from steerable.fields.type import FieldType
-from steerable.nn.constants import ConstantModule
+from steerable.nn.constants import ConstantModule, on_processor
 from steerable.nn.icosahedral.conv import IcoCorners, check_words
 from steerable.nn.icosahedral.gather import MovedGather, require_sixths
 from steerable.nn.module import EquivariantModule
@@ -36,6 +36,7 @@ class IcoPool(EquivariantModule):
         ValueError: for a level below 2, types of another group, unknown words.
     """
 
+    @on_processor
     def __init__(
         self,
         in_type: FieldType,
@@ -98,6 +99,7 @@ class IcoUnpool(EquivariantModule):
         ValueError: for level 0, types of another group, unknown words.
     """
 
+    @on_processor
     def __init__(
         self,
         in_type: FieldType,

@@ -11,7 +11,7 @@ from steerable.domains.spectral.precision import full_precision
 from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.fields.type import FieldType
 from steerable.nn.linear import Linear
-from steerable.nn.module import EquivariantModule, require_same_group, require_type
+from steerable.nn.module import EquivariantModule, check_dtype, require_same_group, require_type
 from steerable.nn.sphere.attention_cores import GlobalCore, NeighbourCore, frequencies
 from steerable.nn.sphere.conv import check_sphere, require_frames
 
@@ -70,6 +70,7 @@ class _Attention(EquivariantModule):
             ValueError: for other channels or another sampling, or no query where x cannot stand for it.
         """
         self.check_input(x)
+        check_dtype(self, x)
         check_sphere(self, x, self.sphere)
         self._check_query(query)
         maps = (self.query, self.key, self.value, self.out)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from steerable.domains.sphere import Sphere
 from steerable.fields.type import FieldType
 from steerable.kernels.envelope import envelope
-from steerable.nn.constants import ConstantModule
+from steerable.nn.constants import ConstantModule, on_processor
 
 #: logarithm of no area: below any score, and a number, for constants are compared when they are loaded
 _NOTHING = -1e30
@@ -28,6 +28,7 @@ class GlobalCore(ConstantModule):
         heads: number of heads.
     """
 
+    @on_processor
     def __init__(self, sphere: Sphere, targets: Sphere, heads: int) -> None:
         super().__init__()
         self.sphere, self.targets, self.heads = sphere, targets, heads
@@ -66,6 +67,7 @@ class NeighbourCore(ConstantModule):
         ValueError: if a target has no sample in reach.
     """
 
+    @on_processor
     def __init__(self, sphere: Sphere, targets: Sphere, type: FieldType, radius: float, heads: int) -> None:
         super().__init__()
         self.sphere, self.targets, self.heads, self.count = sphere, targets, heads, targets.num_points
@@ -154,7 +156,7 @@ def require_weights(sphere: Sphere) -> Tensor:
 
 def frequencies(type: FieldType) -> Tensor:
     """Frequency of every channel ``[C]``: by how many angles it turns when its frame turns by one."""
-    found = torch.zeros(type.size, dtype=torch.int64)
+    found = torch.zeros(type.size, dtype=torch.int64, device="cpu")
     for block in type.blocks:
         for start in range(block.start, block.stop, block.rep.size):
             for (s, t), id in zip(block.rep.irrep_slices, block.rep.irreps, strict=True):

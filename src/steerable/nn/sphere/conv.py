@@ -100,12 +100,13 @@ class SphereConv(SteerableMap):
         super().__init__(in_type, out_type, filters, kernel_size, 2, 1, bias)
         self._shape = (out_type.size, in_type.size, filters.count)
         initialise(self, init)
-        given = sphere, self.targets, self._parts(), (out_type.size, in_type.size), radius, self._functions
         self.contraction: SphereContraction
-        if by_rings(sphere, self.targets):
-            self.contraction = RingContraction(*given, quadrature or 0)
-        else:
-            self.contraction = PairContraction(*given, quadrature)
+        with torch.device("cpu"):  # tables are worked out there, wherever weights are laid
+            given = sphere, self.targets, self._parts(), (out_type.size, in_type.size), radius, self._functions
+            if by_rings(sphere, self.targets):
+                self.contraction = RingContraction(*given, quadrature or 0)
+            else:
+                self.contraction = PairContraction(*given, quadrature)
 
     @property
     def bank(self) -> FilterBank:
@@ -134,7 +135,7 @@ class SphereConv(SteerableMap):
         """The channels by frequency; a filter with random weights shows which functions are never used."""
         with torch.no_grad():
             weights = torch.randn(self.weight.shape, generator=torch.Generator().manual_seed(0))
-            probe = self.expansion().expand(weights.to(self.weight)) if len(weights) else torch.zeros(self._shape)
+            probe = self.expansion().expand(weights.to(self.weight.dtype)) if len(weights) else torch.zeros(self._shape)
         return carried(self.in_type, self.out_type, self.filters, probe.double())
 
     def forward(self, x: Tensor) -> Tensor:

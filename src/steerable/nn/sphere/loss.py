@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from steerable.aggregate.pairs import PairRows, pair_rows, pair_sums
 from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.kernels.envelope import envelope
-from steerable.nn.constants import ConstantModule
+from steerable.nn.constants import ConstantModule, on_processor
 
 
 class SphereLoss(ConstantModule):
@@ -140,6 +140,7 @@ class SphereH1Loss(SphereMSELoss):
 
     _slopes: Tensor
 
+    @on_processor
     def __init__(self, sphere: Sphere | str, mask: Tensor | None = None, radius: float = 1.8) -> None:
         super().__init__(sphere, mask)
         sphere = self.sphere

@@ -15,7 +15,7 @@ from steerable.domains.sphere import Sphere, parse_sphere
 from steerable.fields.type import FieldType
 from steerable.groups import SO2, SO3
 from steerable.nn.module import EquivariantModule
-from steerable.nn.sphere.spectral_tables import SpectralTables
+from steerable.nn.sphere.spectral_tables import SpectralTables, check_accuracy
 
 
 class _Harmonic(EquivariantModule):
@@ -66,7 +66,11 @@ class SHT(_Harmonic):
     functions on half of the rings.
 
     A field of spin n has two copies of each degree. With channels Q (along south) and U (from south to east) those of
-    spin 2 are B and -E, in this order, in the scale of a scalar's coefficients.
+    spin 2 are B and -E, in this order, in the scale of a scalar's coefficients;
+    :func:`steerable.domains.spectral.to_alm` has them as healpy does.
+
+    ``fields`` says which fields on the sphere the coefficients are: between those of two transforms
+    :class:`HomLinear` is every filter.
 
     Args:
         sphere: the sampling, or its name such as ``"gauss(32)"``. By rings it is fast; on the rings of McEwen and
@@ -108,6 +112,7 @@ class SHT(_Harmonic):
 
     def _check(self, x: Tensor) -> None:
         self.check_input(x)
+        check_accuracy(self, x)
         if not torch.compiler.is_compiling() and tuple(x.shape[2:]) != self.sphere.shape:
             raise ValueError(
                 f"SHT: samples have shape {list(x.shape)}; expected [B, {self.in_type.size}, "
@@ -156,6 +161,7 @@ class InverseSHT(_Harmonic):
     def forward(self, x: Tensor) -> Tensor:
         """``[B, D]`` to ``[B, C, *shape]`` in the dtype of x; computed in float32 at least."""
         self.check_input(x, 0)
+        check_accuracy(self, x)
         return _synthesis(x, self.plan, self._constants(), self.tables())
 
     def bake(self) -> nn.Module:

@@ -9,7 +9,7 @@ from steerable.domains.spectral.precision import full_precision, widened
 from steerable.domains.spectral.so3 import RotationPlan, rotation_analysis, rotation_synthesis
 from steerable.fields.type import FieldType
 from steerable.nn.constants import ConstantModule
-from steerable.nn.sphere.spectral_tables import SpectralTables
+from steerable.nn.sphere.spectral_tables import SpectralTables, check_accuracy
 
 
 class _RotationTransform(ConstantModule):
@@ -52,6 +52,7 @@ class _RotationTransform(ConstantModule):
             raise ValueError(
                 f"{type(self).__name__}: got shape {list(x.shape)}; expected {what} [B, {', '.join(map(str, shape))}]"
             )
+        check_accuracy(self, x)
 
     def extra_repr(self) -> str:
         """Sizes."""

@@ -20,7 +20,8 @@ from steerable.groups.conversions import convert_rotation
 from steerable.groups.spherical import spherical_harmonics
 from steerable.groups.wigner import wigner_d
 from steerable.nn.baked import Baked
-from steerable.nn.module import EquivariantModule
+from steerable.nn.constants import on_processor
+from steerable.nn.module import EquivariantModule, check_dtype
 
 
 def sphere_signals(channels: int, band: int) -> FieldType:
@@ -122,13 +123,15 @@ class S2Conv(_Correlation):
         super().__init__(types, (band_in, band_out), (in_channels, out_channels))
         table = None
         if support is not None:
-            points = SO3().action(support.elements(False))[..., 2]
-            table = math.sqrt(4 * math.pi) * spherical_harmonics(points, range(self.band))
+            with torch.device("cpu"):  # worked out there, wherever weights are laid
+                points = SO3().action(support.elements(False))[..., 2]
+                table = math.sqrt(4 * math.pi) * spherical_harmonics(points, range(self.band))
         self._start(table, self.band**2)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_channels * band_in^2]`` to ``[B, out_channels * D]``."""
         self.check_input(x)
+        check_dtype(self, x)
         return s2_correlation(x, self.kernel(), self.band, self.bands)
 
     def bake(self) -> nn.Module:
@@ -170,6 +173,7 @@ class SO3Conv(_Correlation):
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_channels * D]`` to ``[B, out_channels * D']``."""
         self.check_input(x)
+        check_dtype(self, x)
         return so3_correlation(x, self.kernel(), self.band, self.bands)
 
     def bake(self) -> nn.Module:
@@ -219,6 +223,7 @@ class SO3ToS2(_Correlation):
     def forward(self, x: Tensor) -> Tensor:
         """``[B, in_channels * D]`` to ``[B, out_channels * band_out^2]``."""
         self.check_input(x)
+        check_dtype(self, x)
         return to_s2(x, self.kernel(), self.band, self.bands)
 
     def bake(self) -> nn.Module:
@@ -291,6 +296,7 @@ def _padded(parts: list[Tensor], size: int) -> Tensor:
     return nn.functional.pad(y, (0, size - y.shape[2])).flatten(1)
 
 
+@on_processor
 def _rotations(support: RingSupport | None, band: int) -> Tensor | None:
     """A unit mass at each point g of the support ``[K, D]``: with it a correlation is ``f(R g)``."""
     if support is None:

@@ -47,9 +47,28 @@ class SpectralTables(nn.Module):
         for n, names in self._names.items():
             for i, name in enumerate(names):
                 table = self._buffers[name]
-                if table is None or table.dtype == before[name].dtype or table.device.type == "meta":
+                if table is None or table is before[name] or table.device.type == "meta":
                     continue
-                dtype, was = at_least_float32(table.dtype), before[name]
+                dtype, was = at_least_float32(table.dtype), before[name]  # to_empty gives memory without values
                 same = dtype == was.dtype and was.device.type != "meta"
                 self._buffers[name] = was.to(table.device) if same else self.plans[n].table(i, table.device, dtype)
         return self
+
+
+def check_accuracy(transform: nn.Module, x: Tensor) -> None:
+    """Refuse complex numbers, and another accuracy than that of the tables of a transform; half precision is widened.
+
+    Raises:
+        ValueError: naming both dtypes and the mend.
+    """
+    if torch.compiler.is_compiling():
+        return
+    name = type(transform).__name__
+    if x.is_complex():
+        raise ValueError(f"{name}: input is {x.dtype}; this transform is of real numbers. Transform x.real and x.imag")
+    own = next((b.dtype for b in transform.buffers() if b.is_floating_point()), None)
+    if own is not None and at_least_float32(x.dtype) != own:
+        raise ValueError(
+            f"{name}: input is {x.dtype}; this transform has tables of {own}. Say x.to({own}), or "
+            f"transform.to({x.dtype})"
+        )
