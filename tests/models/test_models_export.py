@@ -28,8 +28,8 @@ TINY = {
     "lens_cnn": {"widths": (2, 3, 4, 4)},
     "lens_cnn_plain": {"widths": (4, 6, 8, 8)},
 }
-#: names that take long, though they are the first of their architecture
-HEAVY = {"resnet26_p4m"}
+#: names that take long, though they are the first of their architecture; plain twins hold layers of torch alone
+HEAVY = {"resnet26_p4m", "etn_projective", "mobilenet_v2", "cheb_lie_net", "dieleman_d4"}
 #: name -> why the converter cannot take it; each must fail
 NOT_ONNX: dict[str, str] = {}
 
@@ -40,7 +40,7 @@ def chosen():
     for name, entry in _TABLE.items():
         if entry.domain != "images":  # volumes: below
             continue
-        slow = name in HEAVY or (entry.module, entry.builder) in seen
+        slow = name in HEAVY or name.endswith("_plain") or (entry.module, entry.builder) in seen
         marks = [pytest.mark.slow] if slow else []
         seen.add((entry.module, entry.builder))
         yield pytest.param(name, id=name, marks=marks)

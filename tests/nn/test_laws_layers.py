@@ -117,7 +117,8 @@ def test_baked_layers_are_equal(layer):
 @pytest.mark.parametrize("layer", NAMES)
 @pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
 def test_first_and_second_derivatives(layer, training):
-    for t, module, x in cases(layer, FEW):
+    legal = [t for t in FEW if LAYERS[layer].accepts(TYPES[t])]
+    for t, module, x in cases(layer, legal[:3] if training else legal):  # three in training: modes differ in few layers
         module.train(training)
         x = x[..., :3, :3] if LAYERS[layer].local and x.dim() > 2 else x
         x = x.clone().requires_grad_()

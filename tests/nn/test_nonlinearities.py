@@ -130,7 +130,13 @@ def test_bakes_copies_and_pickles(name: str, make, group: st.groups.Group) -> No
     assert repr(layer)
 
 
-@pytest.mark.parametrize(("name", "make", "group"), **named(QUICK))
+def once(cases: list) -> list:
+    """As parameters, those of D(3) slow where there is another group for the layer."""
+    slow = {True: [pytest.mark.slow], False: []}
+    return [pytest.param(n, m, g, id=f"{n}-{g.name}", marks=slow[g == st.D(3) and n in LAYERS]) for n, m, g in cases]
+
+
+@pytest.mark.parametrize(("name", "make", "group"), once(QUICK))
 def test_tools(name: str, make, group: st.groups.Group) -> None:
     torch._dynamo.reset()  # one class compiled for many functions meets the limit of recompilations
     layer = build(make, group)

@@ -43,7 +43,12 @@ def others():
     yield "correlation", correlation, (14, correlation.seen)
 
 
-CASES = [pytest.param(*case[1:], id=case[0]) for case in (*transforms(), *others())]
+#: those that take seconds each and hold nothing that the others do not
+SLOW = {"needlets", "synthesis HealpixSphere(2)", "synthesis EquiangularSphere(mw, 4 x 7)"}
+CASES = [
+    pytest.param(*case[1:], id=case[0], marks=[pytest.mark.slow] if case[0] in SLOW else [])
+    for case in (*transforms(), *others())
+]
 
 
 @pytest.mark.parametrize(("layer", "shape"), CASES)
