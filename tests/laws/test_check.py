@@ -160,3 +160,16 @@ def test_a_law_of_a_type_that_is_none_is_refused():
             ask()
     errors = laws.sphere_errors(nn.Identity(), "gauss(8)", in_type=SO2().type("1x0"))
     assert torch.equal(errors, laws.sphere_errors(nn.Identity(), st.Sphere.gauss(8), in_type=SO2().type("1x0")))
+
+
+def test_samples_of_a_continuous_group_are_remarked():
+    circle, finite = SO2(), C(8)
+    for act, said in (
+        (st.nn.FourierAct(2 * circle.spectral_regular(2)), True),
+        (st.nn.SpectralAct(2, 3), True),
+        (st.nn.FourierAct(2 * finite.spectral_regular(2)), False),
+        (st.nn.FourierAct(2 * circle.spectral_regular(2), grid="adaptive"), False),
+    ):
+        report = laws.check(act, torch.randn(2, act.in_type.size))
+        assert report.ok is not said and bool(report.remarks) is said
+        assert ("samples of a continuous" in str(report)) is said

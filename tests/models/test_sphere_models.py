@@ -133,6 +133,12 @@ def test_grids_that_cannot_be_halved_are_followed_by_gauss_rings(sphere, coarser
         assert st.create_model(name, **options).eval()(x).shape == (1, 2, *found[0].shape)
 
 
+def test_a_sampling_too_coarse_for_the_network_is_named():
+    for sphere, mend in (("gauss(9)", "reach below 3.8"), ("healpix(4)", "reach below 3.1")):
+        with pytest.raises(ValueError, match=f"too coarse for a network of 3 resolutions.*{mend}"):
+            st.create_model("sphere_unet", sphere=sphere)
+
+
 def test_what_has_no_coarser_sampling_is_refused():
     for sphere in ("healpix(1)", "gauss(3)", "fibonacci(20)"):
         with pytest.raises(ValueError, match="no coarser"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -83,7 +84,17 @@ def check(
         f"{type(module).__name__} under {in_type.group.name}: {short(in_type)} -> {short(out_type)}, "
         f"input {tuple(x.shape)}"
     )
-    return Report(title, tolerance(x), exact, resampled, tuple(size_violations(module, x)), tuple(lint(module)))
+    found = Report(title, tolerance(x), exact, resampled, tuple(size_violations(module, x)), tuple(lint(module)))
+    return found if found.worst <= found.limit else replace(found, remarks=_sampled(module))
+
+
+def _sampled(module: nn.Module) -> tuple[str, ...]:
+    """Which layers are exact but for the samples that they take of a continuous group."""
+    names = dict.fromkeys(type(m).__name__ for m in module.modules() if getattr(m, "samples_continuously", False))
+    return tuple(
+        f"{name} acts on samples of a continuous group: its error falls with their number, to rounding never"
+        for name in names
+    )
 
 
 def smooth_disc(x: Tensor, sigma: float = SMOOTHING) -> Tensor:

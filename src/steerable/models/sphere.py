@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor, nn
@@ -41,8 +42,19 @@ def _coarser(sphere: Sphere) -> Sphere:
 
 
 def radii(spheres: Sequence[Sphere], reach: float, radius: float | None) -> list[float]:
-    """Radius of the kernels on each sampling: so many distances of samples, or a radius that doubles at each step."""
-    return [reach * s.spacing if radius is None else radius * 2**k for k, s in enumerate(spheres)]
+    """Radius of the kernels on each sampling: so many distances of samples, or a radius that doubles at each step.
+
+    Raises:
+        ValueError: if kernels on the coarsest sampling would reach around the sphere.
+    """
+    found = [reach * s.spacing if radius is None else radius * 2**k for k, s in enumerate(spheres)]
+    if found[-1] >= math.pi:
+        mend = f"reach below {math.pi / spheres[-1].spacing:.2g}" if radius is None else "smaller radius"
+        raise ValueError(
+            f"{spheres[0]!r} is too coarse for a network of {len(spheres)} resolutions: on {spheres[-1]!r} its kernels "
+            f"would reach {found[-1]:.3g} rad; expected less than pi. Take a finer sampling, fewer widths, or a {mend}"
+        )
+    return found
 
 
 def block(current: FieldType, wide: FieldType, sphere: Sphere, radius: float, kernel_size: int) -> snn.Sequential:

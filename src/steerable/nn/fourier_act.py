@@ -125,6 +125,11 @@ class FourierAct(EquivariantModule):
                     self.register_constant(f"{name}_{k}", value)
                     self._matrices.append(f"{name}_{k}")
 
+    @property
+    def samples_continuously(self) -> bool:
+        """Whether elements of a continuous group that are none of the samples are met up to aliasing."""
+        return bool(self._matrices) and self.plan is None and not self.in_type.group.is_finite
+
     def _own_frame(self, frame: Frame | str | None, grid: str) -> Frame | None:
         if frame is None and grid == "adaptive":
             require_frames(self.in_type.group, "FourierAct")

@@ -65,7 +65,6 @@ def local_weights(
 def _mended(offset: Tensor, weight: Tensor, target: Tensor, count: int, radius: float, degree: int) -> Tensor:
     order = target.argsort(stable=True)
     x = (offset / radius)[order].double()
-    monomials = torch.stack([x[:, 0] ** a * x[:, 1] ** b for a, b in powers(degree)], 1)
     share = weight[order].double() * (1 - x.square().sum(1)).clamp_min(0) ** _TAPER
     wanted = torch.tensor(moments(radius, degree), dtype=torch.float64)
     ridge = _RIDGE * products(radius, degree)  # of no frame, as a diagonal would be
@@ -78,7 +77,8 @@ def _mended(offset: Tensor, weight: Tensor, target: Tensor, count: int, radius: 
         here = slice(int(start[first]), int(start[last]))
         own = rows[here]
         place = (own - first) * most + torch.arange(here.start, here.stop, device=rows.device) - start[own]
-        p = monomials.new_zeros((last - first) * most, monomials.shape[1]).index_copy_(0, place, monomials[here])
+        monomials = torch.stack([x[here, 0] ** a * x[here, 1] ** b for a, b in powers(degree)], 1)
+        p = x.new_zeros((last - first) * most, monomials.shape[1]).index_copy_(0, place, monomials)
         q = share.new_zeros((last - first) * most).index_copy_(0, place, share[here])
         p, q = p.view(last - first, most, -1), q.view(last - first, most, 1)
         found, left = torch.zeros_like(q), torch.arange(last - first, device=rows.device)

@@ -49,6 +49,9 @@ class SpectralAct(EquivariantModule):
     Source: Cohen et al., arXiv 1801.10130; thresholds: Yi et al., arXiv 2206.10385.
     """
 
+    #: rotations are met up to aliasing
+    samples_continuously = True
+
     def __init__(
         self,
         channels: int,
