@@ -30,11 +30,15 @@ import steerable as st
 from steerable.tasks.sky import spherical_items
 
 WIDTHS = (8, 12, 16)
-#: copies and passes of the plain network that is trained about as long as the spherical CNN
-LONG, LONG_COPIES, LONG_PASSES = "plain, equal channels, turned, as long", 16, {"classify": 12, "segment": 4}
+#: copies, and times the passes, of networks that are trained about as long as one another, ten minutes of one core
+LONG: dict[str, tuple[int, dict[str, int]]] = {
+    "steerable, as long": (1, {"classify": 4, "segment": 2}),
+    "plain, equal channels, turned, as long": (16, {"classify": 12, "segment": 4}),
+}
 #: name: model, its arguments, whether it is shown turned spheres
 NETWORKS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "steerable": ("sphere_{}", {"degree": 1}, False),
+    "steerable, as long": ("sphere_{}", {"degree": 1}, False),
     "steerable, reach 3": ("sphere_{}", {"degree": 1, "reach": 3.0}, False),
     "axisymmetric": ("sphere_{}", {"degree": 0, "widths": (16, 24, 32)}, False),
     "s2cnn": ("s2{}", {}, False),
@@ -42,7 +46,7 @@ NETWORKS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "plain": ("sphere_{}_plain", {}, False),
     "plain, turned": ("sphere_{}_plain", {}, True),
     "plain, equal channels, turned": ("sphere_{}_plain", {"match": "compute"}, True),
-    LONG: ("sphere_{}_plain", {"match": "compute"}, True),
+    "plain, equal channels, turned, as long": ("sphere_{}_plain", {"match": "compute"}, True),
 }
 
 
@@ -109,7 +113,7 @@ def train(args: argparse.Namespace, name: str, size: float, copies: int, seed: i
         options = {k: v for k, v in options.items() if k != "widths"}
     model = st.create_model(form.format(kind), in_channels=1, num_classes=classes, sphere=sphere, **{**more, **options})
     x, y = data["train"]
-    passes = args.epochs * (LONG_PASSES[args.task] if name == LONG else 1)
+    passes = args.epochs * (LONG[name][1][args.task] if name in LONG else 1)
     epochs = max(passes // copies, 2)
     steps = epochs * -(-len(x) // args.batch)
     optimiser = torch.optim.AdamW(model.parameters(), lr=args.lr, weight_decay=1e-4)
@@ -146,7 +150,7 @@ def train(args: argparse.Namespace, name: str, size: float, copies: int, seed: i
 
 def all_copies(args: argparse.Namespace) -> list[int]:
     """Those that were asked for, and those of the long training."""
-    return sorted({*args.copies, LONG_COPIES})
+    return sorted({*args.copies, *(copies for copies, _ in LONG.values())})
 
 
 def report(rows: dict[str, Any], args: argparse.Namespace) -> None:
@@ -230,8 +234,8 @@ def main() -> None:
     file = out / "rows.json"
     rows = json.loads(file.read_text()) if file.exists() else {}
     for seed, name, size, copies in itertools.product(args.seeds, args.networks, args.sizes, all_copies(args)):
-        if name == LONG:
-            if size != 1 or copies != LONG_COPIES:
+        if name in LONG:
+            if size != 1 or copies != LONG[name][0]:
                 continue
         elif copies not in args.copies or (copies > 1 and not NETWORKS[name][2]) or (size != 1 and "plain" not in name):
             continue
