@@ -40,10 +40,10 @@ demo: $(DEMO) ## simulate lenses, train three networks, write a report: about 3 
 	$(BIN)/steerable demo
 
 test: $(TEST) ## the suite without its slow half
-	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) -m "not slow" $(ARGS)
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow" $(ARGS)
 
 stress: $(TEST) ## the full product of the laws
-	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) -m "slow" $(ARGS)
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "slow" $(ARGS)
 
 bench: $(TEST) ## every speed claim as a ratio within one run
 	$(ONE_THREAD) $(BIN)/python -m benchmarks $(ARGS)

@@ -160,7 +160,7 @@ def report(rows: dict[str, Any], args: argparse.Namespace) -> None:
     print(f"| network | copies | parameters | {unit}, upright | turned | seeds | s a seed | ms a sphere |{more[0]}")
     print(f"|---|---|---|---|---|---|---|---|{more[1]}")
     curves: dict[str, list[tuple[int, float]]] = {}
-    times: dict[str, list[list[float]]] = {}
+    times: dict[str, dict[int, list[list[float]]]] = {}
     for name, size, copies in itertools.product(NETWORKS, args.sizes, all_copies(args)):
         label = named(name, size)
         cells = [r for k, r in rows.items() if k.startswith(f"{label}/{copies}/")]
@@ -176,14 +176,14 @@ def report(rows: dict[str, Any], args: argparse.Namespace) -> None:
             line += " never |" if math.inf in first else f" {np.mean(first):.0f} |"
         print(line)
         curves.setdefault(label, []).append((copies, float(np.mean(turned))))
-        times[f"{label}, {copies} copies" if copies > 1 else label] = np.mean([c["history"] for c in cells], 0).tolist()
+        times.setdefault(label, {})[copies] = np.mean([c["history"] for c in cells], 0).tolist()
     floor = 0.1 if args.task == "classify" else 0.0
     print(f"| constant | | | {floor:.3f} | {floor:.3f} | | | |{'' if args.target is None else ' never |'}")
-    draw(curves, times, unit, max(all_copies(args)), Path(args.out) / "augmentation.png")
+    draw(curves, times, unit, Path(args.out) / "augmentation.png")
 
 
 def draw(
-    curves: dict[str, list[tuple[int, float]]], times: dict[str, list[list[float]]], unit: str, most: int, file: Path
+    curves: dict[str, list[tuple[int, float]]], times: dict[str, dict[int, list[list[float]]]], unit: str, file: Path
 ) -> None:
     """Score of turned test spheres against copies, and of turned validation spheres against seconds of training."""
     import matplotlib
@@ -191,17 +191,23 @@ def draw(
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", sharey=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.5), layout="constrained", sharey=True)
+    colours = dict(zip(curves, plt.get_cmap("tab20").colors, strict=False))  # pyright: ignore
     for name, points in curves.items():
-        alone = len(points) == 1
-        x, y = ([1, most], 2 * [points[0][1]]) if alone else zip(*points, strict=True)
-        left.plot(x, y, "--" if alone else "o-", label=name)
-    left.set(xlabel="copies of the training set, turned at random", ylabel=f"{unit} on turned spheres", xscale="log")
-    for name, points in times.items():
-        right.plot(*zip(*points, strict=True), label=name)
-    right.set(xlabel="seconds of training, one core", xscale="log")
-    for axes in (left, right):
-        axes.legend(frameon=False, fontsize=7)
+        if "turned" in name:
+            left.plot(*zip(*points, strict=True), "*" if name in LONG else "o-", color=colours[name])
+        else:  # it saw no copies
+            left.axhline(points[0][1], linestyle="--", color=colours[name])
+        for copies, history in times[name].items():
+            several = copies > 1 and name not in LONG
+            line = right.plot(*zip(*history, strict=True), ":" if several else "-", color=colours[name])
+            line[0].set_label("_" if several else name)
+    copies = sorted({c for name, points in curves.items() if "turned" in name for c, _ in points})
+    left.set_xscale("log", base=2)
+    left.set_xticks(copies, [str(c) for c in copies])
+    left.set(xlabel="copies of the training set, turned at random (dashed: none)", ylabel=f"{unit} on turned spheres")
+    right.set(xlabel="seconds of training, one core (dotted: more copies)", xscale="log")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=8)
     figure.savefig(file, dpi=120)
 
 

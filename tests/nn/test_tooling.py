@@ -1,6 +1,6 @@
 """What torch does with any module it must do with these: compile, export, convert, map, copy, save, load, cast.
 
-Every layer once on a regular and once on a mixed type; tools that take seconds see one of them, or one of a kind;
+Every layer once on a regular and once on a mixed type; compilers and converters see one layer of a kind;
 the full product of layers and types is marked slow. What fails is in one table, ``EXCEPTIONS``, with a reason each (see
 docs/exceptions.md), and must fail: each is a strict xfail.
 """
@@ -81,7 +81,7 @@ def compiler():
     torch.compiler.reset()
 
 
-@over("compile", FIRST, [*(p for p in PAIRS if p not in FIRST), *EVERYTHING])
+@over("compile", KINDS, [*(p for p in PAIRS if p not in KINDS), *EVERYTHING])
 def test_compile_fullgraph(layer, t, compiler):
     module, x = fresh(layer, t)
     laws.assert_compiled_equals(module, x)
@@ -104,7 +104,7 @@ def test_compile_fullgraph_with_gradients(layer, t, compiler):
     assert relative_error(found, expected) < 1e-4
 
 
-@over("export", FIRST, [*(p for p in PAIRS if p not in FIRST), *EVERYTHING])
+@over("export", KINDS, [*(p for p in PAIRS if p not in KINDS), *EVERYTHING])
 def test_export(layer, t):
     module, x = fresh(layer, t)
     laws.assert_export_equals_eager(module, x, dynamic_batch=True)
